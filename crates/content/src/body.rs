@@ -1,0 +1,119 @@
+//! A stream of bytes, of a length that may be known.
+
+use std::{fmt, io, pin::Pin};
+
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt as _};
+
+/// A stream of chunks, read once. Chunks are as large as whoever made it likes; none is empty.
+///
+/// Dropping it ends whatever feeds it. Reading is cancel-safe: a chunk is either returned or still to come.
+pub struct Body {
+    length: Option<u64>,
+    chunks: Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>,
+}
+
+impl Body {
+    /// A body of `chunks`, `length` bytes in all where that is known. The length is what was announced, not a promise:
+    /// who depends on it counts.
+    pub fn new(length: Option<u64>, chunks: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Body {
+        Body { length, chunks: Box::pin(chunks) }
+    }
+
+    /// A body that is there already.
+    pub fn full(bytes: Bytes) -> Body {
+        let length = bytes.len() as u64;
+        let chunk = (!bytes.is_empty()).then_some(Ok(bytes));
+        Body::new(Some(length), futures_util::stream::iter(chunk))
+    }
+
+    /// A body of nothing.
+    pub fn empty() -> Body {
+        Body::full(Bytes::new())
+    }
+
+    /// `start`, then the rest of this body.
+    pub fn prepend(self, start: Bytes) -> Body {
+        if start.is_empty() {
+            return self;
+        }
+        let length = self.length.map(|length| length + start.len() as u64);
+        Body::new(length, futures_util::stream::iter([Ok(start)]).chain(self.chunks))
+    }
+
+    /// The length that was announced, in bytes.
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// The next chunk, `None` at the end. After an error there is nothing more to be had.
+    ///
+    /// # Errors
+    /// Whatever broke the source: a connection that was cut, a disk that fails.
+    pub async fn next(&mut self) -> Option<io::Result<Bytes>> {
+        loop {
+            match self.chunks.next().await? {
+                Ok(chunk) if chunk.is_empty() => continue,
+                other => return Some(other),
+            }
+        }
+    }
+
+    /// All that is left, if it is at most `limit` bytes; `Err` with what was read so far where it is more.
+    ///
+    /// # Errors
+    /// The outer error is the source's.
+    pub async fn collect(&mut self, limit: usize) -> io::Result<Result<Bytes, Bytes>> {
+        let mut all = bytes::BytesMut::new();
+        while let Some(chunk) = self.next().await {
+            let chunk = chunk?;
+            if all.is_empty() && chunk.len() > limit {
+                return Ok(Err(chunk));
+            }
+            all.extend_from_slice(&chunk);
+            if all.len() > limit {
+                return Ok(Err(all.freeze()));
+            }
+        }
+        Ok(Ok(all.freeze()))
+    }
+
+    /// The chunks as a stream.
+    pub fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+        self.chunks
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Body({:?} bytes)", self.length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three() -> Body {
+        let chunks = ["ab", "", "cd"].map(|chunk| Ok(Bytes::from_static(chunk.as_bytes())));
+        Body::new(None, futures_util::stream::iter(chunks))
+    }
+
+    #[tokio::test]
+    async fn no_chunk_is_empty() {
+        let mut body = three().prepend(Bytes::from_static(b"0"));
+        let mut chunks = Vec::new();
+        while let Some(chunk) = body.next().await {
+            chunks.push(chunk.expect("no failure"));
+        }
+        assert_eq!(chunks, ["0", "ab", "cd"]);
+    }
+
+    #[tokio::test]
+    async fn collects_up_to_its_limit() {
+        assert_eq!(three().collect(4).await.expect("no failure"), Ok(Bytes::from_static(b"abcd")));
+        assert_eq!(three().collect(3).await.expect("no failure"), Err(Bytes::from_static(b"abcd")));
+        assert_eq!(three().collect(1).await.expect("no failure"), Err(Bytes::from_static(b"ab")));
+        assert_eq!(Body::empty().collect(0).await.expect("no failure"), Ok(Bytes::new()));
+    }
+}

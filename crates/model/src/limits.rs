@@ -1,0 +1,34 @@
+//! Every bound on what comes from outside, in one place, each with its unit and where the figure comes from.
+
+/// Longest repository name, in bytes (Distribution spec, "Pulling manifests": many clients limit a name with its host to
+/// 255).
+pub const NAME_BYTES_MAX: usize = 255;
+/// Longest tag, in bytes (Distribution spec, "Pulling manifests").
+pub const TAG_BYTES_MAX: usize = 128;
+/// Longest media type, in bytes (RFC 6838 §4.2 allows 127 + 1 + 127).
+pub const MEDIA_TYPE_BYTES_MAX: usize = 255;
+/// Largest manifest that is accepted, in bytes (Distribution spec, "Pushing manifests": at least 4 MiB).
+pub const MANIFEST_BYTES_MAX: usize = 4 << 20;
+/// Most descriptors in one manifest; each becomes a row in the ledger.
+pub const MANIFEST_DESCRIPTORS_MAX: usize = 10_000;
+/// Most entries in one page of tags, repositories or referrers.
+pub const PAGE_ENTRIES_MAX: usize = 10_000;
+/// Target size of one page of referrers, in bytes; a page ends after the entry that crosses it (the spec asks clients to
+/// accept 4 MiB, as for manifests).
+pub const REFERRERS_PAGE_BYTES: usize = 2 << 20;
+/// Most `tag=` parameters in one push by digest (the spec asks for at least 10).
+pub const TAG_PARAMETERS_MAX: usize = 100;
+/// Longest request target (path and query), in bytes.
+pub const REQUEST_TARGET_BYTES_MAX: usize = 16 << 10;
+/// Largest JSON body of our own API, in bytes.
+pub const API_BODY_BYTES_MAX: usize = 1 << 20;
+/// Largest form body of the token service, in bytes.
+pub const TOKEN_BODY_BYTES_MAX: usize = 64 << 10;
+/// Most scopes in one token request, and most actions in one scope.
+pub const SCOPES_MAX: usize = 100;
+/// Blobs up to this size, in bytes, rest inside the ledger's own transaction (docs/decisions/0002-small-blobs.md).
+pub const INLINE_BLOB_BYTES_MAX: usize = 16 << 10;
+/// Largest blob, in bytes. A bound against arithmetic trouble rather than a policy; quotas are the policy.
+pub const BLOB_BYTES_MAX: u64 = 1 << 44;
+/// Largest user name or password in a Basic header, in bytes; argon2's work does not depend on it, our copies do.
+pub const CREDENTIAL_BYTES_MAX: usize = 1 << 10;

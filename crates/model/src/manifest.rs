@@ -1,0 +1,236 @@
+//! Manifests and indexes: a typed view over their exact bytes (image-spec, "Image Manifest", "Image Index").
+//!
+//! The bytes are what is stored and served; this view only tells what they name. Any media type is taken. What is refused
+//! is what two readers could understand differently: a body that is image and index at once, a field given twice or in
+//! another case, a `mediaType` that contradicts the request's `Content-Type` (CVE-2021-41190).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::descriptor::Descriptor;
+use crate::digest::Digest;
+use crate::limits::{MANIFEST_BYTES_MAX, MANIFEST_DESCRIPTORS_MAX};
+use crate::media::{self, MediaType};
+
+/// What a manifest holds, as far as a registry cares.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    /// The media type under which it is served: the `Content-Type` of its push, else its own `mediaType`, else what its
+    /// shape tells.
+    pub media_type: MediaType,
+    /// Its artifact type as the referrers API tells it: `artifactType`, else the config's media type.
+    pub artifact_type: Option<String>,
+    /// The config of an image.
+    pub config: Option<Descriptor>,
+    /// The layers of an image.
+    pub layers: Vec<Descriptor>,
+    /// The children of an index.
+    pub manifests: Vec<Descriptor>,
+    /// What it is attached to.
+    pub subject: Option<Descriptor>,
+    /// Free text by key.
+    pub annotations: Option<BTreeMap<String, String>>,
+}
+
+/// How a manifest names something. Written in the ledger as [`Role::id`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// As an image's config.
+    Config,
+    /// As an image's layer.
+    Layer,
+    /// As an index's child, be it a manifest or a blob.
+    Child,
+    /// As what it is attached to.
+    Subject,
+}
+
+impl Role {
+    /// The number that stands for the role in the ledger. Never changes.
+    pub const fn id(self) -> u8 {
+        match self {
+            Role::Config => 1,
+            Role::Layer => 2,
+            Role::Child => 3,
+            Role::Subject => 4,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire {
+    schema_version: Option<u64>,
+    media_type: Option<MediaType>,
+    artifact_type: Option<String>,
+    config: Option<Descriptor>,
+    layers: Option<Vec<Descriptor>>,
+    blobs: Option<Vec<Descriptor>>,
+    manifests: Option<Vec<Descriptor>>,
+    subject: Option<Descriptor>,
+    annotations: Option<BTreeMap<String, String>>,
+}
+
+impl Manifest {
+    /// Reads `bytes`, which were pushed as `content_type` where that is known.
+    ///
+    /// Bounded by [`MANIFEST_BYTES_MAX`] and [`MANIFEST_DESCRIPTORS_MAX`]; nesting is bounded by the JSON parser.
+    ///
+    /// # Errors
+    /// [`ManifestError`], whose text may be shown to the client.
+    pub fn parse(bytes: &[u8], content_type: Option<&MediaType>) -> Result<Manifest, ManifestError> {
+        if bytes.len() > MANIFEST_BYTES_MAX {
+            return Err(ManifestError::TooLarge);
+        }
+        refuse_other_spellings(bytes)?;
+        let wire: Wire = serde_json::from_slice(bytes).map_err(|error| ManifestError::Json(error.to_string()))?;
+        if wire.schema_version == Some(1) {
+            return Err(ManifestError::SchemaOne);
+        }
+        let is_image = wire.config.is_some() || wire.layers.is_some() || wire.blobs.is_some();
+        if is_image && wire.manifests.is_some() {
+            return Err(ManifestError::Ambiguous);
+        }
+        let media_type = settle_media_type(content_type, wire.media_type, wire.manifests.is_some())?;
+        check_shape(&media_type, is_image, wire.manifests.is_some())?;
+        let config_type = wire.config.as_ref().map(|config| config.media_type.to_string());
+        let mut layers = wire.layers.unwrap_or_default();
+        layers.extend(wire.blobs.unwrap_or_default());
+        let manifest = Manifest {
+            media_type,
+            artifact_type: wire.artifact_type.filter(|text| !text.is_empty()).or(config_type),
+            config: wire.config,
+            layers,
+            manifests: wire.manifests.unwrap_or_default(),
+            subject: wire.subject,
+            annotations: wire.annotations,
+        };
+        if manifest.descriptors().count() > MANIFEST_DESCRIPTORS_MAX {
+            return Err(ManifestError::TooManyDescriptors);
+        }
+        Ok(manifest)
+    }
+
+    /// Whether it is an index: its children may be missing, where an image's blobs may not.
+    pub fn is_index(&self) -> bool {
+        !self.manifests.is_empty() || is_index_type(&self.media_type)
+    }
+
+    /// All that it names, with the role in which it does.
+    pub fn descriptors(&self) -> impl Iterator<Item = (Role, &Descriptor)> {
+        let config = self.config.iter().map(|one| (Role::Config, one));
+        let layers = self.layers.iter().map(|one| (Role::Layer, one));
+        let children = self.manifests.iter().map(|one| (Role::Child, one));
+        let subject = self.subject.iter().map(|one| (Role::Subject, one));
+        config.chain(layers).chain(children).chain(subject)
+    }
+
+    /// The descriptor that a list of referrers holds for it (Distribution spec, "Listing Referrers").
+    pub fn as_referrer(&self, digest: Digest, size: u64) -> Descriptor {
+        Descriptor {
+            media_type: self.media_type.clone(),
+            digest,
+            size,
+            artifact_type: self.artifact_type.clone(),
+            urls: None,
+            annotations: self.annotations.clone(),
+        }
+    }
+}
+
+fn is_index_type(media_type: &MediaType) -> bool {
+    matches!(media_type.as_str(), media::OCI_INDEX | media::DOCKER_MANIFEST_LIST)
+}
+
+fn is_image_type(media_type: &MediaType) -> bool {
+    matches!(media_type.as_str(), media::OCI_MANIFEST | media::DOCKER_MANIFEST)
+}
+
+fn settle_media_type(
+    content_type: Option<&MediaType>,
+    own: Option<MediaType>,
+    has_children: bool,
+) -> Result<MediaType, ManifestError> {
+    let stated = content_type.filter(|stated| {
+        !matches!(stated.as_str(), "application/json" | media::OCTET_STREAM | "application/x-www-form-urlencoded")
+    });
+    match (stated, own) {
+        (Some(stated), Some(own)) if *stated != own => Err(ManifestError::MediaType { stated: stated.clone(), own }),
+        (Some(stated), _) => Ok(stated.clone()),
+        (None, Some(own)) => Ok(own),
+        (None, None) => Ok(MediaType::known(if has_children { media::OCI_INDEX } else { media::OCI_MANIFEST })),
+    }
+}
+
+fn check_shape(media_type: &MediaType, is_image: bool, has_children: bool) -> Result<(), ManifestError> {
+    let contradicts = is_index_type(media_type) && is_image || is_image_type(media_type) && has_children;
+    if contradicts { Err(ManifestError::Shape(media_type.clone())) } else { Ok(()) }
+}
+
+/// Some readers match keys without regard to case (Go's encoding/json); a body that says `layers` to us and `Layers` to
+/// them is refused. Only the top level matters: it decides what the manifest is.
+fn refuse_other_spellings(bytes: &[u8]) -> Result<(), ManifestError> {
+    const KEYS: [&str; 8] =
+        ["schemaVersion", "mediaType", "artifactType", "config", "layers", "blobs", "manifests", "subject"];
+    struct Keys;
+    impl<'de> serde::de::Visitor<'de> for Keys {
+        type Value = Option<&'static str>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut found = None;
+            while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
+                map.next_value::<serde::de::IgnoredAny>()?;
+                let known = KEYS.into_iter().find(|known| known.eq_ignore_ascii_case(&key) && *known != key);
+                found = found.or(known);
+            }
+            Ok(found)
+        }
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let found = serde::Deserializer::deserialize_map(&mut json, Keys)
+        .map_err(|error| ManifestError::Json(error.to_string()))?;
+    match found {
+        Some(key) => Err(ManifestError::Spelling(key)),
+        None => Ok(()),
+    }
+}
+
+/// Why some bytes are not a manifest that Wharf takes.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ManifestError {
+    /// Over [`MANIFEST_BYTES_MAX`].
+    #[error("the manifest is larger than {MANIFEST_BYTES_MAX} bytes; put large content into a blob")]
+    TooLarge,
+    /// Over [`MANIFEST_DESCRIPTORS_MAX`].
+    #[error("the manifest names more than {MANIFEST_DESCRIPTORS_MAX} things; split it with an index")]
+    TooManyDescriptors,
+    /// Not the JSON that a manifest is; the text says where.
+    #[error("the manifest is not valid: {0}")]
+    Json(String),
+    /// Docker's signed schema 1, gone since 2019.
+    #[error("schema 1 manifests are not supported; push with a client of this decade")]
+    SchemaOne,
+    /// Both image and index.
+    #[error("a manifest has either layers or manifests, not both")]
+    Ambiguous,
+    /// A known field in another case.
+    #[error("the field {0:?} is spelt in another case; readers would disagree on it")]
+    Spelling(&'static str),
+    /// The header and the body disagree.
+    #[error("Content-Type is {stated}, but the manifest's mediaType is {own}")]
+    MediaType {
+        /// What the request said.
+        stated: MediaType,
+        /// What the body says.
+        own: MediaType,
+    },
+    /// The media type and the fields disagree.
+    #[error("the manifest's fields do not fit its media type {0}")]
+    Shape(MediaType),
+}

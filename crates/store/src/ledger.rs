@@ -1,0 +1,171 @@
+//! The only truth: which repository holds which blob, manifests and their exact bytes, tags and their history, projects,
+//! people; and the log of how it came to be so.
+//!
+//! Two doors. [`Ledger::commit`] is for facts: all or none, one after the other, each written to the log in the same
+//! transaction, durable before it returns. Notes ([`notes`]) are for what may be late or lost: upload sessions, jobs'
+//! leases, cursors.
+
+pub mod change;
+pub mod notes;
+pub mod query;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use wharf_model::api::project::Project;
+use wharf_model::digest::Digest;
+use wharf_model::id::Id;
+use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
+
+use crate::clock::Millis;
+use change::{Commit, Entry, Refused};
+use notes::{Cursor, Job, UploadNote};
+use query::{BlobRow, LedgerError, ManifestRow, Readable, RepositoryRow, Totals, TrashRow, UserRow};
+
+/// The number of an entry of the log: dense, in the order of commits, from 1. 0 is before the first.
+pub type Seq = u64;
+
+/// Is told of every commit of this process, in order, when it is durable and before it is acknowledged: caches forget here
+/// what is no longer so. Must be quick and must not call the ledger.
+pub trait Observer: Send + Sync {
+    /// `entry` was just committed.
+    fn committed(&self, entry: &Entry);
+}
+
+/// The contract of a ledger. The suite [`crate::contract::ledger`] holds every backend to it.
+///
+/// Every question is answered as of one moment that is not before the question was asked.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    // --- facts
+
+    /// Makes all of the changes, or none of them. Returns the entry's number, or the latest one where nothing had an effect
+    /// (then nothing is logged). Durable on return. Cancel-safe: dropped, it is made as a whole or not at all.
+    ///
+    /// # Errors
+    /// [`Refused`]: a precondition that rides inside a change does not hold, or the ledger fails.
+    async fn commit(&self, commit: Commit) -> Result<Seq, Refused>;
+
+    /// The entries after `after`, at most `limit`, in order.
+    async fn log(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, LedgerError>;
+
+    /// The number of the latest entry, whichever process made it.
+    async fn latest(&self) -> Result<Seq, LedgerError>;
+
+    /// The number of the latest entry known here; changes wake whoever waits.
+    fn watch(&self) -> watch::Receiver<Seq>;
+
+    /// Adds an observer. Meant for start-up: commits made before are not told.
+    fn observe(&self, observer: Arc<dyn Observer>);
+
+    /// Now, on the clock by which deadlines are compared.
+    async fn now(&self) -> Result<Millis, LedgerError>;
+
+    /// How long a blob that no manifest names stays; half of it is how long it is shown.
+    fn grace(&self) -> Millis;
+
+    // --- questions
+
+    /// The project of that name.
+    async fn project(&self, name: &ProjectName) -> Result<Option<Project>, LedgerError>;
+
+    /// The repository of that name, with what its project says.
+    async fn repository(&self, name: &RepositoryName) -> Result<Option<RepositoryRow>, LedgerError>;
+
+    /// The manifest, by tag or digest, with its bytes.
+    async fn manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Option<ManifestRow>, LedgerError>;
+
+    /// The blob, if it is a member of the repository and still shown (DESIGN §6: half the grace after its last edge went,
+    /// it is not).
+    async fn blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<BlobRow>, LedgerError>;
+
+    /// The tags after `after`, at most `limit`, in byte order; `None` where there is no such repository.
+    async fn tags(
+        &self,
+        repository: &RepositoryName,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Vec<Tag>>, LedgerError>;
+
+    /// The repositories after `after`, at most `limit`, in byte order of their names.
+    async fn repositories(
+        &self,
+        readable: &Readable,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<RepositoryName>, LedgerError>;
+
+    /// The live manifests whose subject is `subject`, after the one with the digest `after` (in byte order of algorithm and
+    /// digest), at most `limit`, of one artifact type where one is given.
+    async fn referrers(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+        after: Option<&Digest>,
+        limit: usize,
+    ) -> Result<Vec<ManifestRow>, LedgerError>;
+
+    /// The user of that name.
+    async fn user(&self, name: &str) -> Result<Option<UserRow>, LedgerError>;
+
+    /// The user with that id.
+    async fn user_by_id(&self, id: Id) -> Result<Option<UserRow>, LedgerError>;
+
+    /// Members that no manifest of their repository names since before `now - grace`, at most `limit`.
+    async fn unreferenced(&self, limit: usize) -> Result<Vec<(RepositoryName, Digest)>, LedgerError>;
+
+    /// What was trashed and whose time is up, at most `limit`.
+    async fn expired_trash(&self, limit: usize) -> Result<Vec<TrashRow>, LedgerError>;
+
+    /// What the totals follower has counted.
+    async fn totals(&self) -> Result<Totals, LedgerError>;
+
+    /// The same, counted anew from the tables: reads all of them.
+    async fn count_totals(&self) -> Result<Totals, LedgerError>;
+
+    /// Whether any blob of the ledger rests at `location`: for the scrub.
+    async fn knows_location(&self, location: &crate::blobs::Location) -> Result<bool, LedgerError>;
+
+    /// Whether the ledger answers: for readiness.
+    async fn check(&self) -> Result<(), LedgerError>;
+
+    // --- notes
+
+    /// The upload session with that id.
+    async fn upload(&self, id: Id) -> Result<Option<UploadNote>, LedgerError>;
+
+    /// Writes an upload session, durable on return; `updated_at` is set to now. `Ok(false)`, with nothing written, where
+    /// the one that is there is not of version `note.version - 1` (version 1 makes a new one).
+    async fn put_upload(&self, note: &UploadNote) -> Result<bool, LedgerError>;
+
+    /// Forgets an upload session; no error where there is none.
+    async fn delete_upload(&self, id: Id) -> Result<(), LedgerError>;
+
+    /// Sessions not touched for `idle` milliseconds, at most `limit`, oldest first.
+    async fn idle_uploads(&self, idle: Millis, limit: usize) -> Result<Vec<UploadNote>, LedgerError>;
+
+    /// Where a follower stands; `None` where it never ran.
+    async fn cursor(&self, follower: &str) -> Result<Option<Cursor>, LedgerError>;
+
+    /// Notes where a follower stands, without a commit.
+    async fn put_cursor(&self, follower: &str, cursor: Cursor) -> Result<(), LedgerError>;
+
+    /// Takes up to `limit` jobs of `kind` that are due, each for `lease` milliseconds: until then nobody else gets it, after
+    /// that somebody else may. Counts as an attempt.
+    async fn claim_jobs(&self, kind: &str, lease: Millis, limit: usize) -> Result<Vec<Job>, LedgerError>;
+
+    /// The job is done and forgotten.
+    async fn finish_job(&self, id: i64) -> Result<(), LedgerError>;
+
+    /// The job failed, and is due again in `delay` milliseconds.
+    async fn retry_job(&self, id: i64, delay: Millis, error: &str) -> Result<(), LedgerError>;
+
+    /// How many jobs of `kind` wait or run.
+    async fn count_jobs(&self, kind: &str) -> Result<u64, LedgerError>;
+}

@@ -1,0 +1,228 @@
+//! What can be committed. Preconditions ride inside a change, so that check and write cannot drift apart.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use wharf_model::digest::Digest;
+use wharf_model::id::Id;
+use wharf_model::manifest::Role;
+use wharf_model::media::MediaType;
+use wharf_model::name::{ProjectName, RepositoryName, Tag};
+
+use super::Seq;
+use super::notes::NewJob;
+use super::query::{LedgerError, Readable, Totals};
+use crate::blobs::Location;
+use crate::clock::Millis;
+
+/// What is to be made true at once.
+#[derive(Clone, Debug, Default)]
+pub struct Commit {
+    /// On whose behalf: an actor's id as text, or the name of a follower. At most 255 bytes.
+    pub actor: String,
+    /// The changes, applied in order; each sees those before it.
+    pub changes: Vec<Change>,
+    /// Jobs to queue in the same transaction; one whose kind and key are queued already is left as it is.
+    pub jobs: Vec<NewJob>,
+    /// Where a follower stands once this is made.
+    pub cursor: Option<(String, super::notes::Cursor)>,
+}
+
+/// Where the bytes of a blob go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    /// Into the ledger itself. The log does not repeat them.
+    Ledger(#[serde(skip)] Bytes),
+    /// They rest in the heap already.
+    Heap(Location),
+}
+
+/// What a manifest names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    /// How.
+    pub role: Role,
+    /// What.
+    pub target: Digest,
+    /// Whether the commit is refused where the target is not here.
+    #[serde(skip)]
+    pub required: bool,
+}
+
+/// One change. Fields said to be *filled* are set by the ledger when it is made, for the log's readers; what a caller puts
+/// there is ignored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum Change {
+    /// Makes the repository, and its project, where they are not there. No effect where they are.
+    EnsureRepository {
+        /// The repository.
+        repository: RepositoryName,
+    },
+    /// Makes the project, or sets what it says.
+    PutProject {
+        /// The project.
+        project: ProjectName,
+        /// Whether anybody may pull from it.
+        public: bool,
+    },
+    /// Makes a user, or replaces what is said of it. A new password hash is a new credential: what was issued for the old
+    /// one ends.
+    PutUser {
+        /// Its id; random for a new one.
+        id: Id,
+        /// Its name, unique.
+        name: String,
+        /// The password's hash in PHC form. Not logged.
+        #[serde(skip)]
+        password_hash: String,
+        /// Whether it may do everything.
+        admin: bool,
+    },
+    /// The blob is in the repository from now on. Its bytes are adopted unless the ledger has some of that digest already;
+    /// then those at a heap location are queued for reclaiming. Either way the member is made, or made new.
+    PutBlob {
+        /// The repository. It must be there.
+        repository: RepositoryName,
+        /// What the bytes are named.
+        digest: Digest,
+        /// How many they are.
+        size: u64,
+        /// Where they are.
+        place: Place,
+        /// The upload session that this ends.
+        #[serde(skip)]
+        upload: Option<Id>,
+        /// Filled: whether the bytes were adopted.
+        adopted: bool,
+    },
+    /// The blob of another repository is in this one from now on.
+    MountBlob {
+        /// The repository. It must be there.
+        repository: RepositoryName,
+        /// The blob.
+        digest: Digest,
+        /// The repository that it is in; `None` for any that the caller may read.
+        from: Option<RepositoryName>,
+        /// What the caller may read.
+        #[serde(skip)]
+        readable: Readable,
+    },
+    /// Takes the blob out of the repository. Its bytes stay while anything holds them. Refused where it is not there.
+    DeleteBlob {
+        /// The repository.
+        repository: RepositoryName,
+        /// The blob.
+        digest: Digest,
+    },
+    /// The manifest is in the repository from now on. Pushing the same bytes again changes nothing, unless their media type
+    /// is another.
+    PutManifest {
+        /// The repository. It must be there.
+        repository: RepositoryName,
+        /// What the bytes are named.
+        digest: Digest,
+        /// The media type under which it is served.
+        media_type: MediaType,
+        /// The artifact type that the referrers API tells.
+        artifact_type: Option<String>,
+        /// What it is attached to.
+        subject: Option<Digest>,
+        /// Its exact bytes. The log does not repeat them.
+        #[serde(skip)]
+        bytes: Bytes,
+        /// What it names, the subject included.
+        #[serde(skip)]
+        edges: Vec<Edge>,
+    },
+    /// The tag points to the manifest, which must be there. Its history gains a line where it moved.
+    PointTag {
+        /// The repository.
+        repository: RepositoryName,
+        /// The tag.
+        tag: Tag,
+        /// The manifest.
+        digest: Digest,
+        /// Filled: what it pointed to before.
+        previous: Option<Digest>,
+    },
+    /// Removes the tag; the manifest stays. Refused where it is not there.
+    DeleteTag {
+        /// The repository.
+        repository: RepositoryName,
+        /// The tag.
+        tag: Tag,
+        /// Filled: what it pointed to.
+        previous: Option<Digest>,
+    },
+    /// Moves the manifest to the trash, with the tags that point to it; what it names stays held until it is purged.
+    /// Children of an index that have no tag, and that no other live manifest names, go with it. Refused where it is not
+    /// there.
+    DeleteManifest {
+        /// The repository.
+        repository: RepositoryName,
+        /// The manifest.
+        digest: Digest,
+        /// When it is purged: so many milliseconds from now.
+        keep: Millis,
+        /// Filled: the tags that went.
+        tags: Vec<Tag>,
+        /// Filled: the children that went.
+        children: Vec<Digest>,
+    },
+    /// Ends an entry of the trash for good. No effect where it is not there.
+    PurgeTrash {
+        /// The entry.
+        id: Id,
+    },
+    /// Takes a blob that no manifest of the repository names, and whose grace is over, out of the repository. No effect
+    /// where that has changed.
+    SweepMember {
+        /// The repository.
+        repository: RepositoryName,
+        /// The blob.
+        digest: Digest,
+    },
+    /// Adds to what is counted.
+    AddTotals(Totals),
+    /// Sets what is counted.
+    SetTotals(Totals),
+}
+
+/// An entry of the log: one commit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// Its number.
+    pub seq: Seq,
+    /// When, on the ledger's clock.
+    pub at: Millis,
+    /// On whose behalf.
+    pub actor: String,
+    /// What changed; only changes that had an effect.
+    pub changes: Vec<Change>,
+}
+
+/// Why a commit was not made. Nothing of it was.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// There is no such repository.
+    #[error("the repository is not there")]
+    RepositoryUnknown,
+    /// There is no such manifest.
+    #[error("the manifest {0} is not there")]
+    ManifestUnknown(Digest),
+    /// There is no such tag.
+    #[error("the tag {0} is not there")]
+    TagUnknown(Tag),
+    /// There is no such blob where it was looked for.
+    #[error("the blob {0} is not there")]
+    BlobUnknown(Digest),
+    /// A manifest names things that must be there and are not: all of them, in the order of the manifest.
+    #[error("{} things that the manifest names are not there", .0.len())]
+    Missing(Vec<Digest>),
+    /// The name is taken by somebody else.
+    #[error("the name {0} is taken")]
+    NameTaken(String),
+    /// The ledger fails. Whether the commit was made is not known.
+    #[error(transparent)]
+    Failed(#[from] LedgerError),
+}

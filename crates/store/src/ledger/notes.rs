@@ -1,0 +1,64 @@
+//! What may be late or lost without breaking an invariant: row by row, not logged.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use wharf_model::id::Id;
+use wharf_model::name::RepositoryName;
+
+use super::Seq;
+use crate::clock::Millis;
+
+/// An upload session that has received something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UploadNote {
+    /// Names it.
+    pub id: Id,
+    /// The repository that it is for.
+    pub repository: RepositoryName,
+    /// Who began it; nobody else may go on.
+    pub actor: String,
+    /// One more with each write: of two writers, one wins.
+    pub version: u64,
+    /// The state of the upload, in the layout of whoever keeps it.
+    pub state: Bytes,
+    /// When it was written last. Set by the ledger.
+    pub updated_at: Millis,
+}
+
+/// Where a follower stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The last entry that it has followed.
+    pub seq: Seq,
+    /// The version of the follower that did.
+    pub version: u32,
+    /// Whether it is told to wait.
+    pub paused: bool,
+}
+
+/// A job to be queued.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewJob {
+    /// Who does it.
+    pub kind: String,
+    /// Makes it unique within its kind.
+    pub key: String,
+    /// What is to be done, in the layout of whoever does it.
+    pub payload: String,
+}
+
+/// A job that was claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// Names it.
+    pub id: i64,
+    /// Makes it unique within its kind.
+    pub key: String,
+    /// What is to be done.
+    pub payload: String,
+    /// How often it was claimed, this time included.
+    pub attempts: u64,
+}
+
+/// The kind of the jobs that remove bytes which the ledger no longer knows; the payload is a location.
+pub const RECLAIM: &str = "reclaim";
