@@ -1,0 +1,251 @@
+//! What was measured, beside the targets, as a Markdown table; and the page that keeps it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::peers::Peer;
+
+const BEGIN: &str = "<!-- written by cargo xtask bench --write: begin -->";
+const END: &str = "<!-- written by cargo xtask bench --write: end -->";
+const PREFACE: &str = include_str!("preface.md");
+
+/// What a figure of wharf's has to be.
+#[derive(Clone, Copy)]
+pub(crate) enum Target {
+    /// So many times the peer's, or more.
+    Times(f64),
+    /// Below this.
+    Below(f64),
+    /// This at most.
+    AtMost(f64),
+}
+
+/// One thing measured at several peers, once a round at each.
+pub(crate) struct Series {
+    what: String,
+    unit: &'static str,
+    runs: BTreeMap<Peer, Vec<f64>>,
+    targets: Vec<(Peer, Target)>,
+}
+
+impl Series {
+    /// Nothing measured yet.
+    pub(crate) fn new(what: impl Into<String>, unit: &'static str) -> Series {
+        Series { what: what.into(), unit, runs: BTreeMap::new(), targets: Vec::new() }
+    }
+
+    /// Sets what is to be reached: against a peer, or with [`Peer::Wharf`] by wharf itself.
+    pub(crate) fn target(mut self, against: Peer, target: Target) -> Series {
+        self.targets.push((against, target));
+        self
+    }
+
+    /// Adds the figure of one round.
+    pub(crate) fn add(&mut self, peer: Peer, figure: f64) {
+        eprintln!("    {peer}: {}, {} {}", self.what, number(figure), self.unit);
+        self.runs.entry(peer).or_default().push(figure);
+    }
+
+    /// The figures of a peer, round by round.
+    pub(crate) fn of(&self, peer: Peer) -> &[f64] {
+        self.runs.get(&peer).map_or(&[], Vec::as_slice)
+    }
+
+    fn rows(&self) -> Vec<Row> {
+        let wharf = self.of(Peer::Wharf);
+        let own = self.targets.iter().find(|(peer, _)| *peer == Peer::Wharf).map(|(_, target)| *target);
+        let row = |peer: Option<Peer>, target: Option<Target>| {
+            let beside = peer.map_or(&[][..], |peer| self.of(peer));
+            let (figure, ratio) = (median(wharf), median(&pairwise(wharf, beside)));
+            Row {
+                what: format!("{} ({})", self.what, self.unit),
+                wharf: figure,
+                peer: peer.map(|peer| format!("{peer}: {}", number(median(beside).unwrap_or(0.0)))),
+                ratio,
+                target,
+                met: target.and_then(|target| target.met(figure?, ratio)),
+            }
+        };
+        let mut rows = Vec::new();
+        if own.is_some() || self.runs.keys().all(|peer| *peer == Peer::Wharf) {
+            rows.push(row(None, own));
+        }
+        for peer in self.runs.keys().filter(|peer| **peer != Peer::Wharf) {
+            let target = self.targets.iter().find(|(against, _)| against == peer).map(|(_, target)| *target);
+            rows.push(row(Some(*peer), target));
+        }
+        rows
+    }
+}
+
+impl Target {
+    fn met(self, figure: f64, ratio: Option<f64>) -> Option<bool> {
+        match self {
+            Target::Times(least) => ratio.map(|ratio| ratio >= least),
+            Target::Below(bound) => Some(figure < bound),
+            Target::AtMost(bound) => Some(figure <= bound),
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Target::Times(least) => format!("≥ {least} ×"),
+            Target::Below(bound) => format!("< {bound}"),
+            Target::AtMost(bound) => format!("≤ {bound}"),
+        }
+    }
+}
+
+struct Row {
+    what: String,
+    wharf: Option<f64>,
+    peer: Option<String>,
+    ratio: Option<f64>,
+    target: Option<Target>,
+    met: Option<bool>,
+}
+
+/// Everything that a run found.
+#[derive(Default)]
+pub(crate) struct Report {
+    /// Lines about the machine and the versions.
+    pub(crate) facts: Vec<String>,
+    rows: Vec<Row>,
+    notes: Vec<String>,
+}
+
+impl Report {
+    /// Adds what was measured.
+    pub(crate) fn add(&mut self, series: &Series) {
+        self.rows.extend(series.rows());
+    }
+
+    /// Adds a remark below the table.
+    pub(crate) fn note(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        eprintln!("    note: {text}");
+        self.notes.push(text);
+    }
+
+    /// Whether no target was missed.
+    pub(crate) fn reached(&self) -> bool {
+        self.rows.iter().all(|row| row.met != Some(false))
+    }
+
+    /// The whole as Markdown.
+    pub(crate) fn markdown(&self) -> String {
+        let mut page = String::new();
+        for fact in &self.facts {
+            let _ = writeln!(page, "- {fact}");
+        }
+        page.push_str("\n| what | wharf | beside | ratio | target | |\n|---|--:|--:|--:|--:|---|\n");
+        for row in &self.rows {
+            let cell = |text: Option<String>| text.unwrap_or_default();
+            let met = row.met.map(|met| if met { "✓" } else { "✗ missed" });
+            let _ = writeln!(
+                page,
+                "| {} | {} | {} | {} | {} | {} |",
+                row.what,
+                cell(row.wharf.map(number)),
+                cell(row.peer.clone()),
+                cell(row.ratio.map(|ratio| format!("{ratio:.2} ×"))),
+                cell(row.target.map(Target::text)),
+                met.unwrap_or_default()
+            );
+        }
+        for note in &self.notes {
+            let _ = write!(page, "\n- {note}");
+        }
+        page.push('\n');
+        page
+    }
+
+    /// Puts it into the page at `path`, between its two marks; what stands outside of them stays.
+    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+        let old = std::fs::read_to_string(path).unwrap_or_else(|_| format!("{PREFACE}\n{BEGIN}\n{END}\n"));
+        let (before, rest) = old.split_once(BEGIN).with_context(|| format!("{BEGIN} is missing"))?;
+        let (_, after) = rest.split_once(END).with_context(|| format!("{END} is missing"))?;
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        std::fs::write(path, format!("{before}{BEGIN}\n{}{END}{after}", self.markdown()))?;
+        Ok(())
+    }
+}
+
+/// The middle one; of an even number, the mean of the two in the middle.
+pub(crate) fn median(figures: &[f64]) -> Option<f64> {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        even if even.is_multiple_of(2) => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
+        _ => Some(sorted[middle]),
+    }
+}
+
+/// The figure that all but one in a hundred are not above.
+pub(crate) fn percentile_99(figures: &[f64]) -> Option<f64> {
+    let mut sorted = figures.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get((sorted.len() * 99).div_ceil(100).saturating_sub(1)).copied()
+}
+
+fn pairwise(one: &[f64], other: &[f64]) -> Vec<f64> {
+    one.iter().zip(other).map(|(one, other)| one / other).collect()
+}
+
+/// Three digits that count, and no more.
+fn number(figure: f64) -> String {
+    let text = match figure.abs() {
+        large if large >= 100.0 => format!("{figure:.0}"),
+        large if large >= 10.0 => format!("{figure:.1}"),
+        _ => format!("{figure:.2}"),
+    };
+    let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
+    let mut grouped = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        if index > 0 && (whole.len() - index).is_multiple_of(3) && digit.is_ascii_digit() {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    if rest.is_empty() { grouped } else { format!("{grouped}.{rest}") }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use super::*;
+
+    #[test]
+    fn ratios_are_taken_round_by_round_and_compared_with_the_target() {
+        let check = |wharf: &[f64], peer: &[f64], target, expect: &str| {
+            let mut series = Series::new("pull", "GB/s").target(Peer::DockerRegistry, target);
+            wharf.iter().for_each(|figure| series.add(Peer::Wharf, *figure));
+            peer.iter().for_each(|figure| series.add(Peer::DockerRegistry, *figure));
+            let mut report = Report::default();
+            report.add(&series);
+            assert!(report.markdown().contains(expect), "{}", report.markdown());
+        };
+        let pass = "| pull (GB/s) | 3.00 | docker-registry: 2.00 | 1.50 × | ≥ 1.4 × | ✓ |";
+        check(&[2.0, 3.0, 4.0], &[2.0, 2.0, 1.0], Target::Times(1.4), pass);
+        let missed = "| pull (GB/s) | 3,000 | docker-registry: 2,000 | 1.50 × | ≥ 2 × | ✗ missed |";
+        check(&[3000.0], &[2000.0], Target::Times(2.0), missed);
+        check(&[], &[2.0], Target::Times(2.0), "| pull (GB/s) |  | docker-registry: 2.00 |  | ≥ 2 × |  |");
+    }
+
+    #[test]
+    fn medians_and_percentiles_of_few_and_many() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[3.0, 1.0]), Some(2.0));
+        assert_eq!(median(&[3.0, 1.0, 9.0]), Some(3.0));
+        let hundred: Vec<f64> = (1..=100).map(f64::from).collect();
+        assert_eq!(percentile_99(&hundred), Some(99.0));
+        assert_eq!(percentile_99(&[5.0]), Some(5.0));
+    }
+}
