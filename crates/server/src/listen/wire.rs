@@ -1,0 +1,131 @@
+//! The stream below HTTP: gives back the bytes that were looked at, counts what passes, and ends where a client does not
+//! take what is sent.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::idle::Idle;
+use crate::metrics::Metrics;
+
+/// What an HTTP/2 client begins with where nothing was negotiated (RFC 9113 §3.4).
+const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The first bytes of a connection.
+#[derive(Default)]
+pub(super) struct First {
+    bytes: [u8; PREFACE.len()],
+    taken: usize,
+    length: usize,
+}
+
+impl First {
+    /// Reads until it is clear which HTTP it is; `None` where the client goes without a word.
+    pub(super) async fn read(stream: &mut TcpStream) -> io::Result<Option<First>> {
+        let mut first = First::default();
+        while first.length < PREFACE.len() && first.bytes[..first.length] == PREFACE[..first.length] {
+            match stream.read(&mut first.bytes[first.length..]).await? {
+                0 => return Ok((first.length > 0).then_some(first)),
+                count => first.length += count,
+            }
+        }
+        Ok(Some(first))
+    }
+
+    pub(super) fn is_http2(&self) -> bool {
+        self.length == PREFACE.len() && self.bytes == *PREFACE
+    }
+
+    fn give(&mut self, into: &mut ReadBuf<'_>) -> bool {
+        let left = &self.bytes[self.taken..self.length];
+        let count = left.len().min(into.remaining());
+        into.put_slice(&left[..count]);
+        self.taken += count;
+        count > 0
+    }
+}
+
+/// See the module.
+pub(super) struct Wire<S> {
+    stream: S,
+    first: First,
+    idle: Idle,
+    metrics: Arc<Metrics>,
+}
+
+impl<S> Wire<S> {
+    pub(super) fn new(stream: S, first: First, limit: Duration, metrics: Arc<Metrics>) -> Wire<S> {
+        Wire { stream, first, idle: Idle::new(limit), metrics }
+    }
+
+    /// Bounds the wait for a client that does not read.
+    fn sent<T>(&mut self, outcome: Poll<io::Result<T>>, context: &mut Context<'_>) -> Poll<io::Result<T>> {
+        match outcome {
+            Poll::Ready(outcome) => {
+                self.idle.stop();
+                Poll::Ready(outcome)
+            }
+            Poll::Pending => self.idle.poll_over(context).map(Err),
+        }
+    }
+
+    fn counted(&self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(count)) = &outcome {
+            add(&self.metrics.sent, *count);
+        }
+        outcome
+    }
+}
+
+fn add(counter: &AtomicU64, count: usize) {
+    counter.fetch_add(count as u64, Ordering::Relaxed);
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = into.filled().len();
+        if !self.first.give(into) {
+            ready!(Pin::new(&mut self.stream).poll_read(context, into))?;
+        }
+        add(&self.metrics.received, into.filled().len() - before);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
+        let outcome = self.counted(outcome);
+        self.sent(outcome, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        parts: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(context, parts);
+        let outcome = self.counted(outcome);
+        self.sent(outcome, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.stream).poll_flush(context);
+        self.sent(outcome, context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.sent(outcome, context)
+    }
+}
