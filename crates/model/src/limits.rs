@@ -30,5 +30,9 @@ pub const SCOPES_MAX: usize = 100;
 pub const INLINE_BLOB_BYTES_MAX: usize = 16 << 10;
 /// Largest blob, in bytes. A bound against arithmetic trouble rather than a policy; quotas are the policy.
 pub const BLOB_BYTES_MAX: u64 = 1 << 44;
+/// Longest `Authorization` header, in bytes; tokens are made to fit (crates/registry/src/identity/token.rs).
+pub const AUTHORIZATION_BYTES_MAX: usize = 16 << 10;
 /// Largest user name or password in a Basic header, in bytes; argon2's work does not depend on it, our copies do.
 pub const CREDENTIAL_BYTES_MAX: usize = 1 << 10;
+/// How much an upload may receive before what came is made durable and noted, in bytes: what a crash can cost a client.
+pub const UPLOAD_CHECKPOINT_BYTES: u64 = 256 << 20;

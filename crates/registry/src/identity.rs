@@ -1,0 +1,322 @@
+//! Who is there: an `Authorization` header becomes a [`Subject`], and credentials become tokens. What a subject may do is
+//! [`crate::access`]'s to say.
+//!
+//! Three memories, all bounded, none of which can outlive a change of a user: `fronts` knows whole headers, so that the next
+//! request with the same one costs a hash and a look-up; `local` knows verified passwords; `users` knows rows of the ledger.
+//! None holds a secret: entries are found by keyed hashes.
+
+pub mod local;
+pub mod token;
+mod users;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use hmac::{Hmac, KeyInit, Mac};
+use moka::sync::Cache;
+use sha2::Sha256;
+use wharf_model::limits::{AUTHORIZATION_BYTES_MAX, CREDENTIAL_BYTES_MAX, SCOPES_MAX};
+use wharf_model::name::RepositoryName;
+use wharf_model::scope::Scope;
+use wharf_store::clock::{Clock, Millis, SystemClock};
+use wharf_store::ledger::Ledger;
+use wharf_store::ledger::query::{LedgerError, UserRow};
+
+use crate::access::{self, Policy};
+use crate::actor::{Actor, Ceiling, Subject};
+use crate::secret::MasterKey;
+use local::{Passwords, VERIFIED_MS};
+use token::{ACCESS_SECS, Audience, Claims, Issued, Tokens};
+use users::{Source, Users};
+
+/// How many headers are known at most.
+const FRONTS_MAX: u64 = 10_000;
+
+/// Why nobody was recognised.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AuthError {
+    /// The header is of no form that is understood here, or too long.
+    #[error("the Authorization header is not understood; Basic and Bearer are")]
+    Malformed,
+    /// The user, the password or the token is not right; which, is not said.
+    #[error("the user name, the password or the token is not right")]
+    BadCredentials,
+    /// The token was right, and is over.
+    #[error("the token has expired")]
+    Expired,
+    /// Too many passwords are being verified; later is better.
+    #[error("too many logins at once; try again in a moment")]
+    Busy,
+    /// The ledger fails.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The registry fails on this.
+    #[error("login failed: {0}")]
+    Failed(String),
+}
+
+/// What somebody shows to the token service.
+#[derive(Clone, Copy)]
+pub enum Credential<'a> {
+    /// The `Authorization` header, or none. A Bearer token does not count: tokens beget no tokens, or a stolen one would live
+    /// for ever.
+    Header(Option<&'a [u8]>),
+    /// `grant_type=password`.
+    Password {
+        /// The user's name.
+        name: &'a str,
+        /// Its password.
+        password: &'a str,
+    },
+    /// `grant_type=refresh_token`.
+    Refresh(&'a str),
+}
+
+/// Recognises who is there. See the module.
+pub struct Identity {
+    source: Arc<dyn Source>,
+    users: Arc<Users>,
+    passwords: Arc<Passwords>,
+    tokens: Tokens,
+    fronts: Cache<[u8; 32], Arc<Front>>,
+    mac: Hmac<Sha256>,
+    clock: Arc<dyn Clock>,
+}
+
+/// A header that is known.
+struct Front {
+    subject: Subject,
+    /// The version of the users before they were asked.
+    version: u64,
+    until: Millis,
+    /// What the token says, whose signature need not be checked again.
+    claims: Option<Arc<Claims>>,
+}
+
+impl Identity {
+    /// Over the users of `ledger`, whose commits it observes from now on.
+    pub fn new(ledger: Arc<dyn Ledger>, key: &MasterKey) -> Identity {
+        Identity::with_clock(ledger, key, Arc::new(SystemClock))
+    }
+
+    /// The same with another clock, by which tokens and what is remembered end.
+    pub fn with_clock(ledger: Arc<dyn Ledger>, key: &MasterKey, clock: Arc<dyn Clock>) -> Identity {
+        let identity = Identity::over(Arc::new(ledger.clone()), key, clock);
+        ledger.observe(identity.users.clone());
+        identity
+    }
+
+    fn over(source: Arc<dyn Source>, key: &MasterKey, clock: Arc<dyn Clock>) -> Identity {
+        let users = Arc::new(Users::new(source.clone()));
+        // Passwords and access tokens both end by then, on the clock that counts; this is for the memory.
+        let ttl = Duration::from_millis(VERIFIED_MS.max(ACCESS_SECS * 1000).unsigned_abs());
+        Identity {
+            source,
+            passwords: Passwords::new(users.clone(), key, clock.clone()),
+            users,
+            tokens: Tokens::new(key),
+            fronts: Cache::builder().max_capacity(FRONTS_MAX).time_to_live(ttl).build(),
+            mac: Hmac::new(&key.derive("authorization cache").into()),
+            clock,
+        }
+    }
+
+    /// Whose request it is that came with this `Authorization` header, as of now. A header that was good a moment ago costs
+    /// about a microsecond.
+    ///
+    /// # Errors
+    /// [`AuthError`]; wrong credentials are an error, not an anonymous request.
+    pub async fn authenticate(&self, authorization: Option<&[u8]>) -> Result<Subject, AuthError> {
+        let Some(header) = authorization else { return Ok(Subject::anonymous()) };
+        if header.len() > AUTHORIZATION_BYTES_MAX {
+            return Err(AuthError::Malformed);
+        }
+        let key = self.key(header);
+        let (version, now) = (self.users.version(), self.clock.now());
+        let known = self.fronts.get(&key).filter(|front| now < front.until);
+        let claims = match known {
+            Some(front) if front.version == version => return Ok(front.subject.clone()),
+            Some(front) => front.claims.clone(),
+            None => None,
+        };
+        let front = Arc::new(self.recognise(header, claims, version, now).await?);
+        self.fronts.insert(key, front.clone());
+        Ok(front.subject.clone())
+    }
+
+    /// `version` was read before anything else: what is found here holds as long as it stays.
+    async fn recognise(
+        &self,
+        header: &[u8],
+        claims: Option<Arc<Claims>>,
+        version: u64,
+        now: Millis,
+    ) -> Result<Front, AuthError> {
+        match Header::parse(header)? {
+            Header::Basic { name, password } => {
+                let (row, until) = self.passwords.verify(&name, &password).await?;
+                let subject = Subject { actor: actor(Some(&row)), ceiling: Ceiling::None };
+                Ok(Front { subject, version, until, claims: None })
+            }
+            Header::Bearer(token) => {
+                let claims = match claims {
+                    Some(claims) => claims,
+                    None => Arc::new(self.tokens.verify(Audience::Access, token, now)?),
+                };
+                let row = self.bearer(&claims).await?;
+                let ceiling = Ceiling::Scopes(claims.access().into());
+                let subject = Subject { actor: actor(row.as_deref()), ceiling };
+                Ok(Front { subject, version, until: claims.until(), claims: Some(claims) })
+            }
+        }
+    }
+
+    /// The user of a token, if it still is who it was when the token was made.
+    async fn bearer(&self, claims: &Claims) -> Result<Option<Arc<UserRow>>, AuthError> {
+        let Some((id, epoch)) = claims.user()? else { return Ok(None) };
+        let row = self.users.by_id(id).await?.filter(|row| row.epoch == epoch);
+        row.map(Some).ok_or(AuthError::BadCredentials)
+    }
+
+    /// The token service: a token for whoever shows `credential`, limited to what of `scopes` it may do now; at most
+    /// [`SCOPES_MAX`] are looked at. With `offline`, a refresh token too, unless nobody logged in; it ends with the password.
+    /// The answer does not tell whether a repository is there.
+    ///
+    /// # Errors
+    /// [`AuthError`].
+    pub async fn token(
+        &self,
+        credential: Credential<'_>,
+        scopes: &[Scope],
+        offline: bool,
+        policy: &Policy,
+    ) -> Result<Issued, AuthError> {
+        let now = self.clock.now();
+        let row = self.log_in(credential, now).await?;
+        let user = row.as_ref().map(|row| (row.id, row.epoch));
+        let subject = Subject { actor: actor(row.as_deref()), ceiling: Ceiling::None };
+        let access = self.grant(&subject, scopes, policy).await?;
+        let refresh = |user| self.tokens.issue(Audience::Refresh, Some(user), Vec::new(), now);
+        Ok(Issued {
+            token: self.tokens.issue(Audience::Access, user, access, now)?,
+            expires_in: ACCESS_SECS,
+            issued_at: now,
+            refresh_token: user.filter(|_| offline).map(refresh).transpose()?,
+        })
+    }
+
+    async fn log_in(&self, credential: Credential<'_>, now: Millis) -> Result<Option<Arc<UserRow>>, AuthError> {
+        let verified = match credential {
+            Credential::Header(None) => return Ok(None),
+            Credential::Header(Some(header)) => match Header::parse(header)? {
+                Header::Basic { name, password } => self.passwords.verify(&name, &password).await?,
+                Header::Bearer(_) => return Err(AuthError::BadCredentials),
+            },
+            Credential::Password { name, password } => {
+                check_lengths(name, password)?;
+                self.passwords.verify(name, password).await?
+            }
+            Credential::Refresh(token) if token.len() > AUTHORIZATION_BYTES_MAX => return Err(AuthError::Malformed),
+            Credential::Refresh(token) => {
+                let claims = self.tokens.verify(Audience::Refresh, token, now)?;
+                return match self.bearer(&claims).await? {
+                    Some(row) => Ok(Some(row)),
+                    None => Err(AuthError::BadCredentials),
+                };
+            }
+        };
+        Ok(Some(verified.0))
+    }
+
+    async fn grant(&self, subject: &Subject, scopes: &[Scope], policy: &Policy) -> Result<Vec<Scope>, AuthError> {
+        let mut granted = Vec::new();
+        for scope in scopes.iter().take(SCOPES_MAX) {
+            let public = match scope.name.parse::<RepositoryName>() {
+                Ok(name) if scope.kind == "repository" => self.source.is_public(&name).await?,
+                Err(_) if scope.kind == "repository" => continue,
+                _ => false,
+            };
+            granted.extend(access::grant(subject, policy, scope, public));
+        }
+        Ok(granted)
+    }
+
+    /// Forgets everything that is known of users, for a change that no commit of this process has made.
+    pub fn forget(&self) {
+        self.users.forget();
+    }
+
+    /// How many password hashes were computed since the start.
+    pub fn hashes(&self) -> u64 {
+        self.passwords.hashes()
+    }
+
+    /// How many headers are known.
+    pub fn known(&self) -> u64 {
+        self.fronts.entry_count()
+    }
+
+    fn key(&self, header: &[u8]) -> [u8; 32] {
+        let mut mac = self.mac.clone();
+        mac.update(header);
+        mac.finalize().into_bytes().into()
+    }
+}
+
+fn actor(row: Option<&UserRow>) -> Actor {
+    match row {
+        Some(row) => Actor::User { id: row.id, name: row.name.as_str().into(), admin: row.admin },
+        None => Actor::Anonymous,
+    }
+}
+
+/// What an `Authorization` header says (RFC 9110 §11.6.2).
+enum Header<'a> {
+    /// RFC 7617. The password may have colons, the name may not.
+    Basic { name: String, password: String },
+    /// RFC 6750.
+    Bearer(&'a str),
+}
+
+impl Header<'_> {
+    fn parse(header: &[u8]) -> Result<Header<'_>, AuthError> {
+        if header.len() > AUTHORIZATION_BYTES_MAX {
+            return Err(AuthError::Malformed);
+        }
+        let header = std::str::from_utf8(header).map_err(|_| AuthError::Malformed)?;
+        let (scheme, credentials) = header.trim().split_once(' ').ok_or(AuthError::Malformed)?;
+        let credentials = credentials.trim_start();
+        if scheme.eq_ignore_ascii_case("bearer") {
+            Ok(Header::Bearer(credentials))
+        } else if scheme.eq_ignore_ascii_case("basic") {
+            basic(credentials)
+        } else {
+            Err(AuthError::Malformed)
+        }
+    }
+}
+
+/// Standard base64, with or without its padding: clients do both.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+fn basic(credentials: &str) -> Result<Header<'static>, AuthError> {
+    let decoded = BASE64.decode(credentials).map_err(|_| AuthError::Malformed)?;
+    let decoded = String::from_utf8(decoded).map_err(|_| AuthError::Malformed)?;
+    let (name, password) = decoded.split_once(':').ok_or(AuthError::Malformed)?;
+    check_lengths(name, password)?;
+    Ok(Header::Basic { name: name.to_owned(), password: password.to_owned() })
+}
+
+fn check_lengths(name: &str, password: &str) -> Result<(), AuthError> {
+    let fit = !name.is_empty() && name.len() <= CREDENTIAL_BYTES_MAX && password.len() <= CREDENTIAL_BYTES_MAX;
+    if fit { Ok(()) } else { Err(AuthError::Malformed) }
+}
+
+#[cfg(test)]
+mod tests;
