@@ -41,7 +41,7 @@ pub(crate) struct Options {
     #[arg(value_enum)]
     items: Vec<Item>,
     /// Whom to measure
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Peer::value_variants().to_vec())]
+    #[arg(long, value_enum, value_delimiter = ',', default_values_t = selectable())]
     peers: Vec<Peer>,
     /// A twentieth of everything, to see that it runs; the figures mean nothing
     #[arg(long)]
@@ -129,6 +129,9 @@ pub(crate) fn run(options: &Options) -> Result<bool> {
     load::end_in(Duration::from_secs(options.minutes * 60));
     let mut report = Report::default();
     let bench = prepare(options, &mut report)?;
+    if options.quick {
+        report.note("A twentieth of all sizes and numbers, one round: these figures mean nothing.");
+    }
     let mut failed = Vec::new();
     for item in Item::value_variants() {
         if !options.items.is_empty() && !options.items.contains(item) {
@@ -217,7 +220,8 @@ fn facts(options: &Options, postgres: Option<&postgres::Postgres>, report: &mut 
     let first = |program: &str, argument: &str| {
         let done = process::find(program).and_then(|program| Command::new(program).arg(argument).output().ok());
         let said = done.map(|done| [done.stdout, done.stderr].concat()).unwrap_or_default();
-        String::from_utf8_lossy(&said).lines().next().unwrap_or("no").trim().to_owned()
+        let line = String::from_utf8_lossy(&said).lines().next().unwrap_or("none").trim().to_owned();
+        line.split(" [").next().unwrap_or(&line).trim_start_matches("/usr/bin/").to_owned()
     };
     let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
     let field = |text: &str, name: &str| {
@@ -225,15 +229,17 @@ fn facts(options: &Options, postgres: Option<&postgres::Postgres>, report: &mut 
         line.map_or_else(|| "?".to_owned(), |(_, value)| value.trim().to_owned())
     };
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
+    let memory = field(&read("/proc/meminfo"), "MemTotal");
+    let memory = memory.split(' ').next().and_then(|kib| kib.parse().ok()).unwrap_or(0.0) / f64::from(1 << 20);
     let commit =
         process::output(Command::new("git").args(["rev-parse", "--short", "HEAD"]).current_dir(crate::workspace()));
     report.facts = vec![
         format!("Date: {}, commit {}", jiff::Timestamp::now().strftime("%Y-%m-%d"), commit.unwrap_or_default().trim()),
         format!(
-            "Machine: {} × {}, {} of memory, Linux {}",
+            "Machine: {} × {}, {:.1} GiB of memory, Linux {}",
             cores,
             field(&read("/proc/cpuinfo"), "model name"),
-            field(&read("/proc/meminfo"), "MemTotal"),
+            memory,
             read("/proc/sys/kernel/osrelease").trim()
         ),
         format!(
@@ -247,11 +253,21 @@ fn facts(options: &Options, postgres: Option<&postgres::Postgres>, report: &mut 
     ];
 }
 
+/// All peers that can be chosen.
+fn selectable() -> Vec<Peer> {
+    Peer::value_variants().to_vec()
+}
+
 /// The command that repeats the run.
 fn again(options: &Options) -> String {
     let names = options.items.iter().filter_map(ValueEnum::to_possible_value);
     let words = names.map(|name| name.get_name().to_owned());
     let flags = [(options.quick, "--quick"), (options.thorough, "--thorough"), (options.write, "--write")];
     let flags = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| (*flag).to_owned());
-    ["cargo xtask bench".to_owned()].into_iter().chain(words).chain(flags).collect::<Vec<_>>().join(" ")
+    let peers = options.peers.iter().filter_map(ValueEnum::to_possible_value).map(|peer| peer.get_name().to_owned());
+    let peers = Some(peers.collect::<Vec<_>>().join(","))
+        .filter(|_| options.peers != selectable())
+        .map(|names| format!("--peers {names}"));
+    let first = std::iter::once("cargo xtask bench".to_owned());
+    first.chain(words).chain(flags).chain(peers).collect::<Vec<_>>().join(" ")
 }

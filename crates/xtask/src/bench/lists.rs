@@ -28,7 +28,7 @@ pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
         }
     }
     let Rows { tags, tags_99, catalog, catalog_99, start } = rows;
-    [tags, tags_99, catalog, catalog_99, start].iter().for_each(|series| report.add(series));
+    [tags, tags_99, catalog, catalog_99, start].into_iter().for_each(|series| report.add(series));
     Ok(())
 }
 

@@ -40,7 +40,7 @@ fn read(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
             rate.add(server.peer, wrk(server, path, if bench.quick() { 1 } else { 4 })?);
         }
     }
-    report.add(&rate);
+    report.add(rate);
     Ok(())
 }
 
@@ -75,8 +75,6 @@ fn push(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
             }
         }
     }
-    report.add(&one);
-    report.add(&many);
     let gain = |peer| Some((median(many.of(peer))?, median(one.of(peer))?));
     if let (Some((many, one)), reference) = (gain(Peer::Wharf), gain(Peer::DockerRegistry)) {
         let against = reference.map(|(_, one)| format!(", {:.1} × docker-registry's on 1", many / one));
@@ -86,6 +84,8 @@ fn push(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
             against.unwrap_or_default()
         ));
     }
+    report.add(one);
+    report.add(many);
     Ok(())
 }
 

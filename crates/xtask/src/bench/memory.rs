@@ -27,7 +27,7 @@ pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
         anonymous.add(peer, sampled(&server, || transfer(bench, &server))?);
         peak.add(peer, server.process.memory_mib("VmHWM"));
     }
-    [idle, peak, anonymous].iter().for_each(|series| report.add(series));
+    [idle, peak, anonymous].into_iter().for_each(|series| report.add(series));
     Ok(())
 }
 

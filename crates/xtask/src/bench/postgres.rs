@@ -93,7 +93,8 @@ fn identity(folder: &Path) -> Result<Vec<&'static str>> {
     let mut fields = line.split(':').skip(1).map(str::parse);
     let (Some(Ok(user)), Some(Ok(group))) = (fields.next(), fields.next()) else { anyhow::bail!("a bad /etc/passwd") };
     chown(folder, Some(user), Some(group))?;
-    for above in folder.ancestors().skip(1).take(1) {
+    // The folder of the run is its owner's alone; the user postgres has to pass through it.
+    if let Some(above) = folder.parent() {
         fs::set_permissions(above, fs::Permissions::from_mode(0o711))?;
     }
     Ok(vec!["--reuid", "postgres", "--regid", "postgres", "--init-groups"])

@@ -41,8 +41,8 @@ pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
                 cost.add(server.peer, (server.process.cpu_seconds() - before) / bytes);
             }
         }
-        report.add(&speed);
-        report.add(&cost);
+        report.add(speed);
+        report.add(cost);
     }
     Ok(())
 }

@@ -35,8 +35,8 @@ pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
             }
         }
     }
-    report.add(&speed);
-    report.add(&cost);
+    report.add(speed);
+    report.add(cost);
     Ok(())
 }
 

@@ -53,7 +53,7 @@ pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
     }
     let Costs { pushing, pulling, fsyncs, allocated, apparent, inodes } = costs;
     [pushed, pulled, pushing, pulling, fsyncs, allocated, apparent, inodes]
-        .iter()
+        .into_iter()
         .for_each(|series| report.add(series));
     Ok(())
 }
