@@ -5,9 +5,18 @@
 //! transaction, durable before it returns. Notes ([`notes`]) are for what may be late or lost: upload sessions, jobs'
 //! leases, cursors.
 
+mod apply;
 pub mod change;
+mod engine;
+mod migrate;
+mod noted;
 pub mod notes;
+pub mod postgres;
 pub mod query;
+mod read;
+mod sql;
+pub mod sqlite;
+mod writer;
 
 use std::sync::Arc;
 
@@ -18,10 +27,27 @@ use wharf_model::digest::Digest;
 use wharf_model::id::Id;
 use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 
-use crate::clock::Millis;
+use crate::clock::{Clock, Millis};
 use change::{Commit, Entry, Refused};
 use notes::{Cursor, Job, UploadNote};
 use query::{BlobRow, LedgerError, ManifestRow, Readable, RepositoryRow, Totals, TrashRow, UserRow};
+
+/// What a ledger is opened with, whatever its engine.
+#[derive(Clone)]
+pub struct LedgerOptions {
+    /// The clock by which deadlines are compared; `None` for the ledger's own: the machine's for SQLite, the database's for
+    /// PostgreSQL.
+    pub clock: Option<Arc<dyn Clock>>,
+    /// How long a blob that no manifest names stays, in milliseconds; half of it is how long it is shown.
+    pub grace: Millis,
+}
+
+impl Default for LedgerOptions {
+    /// The ledger's own clock, and a grace of a day.
+    fn default() -> Self {
+        LedgerOptions { clock: None, grace: 24 * 3_600_000 }
+    }
+}
 
 /// The number of an entry of the log: dense, in the order of commits, from 1. 0 is before the first.
 pub type Seq = u64;
@@ -126,8 +152,8 @@ pub trait Ledger: Send + Sync {
     /// What the totals follower has counted.
     async fn totals(&self) -> Result<Totals, LedgerError>;
 
-    /// The same, counted anew from the tables: reads all of them.
-    async fn count_totals(&self) -> Result<Totals, LedgerError>;
+    /// The same, counted anew from the tables, and the number of the latest entry at that very moment: reads all of them.
+    async fn count_totals(&self) -> Result<(Seq, Totals), LedgerError>;
 
     /// Whether any blob of the ledger rests at `location`: for the scrub.
     async fn knows_location(&self, location: &crate::blobs::Location) -> Result<bool, LedgerError>;

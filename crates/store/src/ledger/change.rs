@@ -48,6 +48,15 @@ pub struct Edge {
     pub required: bool,
 }
 
+/// Blobs that left the ledger because the last that held them has gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Freed {
+    /// How many.
+    pub blobs: u64,
+    /// How many bytes they had.
+    pub bytes: u64,
+}
+
 /// One change. Fields said to be *filled* are set by the ledger when it is made, for the log's readers; what a caller puts
 /// there is ignored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -113,6 +122,8 @@ pub enum Change {
         repository: RepositoryName,
         /// The blob.
         digest: Digest,
+        /// Filled: what nobody holds any more.
+        freed: Freed,
     },
     /// The manifest is in the repository from now on. Pushing the same bytes again changes nothing, unless their media type
     /// is another.
@@ -133,6 +144,8 @@ pub enum Change {
         /// What it names, the subject included.
         #[serde(skip)]
         edges: Vec<Edge>,
+        /// Filled: whether it was not in the repository before.
+        created: bool,
     },
     /// The tag points to the manifest, which must be there. Its history gains a line where it moved.
     PointTag {
@@ -173,6 +186,8 @@ pub enum Change {
     PurgeTrash {
         /// The entry.
         id: Id,
+        /// Filled: what nobody holds any more.
+        freed: Freed,
     },
     /// Takes a blob that no manifest of the repository names, and whose grace is over, out of the repository. No effect
     /// where that has changed.
@@ -181,6 +196,8 @@ pub enum Change {
         repository: RepositoryName,
         /// The blob.
         digest: Digest,
+        /// Filled: what nobody holds any more.
+        freed: Freed,
     },
     /// Adds to what is counted.
     AddTotals(Totals),

@@ -1,0 +1,649 @@
+//! How a change is made: check and write in one place, once for both engines.
+
+use std::collections::{HashSet, VecDeque};
+
+use wharf_model::digest::Digest;
+use wharf_model::id::Id;
+use wharf_model::manifest::Role;
+use wharf_model::name::{RepositoryName, Tag};
+
+use super::Seq;
+use super::change::{Change, Commit, Edge, Entry, Freed, Place, Refused};
+use super::noted::put_cursor;
+use super::notes::{NewJob, RECLAIM};
+use super::query::{LedgerError, Readable, Totals};
+use super::sql::{Sql, Value, digest_list, digest_values};
+use crate::clock::Millis;
+
+/// What every change is made with.
+struct Context<'a, S> {
+    sql: &'a mut S,
+    now: Millis,
+    grace: Millis,
+    actor: &'a str,
+}
+
+/// Makes all changes of a commit, then its jobs and its cursor. Returns the entry, which is in the log, or `None` where no
+/// change had an effect.
+///
+/// # Errors
+/// Where it is refused, what was written before has to be rolled back.
+pub(crate) async fn apply<S: Sql>(
+    sql: &mut S,
+    commit: Commit,
+    seq: Seq,
+    now: Millis,
+    grace: Millis,
+) -> Result<Option<Entry>, Refused> {
+    let mut context = Context { sql, now, grace, actor: &commit.actor };
+    let mut changes = Vec::with_capacity(commit.changes.len());
+    for mut change in commit.changes {
+        if context.change(&mut change).await? {
+            changes.push(change);
+        }
+    }
+    for job in &commit.jobs {
+        context.queue(job).await?;
+    }
+    if let Some((follower, cursor)) = &commit.cursor {
+        put_cursor(context.sql, follower, *cursor).await?;
+    }
+    if changes.is_empty() {
+        return Ok(None);
+    }
+    let insert = "INSERT INTO log (seq, at, actor, changes) VALUES ($1, $2, $3, $4)";
+    let text = to_json(&changes)?;
+    sql.execute(insert, &[(seq as i64).into(), now.into(), commit.actor.as_str().into(), text.as_str().into()]).await?;
+    Ok(Some(Entry { seq, at: now, actor: commit.actor, changes }))
+}
+
+/// A live manifest, as far as deleting it needs.
+struct Live {
+    id: i64,
+    digest: Digest,
+}
+
+impl<S: Sql> Context<'_, S> {
+    async fn change(&mut self, change: &mut Change) -> Result<bool, Refused> {
+        match change {
+            Change::EnsureRepository { repository } => self.ensure_repository(repository).await,
+            Change::PutProject { project, public } => self.put_project(project.as_str(), *public).await,
+            Change::PutUser { id, name, password_hash, admin } => self.put_user(id, name, password_hash, *admin).await,
+            Change::PutBlob { repository, digest, size, place, upload, adopted } => {
+                *adopted = self.put_blob(repository, digest, *size, place, upload.as_ref()).await?;
+                Ok(true)
+            }
+            Change::MountBlob { repository, digest, from, readable } => {
+                self.mount_blob(repository, digest, from.as_ref(), readable).await
+            }
+            Change::DeleteBlob { repository, digest, freed } => {
+                *freed = self.delete_blob(repository, digest).await?;
+                Ok(true)
+            }
+            Change::PutManifest { .. } => self.put_manifest(change).await,
+            Change::PointTag { repository, tag, digest, previous } => {
+                let (moved, before) = self.point_tag(repository, tag, digest).await?;
+                *previous = before;
+                Ok(moved)
+            }
+            Change::DeleteTag { repository, tag, previous } => {
+                *previous = Some(self.delete_tag(repository, tag).await?);
+                Ok(true)
+            }
+            Change::DeleteManifest { repository, digest, keep, tags, children } => {
+                (*tags, *children) = self.delete_manifest(repository, digest, *keep).await?;
+                Ok(true)
+            }
+            Change::PurgeTrash { id, freed } => match self.purge_trash(id).await? {
+                Some(what) => {
+                    *freed = what;
+                    Ok(true)
+                }
+                None => Ok(false),
+            },
+            Change::SweepMember { repository, digest, freed } => match self.sweep_member(repository, digest).await? {
+                Some(what) => {
+                    *freed = what;
+                    Ok(true)
+                }
+                None => Ok(false),
+            },
+            Change::AddTotals(totals) => {
+                let add = "INSERT INTO total (name, value) VALUES ($1, $2)
+                    ON CONFLICT (name) DO UPDATE SET value = total.value + excluded.value WHERE excluded.value <> 0";
+                self.put_totals(add, totals).await
+            }
+            Change::SetTotals(totals) => {
+                let set = "INSERT INTO total (name, value) VALUES ($1, $2)
+                    ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE total.value <> excluded.value";
+                self.put_totals(set, totals).await
+            }
+        }
+    }
+
+    // --- projects, repositories, people
+
+    async fn repository(&mut self, name: &RepositoryName) -> Result<i64, Refused> {
+        let row = self.sql.one("SELECT id FROM repository WHERE name = $1", &[name.as_str().into()]).await?;
+        Ok(row.ok_or(Refused::RepositoryUnknown)?.int(0)?)
+    }
+
+    async fn ensure_repository(&mut self, name: &RepositoryName) -> Result<bool, Refused> {
+        if self.sql.any("SELECT 1 FROM repository WHERE name = $1", &[name.as_str().into()]).await? {
+            return Ok(false);
+        }
+        let project = name.project();
+        let found = self.sql.one("SELECT id, public FROM project WHERE name = $1", &[project.as_str().into()]).await?;
+        let (project, public) = match found {
+            Some(mut row) => (row.int(0)?, row.flag(1)?),
+            None => (self.insert_project(project.as_str(), false).await?, false),
+        };
+        let insert = "INSERT INTO repository (uid, project, name, public, created_at) VALUES ($1, $2, $3, $4, $5)";
+        let uid = random_id()?;
+        let parameters = [(&uid).into(), project.into(), name.as_str().into(), public.into(), self.now.into()];
+        self.sql.execute(insert, &parameters).await?;
+        Ok(true)
+    }
+
+    async fn insert_project(&mut self, name: &str, public: bool) -> Result<i64, LedgerError> {
+        let insert = "INSERT INTO project (uid, name, public, created_at) VALUES ($1, $2, $3, $4) RETURNING id";
+        let uid = random_id()?;
+        let row = self.sql.one(insert, &[(&uid).into(), name.into(), public.into(), self.now.into()]).await?;
+        returned(row)
+    }
+
+    async fn put_project(&mut self, name: &str, public: bool) -> Result<bool, Refused> {
+        let Some(mut row) = self.sql.one("SELECT id, public FROM project WHERE name = $1", &[name.into()]).await?
+        else {
+            self.insert_project(name, public).await?;
+            return Ok(true);
+        };
+        let (id, before) = (row.int(0)?, row.flag(1)?);
+        if before != public {
+            let parameters = [id.into(), public.into()];
+            self.sql.execute("UPDATE project SET public = $2 WHERE id = $1", &parameters).await?;
+            self.sql.execute("UPDATE repository SET public = $2 WHERE project = $1", &parameters).await?;
+        }
+        Ok(before != public)
+    }
+
+    async fn put_user(&mut self, id: &Id, name: &str, hash: &str, admin: bool) -> Result<bool, Refused> {
+        let taken = "SELECT 1 FROM account WHERE name = $1 AND uid <> $2";
+        if self.sql.any(taken, &[name.into(), id.into()]).await? {
+            return Err(Refused::NameTaken(name.to_owned()));
+        }
+        let put = "INSERT INTO account (uid, name, password_hash, epoch, admin, created_at)
+            VALUES ($1, $2, $3, 1, $4, $5)
+            ON CONFLICT (uid) DO UPDATE SET name = excluded.name, admin = excluded.admin,
+                epoch = account.epoch + CASE WHEN account.password_hash <> excluded.password_hash THEN 1 ELSE 0 END,
+                password_hash = excluded.password_hash
+            WHERE account.name <> excluded.name OR account.admin <> excluded.admin
+                OR account.password_hash <> excluded.password_hash";
+        let parameters = [id.into(), name.into(), hash.into(), admin.into(), self.now.into()];
+        Ok(self.sql.execute(put, &parameters).await? > 0)
+    }
+
+    // --- blobs
+
+    async fn blob(&mut self, digest: &Digest) -> Result<Option<(i64, Option<String>)>, LedgerError> {
+        let (algorithm, hash) = digest_values(digest);
+        let find = "SELECT id, location FROM blob WHERE algorithm = $1 AND digest = $2";
+        let Some(mut row) = self.sql.one(find, &[algorithm, hash]).await? else { return Ok(None) };
+        Ok(Some((row.int(0)?, row.maybe_text(1)?)))
+    }
+
+    async fn put_blob(
+        &mut self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        size: u64,
+        place: &Place,
+        upload: Option<&Id>,
+    ) -> Result<bool, Refused> {
+        let repository = self.repository(repository).await?;
+        let found = self.blob(digest).await?;
+        let adopted = found.is_none();
+        let blob = match found {
+            Some((blob, there)) => {
+                if let Place::Heap(location) = place
+                    && there.as_ref() != Some(&location.0)
+                {
+                    self.reclaim(&location.0).await?;
+                }
+                blob
+            }
+            None => self.insert_blob(digest, size, place).await?,
+        };
+        self.put_member(repository, blob, digest).await?;
+        if let Some(upload) = upload {
+            self.sql.execute("DELETE FROM upload WHERE uid = $1", &[upload.into()]).await?;
+        }
+        Ok(adopted)
+    }
+
+    async fn insert_blob(&mut self, digest: &Digest, size: u64, place: &Place) -> Result<i64, LedgerError> {
+        let (algorithm, hash) = digest_values(digest);
+        let (location, bytes) = match place {
+            Place::Ledger(bytes) => (Value::Null, Value::Bytes(bytes)),
+            Place::Heap(location) => (Value::Text(&location.0), Value::Null),
+        };
+        let insert =
+            "INSERT INTO blob (algorithm, digest, size, location, bytes) VALUES ($1, $2, $3, $4, $5) RETURNING id";
+        returned(self.sql.one(insert, &[algorithm, hash, (size as i64).into(), location, bytes]).await?)
+    }
+
+    /// Makes the member, or makes it new: held by a manifest already, or from now on for the grace.
+    async fn put_member(&mut self, repository: i64, blob: i64, digest: &Digest) -> Result<(), LedgerError> {
+        let since = if self.is_named(repository, digest).await? { Value::Null } else { self.now.into() };
+        let put = "INSERT INTO member (repository, blob, unreferenced_since) VALUES ($1, $2, $3)
+            ON CONFLICT (repository, blob) DO UPDATE SET unreferenced_since = excluded.unreferenced_since";
+        self.sql.execute(put, &[repository.into(), blob.into(), since]).await?;
+        Ok(())
+    }
+
+    /// Whether a manifest of the repository, live or trashed, names it.
+    async fn is_named(&mut self, repository: i64, digest: &Digest) -> Result<bool, LedgerError> {
+        let (algorithm, hash) = digest_values(digest);
+        let find = "SELECT 1 FROM edge WHERE algorithm = $1 AND digest = $2 AND repository = $3 LIMIT 1";
+        self.sql.any(find, &[algorithm, hash, repository.into()]).await
+    }
+
+    async fn mount_blob(
+        &mut self,
+        to: &RepositoryName,
+        digest: &Digest,
+        from: Option<&RepositoryName>,
+        readable: &Readable,
+    ) -> Result<bool, Refused> {
+        let repository = self.repository(to).await?;
+        let (algorithm, hash) = digest_values(digest);
+        let reads_all = *readable == Readable::All;
+        let shown_since = (self.now - self.grace / 2).into();
+        let found = match from {
+            Some(from) => {
+                let find = "SELECT b.id FROM blob b JOIN member m ON m.blob = b.id
+                    JOIN repository r ON r.id = m.repository
+                    WHERE b.algorithm = $1 AND b.digest = $2 AND r.name = $3 AND (r.public = 1 OR CAST($4 AS BIGINT) = 1)
+                        AND (m.unreferenced_since IS NULL OR m.unreferenced_since > $5) LIMIT 1";
+                self.sql.one(find, &[algorithm, hash, from.as_str().into(), reads_all.into(), shown_since]).await?
+            }
+            None => {
+                let find = "SELECT b.id FROM blob b JOIN member m ON m.blob = b.id
+                    JOIN repository r ON r.id = m.repository
+                    WHERE b.algorithm = $1 AND b.digest = $2 AND (r.public = 1 OR CAST($3 AS BIGINT) = 1)
+                        AND (m.unreferenced_since IS NULL OR m.unreferenced_since > $4) LIMIT 1";
+                self.sql.one(find, &[algorithm, hash, reads_all.into(), shown_since]).await?
+            }
+        };
+        let blob = found.ok_or(Refused::BlobUnknown(*digest))?.int(0)?;
+        self.put_member(repository, blob, digest).await?;
+        Ok(true)
+    }
+
+    async fn delete_blob(&mut self, repository: &RepositoryName, digest: &Digest) -> Result<Freed, Refused> {
+        let repository = self.repository(repository).await?;
+        let (blob, _) = self.blob(digest).await?.ok_or(Refused::BlobUnknown(*digest))?;
+        let delete = "DELETE FROM member WHERE repository = $1 AND blob = $2
+            AND (unreferenced_since IS NULL OR unreferenced_since > $3)";
+        let shown_since = self.now - self.grace / 2;
+        if self.sql.execute(delete, &[repository.into(), blob.into(), shown_since.into()]).await? == 0 {
+            return Err(Refused::BlobUnknown(*digest));
+        }
+        Ok(self.free_unheld(&just(digest)).await?)
+    }
+
+    async fn sweep_member(&mut self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Freed>, Refused> {
+        let repository = match self.repository(repository).await {
+            Ok(repository) => repository,
+            Err(Refused::RepositoryUnknown) => return Ok(None),
+            Err(refused) => return Err(refused),
+        };
+        let Some((blob, _)) = self.blob(digest).await? else { return Ok(None) };
+        if self.is_named(repository, digest).await? {
+            return Ok(None);
+        }
+        let delete = "DELETE FROM member WHERE repository = $1 AND blob = $2 AND unreferenced_since <= $3";
+        let over = self.now - self.grace;
+        if self.sql.execute(delete, &[repository.into(), blob.into(), over.into()]).await? == 0 {
+            return Ok(None);
+        }
+        Ok(Some(self.free_unheld(&just(digest)).await?))
+    }
+
+    /// Lets go of those of the blobs that are in no repository and that no manifest anywhere names.
+    async fn free_unheld(&mut self, digests: &[String]) -> Result<Freed, LedgerError> {
+        let find = "SELECT b.id, b.size, b.location FROM {digests $1} AS d CROSS JOIN blob b
+            WHERE b.algorithm = d.algorithm AND b.digest = d.digest
+                AND NOT EXISTS (SELECT 1 FROM member m WHERE m.blob = b.id)
+                AND NOT EXISTS (SELECT 1 FROM edge e WHERE e.algorithm = b.algorithm AND e.digest = b.digest)";
+        let mut freed = Freed::default();
+        for mut row in self.sql.query(find, &[Value::List(digests)]).await? {
+            let (id, size, location) = (row.int(0)?, row.unsigned(1)?, row.maybe_text(2)?);
+            self.sql.execute("DELETE FROM blob WHERE id = $1", &[id.into()]).await?;
+            if let Some(location) = location {
+                self.reclaim(&location).await?;
+            }
+            freed.blobs += 1;
+            freed.bytes += size;
+        }
+        Ok(freed)
+    }
+
+    // --- manifests
+
+    async fn put_manifest(&mut self, change: &mut Change) -> Result<bool, Refused> {
+        let Change::PutManifest { repository, digest, media_type, artifact_type, subject, bytes, edges, created } =
+            change
+        else {
+            return Ok(false);
+        };
+        let repository = self.repository(repository).await?;
+        self.check_required(repository, edges).await?;
+        let (algorithm, hash) = digest_values(digest);
+        let (kind, artifact) = (Value::from(media_type.as_str()), Value::from(artifact_type.as_deref()));
+        let find = "SELECT id, media_type FROM manifest WHERE repository = $1 AND algorithm = $2 AND digest = $3";
+        if let Some(mut row) = self.sql.one(find, &[repository.into(), algorithm, hash]).await? {
+            let (id, found) = (row.int(0)?, row.text(1)?);
+            let update = "UPDATE manifest SET media_type = $2, artifact_type = $3 WHERE id = $1";
+            if found != media_type.as_str() {
+                self.sql.execute(update, &[id.into(), kind, artifact]).await?;
+            }
+            *created = false;
+            return Ok(found != media_type.as_str());
+        }
+        let document = self.put_document(digest, bytes).await?;
+        let insert = "INSERT INTO manifest (uid, repository, document, algorithm, digest, media_type, artifact_type,
+                subject_algorithm, subject_digest, pushed_at, pushed_by)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id";
+        let uid = random_id()?;
+        let (subject_algorithm, subject_hash) = subject.as_ref().map_or((Value::Null, Value::Null), digest_values);
+        let parameters = [
+            (&uid).into(),
+            repository.into(),
+            document.into(),
+            algorithm,
+            hash,
+            kind,
+            artifact,
+            subject_algorithm,
+            subject_hash,
+            self.now.into(),
+            self.actor.into(),
+        ];
+        let manifest = returned(self.sql.one(insert, &parameters).await?)?;
+        self.put_edges(repository, manifest, edges).await?;
+        *created = true;
+        Ok(true)
+    }
+
+    /// A member counts even where it is no longer shown, and whatever the role, so does a live manifest.
+    async fn check_required(&mut self, repository: i64, edges: &[Edge]) -> Result<(), Refused> {
+        let required: Vec<&Digest> = edges.iter().filter(|edge| edge.required).map(|edge| &edge.target).collect();
+        if required.is_empty() {
+            return Ok(());
+        }
+        let find = "SELECT d.algorithm, d.digest FROM {digests $2} AS d
+            WHERE NOT EXISTS (SELECT 1 FROM blob b JOIN member m ON m.blob = b.id
+                    WHERE b.algorithm = d.algorithm AND b.digest = d.digest AND m.repository = $1)
+                AND NOT EXISTS (SELECT 1 FROM manifest t
+                    WHERE t.repository = $1 AND t.algorithm = d.algorithm AND t.digest = d.digest)";
+        let list = digest_list(required.iter().map(|target| (None, *target)));
+        let rows = self.sql.query(find, &[repository.into(), Value::List(&list)]).await?;
+        let mut missing = rows.into_iter().map(|mut row| row.digest(0)).collect::<Result<HashSet<_>, _>>()?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Refused::Missing(required.into_iter().filter(|target| missing.remove(target)).copied().collect()))
+    }
+
+    async fn put_document(&mut self, digest: &Digest, bytes: &[u8]) -> Result<i64, LedgerError> {
+        let (algorithm, hash) = digest_values(digest);
+        let find = "SELECT id FROM document WHERE algorithm = $1 AND digest = $2";
+        if let Some(mut row) = self.sql.one(find, &[algorithm, hash]).await? {
+            return row.int(0);
+        }
+        let insert = "INSERT INTO document (algorithm, digest, bytes) VALUES ($1, $2, $3) RETURNING id";
+        returned(self.sql.one(insert, &[algorithm, hash, bytes.into()]).await?)
+    }
+
+    async fn put_edges(&mut self, repository: i64, manifest: i64, edges: &[Edge]) -> Result<(), LedgerError> {
+        if edges.is_empty() {
+            return Ok(());
+        }
+        let list = digest_list(edges.iter().map(|edge| (Some(edge.role), &edge.target)));
+        let insert = "INSERT INTO edge (repository, manifest, role, algorithm, digest)
+            SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT), d.role, d.algorithm, d.digest FROM {digests $3} AS d WHERE true
+            ON CONFLICT DO NOTHING";
+        self.sql.execute(insert, &[repository.into(), manifest.into(), Value::List(&list)]).await?;
+        let hold =
+            "UPDATE member SET unreferenced_since = NULL WHERE repository = $1 AND unreferenced_since IS NOT NULL
+            AND blob IN (SELECT b.id FROM {digests $2} AS d CROSS JOIN blob b
+                WHERE b.algorithm = d.algorithm AND b.digest = d.digest)";
+        self.sql.execute(hold, &[repository.into(), Value::List(&list)]).await?;
+        Ok(())
+    }
+
+    async fn manifest(&mut self, repository: i64, digest: &Digest) -> Result<Option<i64>, LedgerError> {
+        let (algorithm, hash) = digest_values(digest);
+        let find = "SELECT id FROM manifest WHERE repository = $1 AND algorithm = $2 AND digest = $3";
+        self.sql.one(find, &[repository.into(), algorithm, hash]).await?.map(|mut row| row.int(0)).transpose()
+    }
+
+    async fn delete_manifest(
+        &mut self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        keep: Millis,
+    ) -> Result<(Vec<Tag>, Vec<Digest>), Refused> {
+        let repository = self.repository(repository).await?;
+        let first = self.manifest(repository, digest).await?.ok_or(Refused::ManifestUnknown(*digest))?;
+        let tags = self.delete_tags_of(repository, first, digest).await?;
+        let mut children = Vec::new();
+        let mut going = VecDeque::from([Live { id: first, digest: *digest }]);
+        while let Some(live) = going.pop_front() {
+            let tags = if live.id == first { &tags[..] } else { &[] };
+            self.trash(&live, tags, keep).await?;
+            for child in self.orphans_of(repository, live.id).await? {
+                if !going.iter().any(|other| other.id == child.id) {
+                    children.push(child.digest);
+                    going.push_back(child);
+                }
+            }
+        }
+        Ok((tags, children))
+    }
+
+    async fn delete_tags_of(
+        &mut self,
+        repository: i64,
+        manifest: i64,
+        digest: &Digest,
+    ) -> Result<Vec<Tag>, LedgerError> {
+        let delete = "DELETE FROM tag WHERE manifest = $1 RETURNING name";
+        let rows = self.sql.query(delete, &[manifest.into()]).await?;
+        let mut tags: Vec<Tag> = rows.into_iter().map(|mut row| row.parsed(0)).collect::<Result<_, _>>()?;
+        tags.sort();
+        for tag in &tags {
+            self.note_history(repository, tag, Some(digest), None).await?;
+        }
+        Ok(tags)
+    }
+
+    /// Moves a live manifest to the trash. Its number, and with it its edges, stay.
+    async fn trash(&mut self, live: &Live, tags: &[Tag], keep: Millis) -> Result<(), LedgerError> {
+        let insert = "INSERT INTO trash (uid, kind, repository, manifest, manifest_uid, document, media_type, artifact_type,
+                subject_algorithm, subject_digest, pushed_at, pushed_by, tags, deleted_at, deleted_by, until)
+            SELECT CAST($1 AS {bytes}), 1, repository, id, uid, document, media_type, artifact_type, subject_algorithm,
+                subject_digest, pushed_at, pushed_by, CAST($2 AS TEXT), CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS BIGINT)
+            FROM manifest WHERE id = $6";
+        let uid = random_id()?;
+        let tags = to_json(&tags)?;
+        let until = self.now.saturating_add(keep);
+        let parameters =
+            [(&uid).into(), tags.as_str().into(), self.now.into(), self.actor.into(), until.into(), live.id.into()];
+        self.sql.execute(insert, &parameters).await?;
+        self.sql.execute("DELETE FROM manifest WHERE id = $1", &[live.id.into()]).await?;
+        Ok(())
+    }
+
+    /// Children of a manifest that was just trashed, which have no tag and which no live manifest names.
+    async fn orphans_of(&mut self, repository: i64, manifest: i64) -> Result<Vec<Live>, LedgerError> {
+        let find = "SELECT c.id, c.algorithm, c.digest FROM edge e
+            JOIN manifest c ON c.repository = $1 AND c.algorithm = e.algorithm AND c.digest = e.digest
+            WHERE e.manifest = $2 AND e.role = $3
+                AND NOT EXISTS (SELECT 1 FROM tag t WHERE t.manifest = c.id)
+                AND NOT EXISTS (SELECT 1 FROM edge o JOIN manifest l ON l.id = o.manifest
+                    WHERE o.algorithm = c.algorithm AND o.digest = c.digest AND o.repository = $1)";
+        let role = i64::from(Role::Child.id());
+        let rows = self.sql.query(find, &[repository.into(), manifest.into(), role.into()]).await?;
+        rows.into_iter().map(|mut row| Ok(Live { id: row.int(0)?, digest: row.digest(1)? })).collect()
+    }
+
+    async fn purge_trash(&mut self, id: &Id) -> Result<Option<Freed>, Refused> {
+        let delete = "DELETE FROM trash WHERE uid = $1 RETURNING repository, manifest, document";
+        let Some(mut row) = self.sql.one(delete, &[id.into()]).await? else { return Ok(None) };
+        let (repository, manifest, document) = (row.int(0)?, row.int(1)?, row.int(2)?);
+        let edges = "DELETE FROM edge WHERE manifest = $1 RETURNING algorithm, digest";
+        let rows = self.sql.query(edges, &[manifest.into()]).await?;
+        let mut targets: Vec<Digest> = rows.into_iter().map(|mut row| row.digest(0)).collect::<Result<_, _>>()?;
+        targets.sort();
+        targets.dedup();
+        let unused = "DELETE FROM document WHERE id = $1
+            AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.document = document.id)
+            AND NOT EXISTS (SELECT 1 FROM trash t WHERE t.document = document.id)";
+        self.sql.execute(unused, &[document.into()]).await?;
+        let targets = digest_list(targets.iter().map(|target| (None, target)));
+        self.begin_grace(repository, &targets).await?;
+        Ok(Some(self.free_unheld(&targets).await?))
+    }
+
+    /// After edges have gone: where one was the repository's last to its target, the member's grace begins.
+    async fn begin_grace(&mut self, repository: i64, targets: &[String]) -> Result<(), LedgerError> {
+        let begin = "UPDATE member SET unreferenced_since = $1 WHERE repository = $2 AND unreferenced_since IS NULL
+            AND blob IN (SELECT b.id FROM {digests $3} AS d CROSS JOIN blob b
+                WHERE b.algorithm = d.algorithm AND b.digest = d.digest AND NOT EXISTS (SELECT 1 FROM edge e
+                    WHERE e.algorithm = b.algorithm AND e.digest = b.digest AND e.repository = $2))";
+        self.sql.execute(begin, &[self.now.into(), repository.into(), Value::List(targets)]).await?;
+        Ok(())
+    }
+
+    // --- tags
+
+    async fn tag(&mut self, repository: i64, tag: &Tag) -> Result<Option<(i64, Digest)>, LedgerError> {
+        let find = "SELECT m.id, m.algorithm, m.digest FROM tag t JOIN manifest m ON m.id = t.manifest
+            WHERE t.repository = $1 AND t.name = $2";
+        let row = self.sql.one(find, &[repository.into(), tag.as_str().into()]).await?;
+        row.map(|mut row| Ok((row.int(0)?, row.digest(1)?))).transpose()
+    }
+
+    async fn point_tag(
+        &mut self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        digest: &Digest,
+    ) -> Result<(bool, Option<Digest>), Refused> {
+        let repository = self.repository(repository).await?;
+        let manifest = self.manifest(repository, digest).await?.ok_or(Refused::ManifestUnknown(*digest))?;
+        let before = self.tag(repository, tag).await?;
+        if before.as_ref().is_some_and(|(id, _)| *id == manifest) {
+            return Ok((false, None));
+        }
+        let put = "INSERT INTO tag (repository, name, manifest, updated_at, updated_by) VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (repository, name) DO UPDATE SET manifest = excluded.manifest,
+                updated_at = excluded.updated_at, updated_by = excluded.updated_by";
+        let parameters = [repository.into(), tag.as_str().into(), manifest.into(), self.now.into(), self.actor.into()];
+        self.sql.execute(put, &parameters).await?;
+        let before = before.map(|(_, digest)| digest);
+        self.note_history(repository, tag, before.as_ref(), Some(digest)).await?;
+        Ok((true, before))
+    }
+
+    async fn delete_tag(&mut self, repository: &RepositoryName, tag: &Tag) -> Result<Digest, Refused> {
+        let repository = self.repository(repository).await?;
+        let (_, before) = self.tag(repository, tag).await?.ok_or_else(|| Refused::TagUnknown(tag.clone()))?;
+        let delete = "DELETE FROM tag WHERE repository = $1 AND name = $2";
+        self.sql.execute(delete, &[repository.into(), tag.as_str().into()]).await?;
+        self.note_history(repository, tag, Some(&before), None).await?;
+        Ok(before)
+    }
+
+    async fn note_history(
+        &mut self,
+        repository: i64,
+        tag: &Tag,
+        before: Option<&Digest>,
+        after: Option<&Digest>,
+    ) -> Result<(), LedgerError> {
+        let insert = "INSERT INTO tag_history
+                (repository, name, at, actor, before_algorithm, before_digest, after_algorithm, after_digest)
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let (before_algorithm, before_hash) = before.map_or((Value::Null, Value::Null), digest_values);
+        let (after_algorithm, after_hash) = after.map_or((Value::Null, Value::Null), digest_values);
+        let parameters = [
+            repository.into(),
+            tag.as_str().into(),
+            self.now.into(),
+            self.actor.into(),
+            before_algorithm,
+            before_hash,
+            after_algorithm,
+            after_hash,
+        ];
+        self.sql.execute(insert, &parameters).await?;
+        Ok(())
+    }
+
+    // --- what follows
+
+    async fn put_totals(&mut self, put: &'static str, totals: &Totals) -> Result<bool, Refused> {
+        let mut written = 0;
+        for (name, value) in totals_by_name(totals) {
+            written += self.sql.execute(put, &[name.into(), value.into()]).await?;
+        }
+        Ok(written > 0)
+    }
+
+    async fn reclaim(&mut self, location: &str) -> Result<(), LedgerError> {
+        let (kind, key, payload) = (RECLAIM.to_owned(), location.to_owned(), location.to_owned());
+        self.queue(&NewJob { kind, key, payload }).await
+    }
+
+    async fn queue(&mut self, job: &NewJob) -> Result<(), LedgerError> {
+        let insert = "INSERT INTO job (kind, key, payload, attempts, due_at) VALUES ($1, $2, $3, 0, $4)
+            ON CONFLICT (kind, key) DO NOTHING";
+        let parameters =
+            [job.kind.as_str().into(), job.key.as_str().into(), job.payload.as_str().into(), self.now.into()];
+        self.sql.execute(insert, &parameters).await?;
+        Ok(())
+    }
+}
+
+/// The totals, as they are kept.
+pub(crate) fn totals_by_name(totals: &Totals) -> [(&'static str, i64); 5] {
+    [
+        ("repositories", totals.repositories),
+        ("manifests", totals.manifests),
+        ("tags", totals.tags),
+        ("blobs", totals.blobs),
+        ("blob_bytes", totals.blob_bytes),
+    ]
+}
+
+fn returned(row: Option<super::sql::Row>) -> Result<i64, LedgerError> {
+    row.ok_or_else(|| LedgerError::Corrupt("an insert returned nothing".to_owned()))?.int(0)
+}
+
+fn random_id() -> Result<Id, LedgerError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| LedgerError::Unavailable(format!("no randomness: {error}")))?;
+    Ok(Id(bytes))
+}
+
+/// The list of one digest.
+fn just(digest: &Digest) -> Vec<String> {
+    digest_list(std::iter::once((None, digest)))
+}
+
+fn to_json(value: &impl serde::Serialize) -> Result<String, LedgerError> {
+    serde_json::to_string(value).map_err(|error| LedgerError::Corrupt(error.to_string()))
+}

@@ -1,0 +1,224 @@
+//! A ledger over any engine: questions go to a connection of its pool, everything that writes to its one writer.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::watch;
+use wharf_model::api::project::Project;
+use wharf_model::digest::Digest;
+use wharf_model::id::Id;
+use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
+
+use super::change::{Commit, Entry, Refused};
+use super::notes::{Cursor, Job, UploadNote};
+use super::query::{BlobRow, LedgerError, ManifestRow, Readable, RepositoryRow, Totals, TrashRow, UserRow};
+use super::sql::Sql;
+use super::writer::{Done, Work, Writer};
+use super::{Ledger, Observer, Seq, noted, read};
+use crate::blobs::Location;
+use crate::clock::Millis;
+
+/// What is particular to an engine, besides its statements.
+pub(crate) trait Engine: Send + Sync + 'static {
+    /// A connection for questions, given back when it is dropped.
+    type Reader: Sql + 'static;
+
+    /// A connection that nobody else uses; waits for one, but not for ever.
+    fn reader(&self) -> impl Future<Output = Result<Self::Reader, LedgerError>> + Send;
+
+    /// Whether other processes write too, so that what is known here may not be the latest.
+    const IS_SHARED: bool;
+}
+
+/// See the module.
+pub(crate) struct SqlLedger<E> {
+    /// Before the engine: dropped first, so that the engine may wait for the writer's end.
+    pub(crate) writer: Writer,
+    pub(crate) engine: E,
+    pub(crate) grace: Millis,
+}
+
+impl<E: Engine> SqlLedger<E> {
+    async fn note(&self, work: Work) -> Result<bool, LedgerError> {
+        match self.writer.ask(work).await {
+            Ok((Done::Noted(written), _)) => Ok(written),
+            Ok(_) => Err(LedgerError::Corrupt("a note was answered as something else".to_owned())),
+            Err(refused) => Err(failed(refused)),
+        }
+    }
+}
+
+fn failed(refused: Refused) -> LedgerError {
+    match refused {
+        Refused::Failed(error) => error,
+        other => LedgerError::Corrupt(format!("a note was refused: {other}")),
+    }
+}
+
+#[async_trait]
+impl<E: Engine> Ledger for SqlLedger<E> {
+    async fn commit(&self, commit: Commit) -> Result<Seq, Refused> {
+        self.writer.ask(Work::Commit(commit)).await.map(|(done, latest)| match done {
+            Done::Committed(Some(entry)) => entry.seq,
+            _ => latest,
+        })
+    }
+
+    async fn log(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, LedgerError> {
+        read::log(&mut self.engine.reader().await?, after, limit).await
+    }
+
+    async fn latest(&self) -> Result<Seq, LedgerError> {
+        if !E::IS_SHARED {
+            return Ok(*self.writer.news.borrow());
+        }
+        read::latest(&mut self.engine.reader().await?).await
+    }
+
+    fn watch(&self) -> watch::Receiver<Seq> {
+        self.writer.news.clone()
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.writer.observers.write().push(observer);
+    }
+
+    async fn now(&self) -> Result<Millis, LedgerError> {
+        read::now(&mut self.engine.reader().await?).await
+    }
+
+    fn grace(&self) -> Millis {
+        self.grace
+    }
+
+    async fn project(&self, name: &ProjectName) -> Result<Option<Project>, LedgerError> {
+        read::project(&mut self.engine.reader().await?, name).await
+    }
+
+    async fn repository(&self, name: &RepositoryName) -> Result<Option<RepositoryRow>, LedgerError> {
+        read::repository(&mut self.engine.reader().await?, name).await
+    }
+
+    async fn manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Option<ManifestRow>, LedgerError> {
+        read::manifest(&mut self.engine.reader().await?, repository, reference).await
+    }
+
+    async fn blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<BlobRow>, LedgerError> {
+        read::blob(&mut self.engine.reader().await?, repository, digest, self.grace).await
+    }
+
+    async fn tags(
+        &self,
+        repository: &RepositoryName,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Vec<Tag>>, LedgerError> {
+        read::tags(&mut self.engine.reader().await?, repository, after, limit).await
+    }
+
+    async fn repositories(
+        &self,
+        readable: &Readable,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<RepositoryName>, LedgerError> {
+        read::repositories(&mut self.engine.reader().await?, readable, after, limit).await
+    }
+
+    async fn referrers(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+        after: Option<&Digest>,
+        limit: usize,
+    ) -> Result<Vec<ManifestRow>, LedgerError> {
+        read::referrers(&mut self.engine.reader().await?, repository, subject, artifact_type, after, limit).await
+    }
+
+    async fn user(&self, name: &str) -> Result<Option<UserRow>, LedgerError> {
+        read::user(&mut self.engine.reader().await?, name).await
+    }
+
+    async fn user_by_id(&self, id: Id) -> Result<Option<UserRow>, LedgerError> {
+        read::user_by_id(&mut self.engine.reader().await?, id).await
+    }
+
+    async fn unreferenced(&self, limit: usize) -> Result<Vec<(RepositoryName, Digest)>, LedgerError> {
+        read::unreferenced(&mut self.engine.reader().await?, self.grace, limit).await
+    }
+
+    async fn expired_trash(&self, limit: usize) -> Result<Vec<TrashRow>, LedgerError> {
+        read::expired_trash(&mut self.engine.reader().await?, limit).await
+    }
+
+    async fn totals(&self) -> Result<Totals, LedgerError> {
+        read::totals(&mut self.engine.reader().await?).await
+    }
+
+    /// Takes as long as it takes, and SQLite would hold up the calling task's thread.
+    async fn count_totals(&self) -> Result<(Seq, Totals), LedgerError> {
+        let mut reader = self.engine.reader().await?;
+        let runtime = tokio::runtime::Handle::current();
+        let counted = tokio::task::spawn_blocking(move || runtime.block_on(read::count_totals(&mut reader))).await;
+        counted.unwrap_or_else(|error| Err(LedgerError::Unavailable(error.to_string())))
+    }
+
+    async fn knows_location(&self, location: &Location) -> Result<bool, LedgerError> {
+        read::knows_location(&mut self.engine.reader().await?, location).await
+    }
+
+    async fn check(&self) -> Result<(), LedgerError> {
+        self.writer.check()?;
+        read::check(&mut self.engine.reader().await?).await
+    }
+
+    async fn upload(&self, id: Id) -> Result<Option<UploadNote>, LedgerError> {
+        noted::upload(&mut self.engine.reader().await?, id).await
+    }
+
+    async fn put_upload(&self, note: &UploadNote) -> Result<bool, LedgerError> {
+        self.note(Work::PutUpload(note.clone())).await
+    }
+
+    async fn delete_upload(&self, id: Id) -> Result<(), LedgerError> {
+        self.note(Work::DeleteUpload(id)).await.map(|_| ())
+    }
+
+    async fn idle_uploads(&self, idle: Millis, limit: usize) -> Result<Vec<UploadNote>, LedgerError> {
+        noted::idle_uploads(&mut self.engine.reader().await?, idle, limit).await
+    }
+
+    async fn cursor(&self, follower: &str) -> Result<Option<Cursor>, LedgerError> {
+        noted::cursor(&mut self.engine.reader().await?, follower).await
+    }
+
+    async fn put_cursor(&self, follower: &str, cursor: Cursor) -> Result<(), LedgerError> {
+        self.note(Work::PutCursor(follower.to_owned(), cursor)).await.map(|_| ())
+    }
+
+    async fn claim_jobs(&self, kind: &str, lease: Millis, limit: usize) -> Result<Vec<Job>, LedgerError> {
+        match self.writer.ask(Work::ClaimJobs { kind: kind.to_owned(), lease, limit }).await {
+            Ok((Done::Claimed(jobs), _)) => Ok(jobs),
+            Ok(_) => Err(LedgerError::Corrupt("a claim was answered as something else".to_owned())),
+            Err(refused) => Err(failed(refused)),
+        }
+    }
+
+    async fn finish_job(&self, id: i64) -> Result<(), LedgerError> {
+        self.note(Work::FinishJob(id)).await.map(|_| ())
+    }
+
+    async fn retry_job(&self, id: i64, delay: Millis, error: &str) -> Result<(), LedgerError> {
+        self.note(Work::RetryJob { id, delay, error: error.to_owned() }).await.map(|_| ())
+    }
+
+    async fn count_jobs(&self, kind: &str) -> Result<u64, LedgerError> {
+        noted::count_jobs(&mut self.engine.reader().await?, kind).await
+    }
+}

@@ -1,0 +1,252 @@
+//! The ledger in PostgreSQL: a pool of connections for questions, one more for the writer, which takes an advisory lock for
+//! each transaction, so that of all processes one writes at a time.
+//!
+//! Connections are not encrypted by us; use a local socket, or a network that is.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::types::private::BytesMut;
+use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
+use tokio_postgres::{Client, NoTls, Statement};
+
+use super::engine::{Engine, SqlLedger};
+use super::query::LedgerError;
+use super::sql::{Dialect, Field, Row, Sql, Texts, Value};
+use super::writer::{BATCH_MAX, Desk, Transactions, Writer};
+use super::{Ledger, LedgerOptions, migrate, read};
+use crate::clock::{Clock, Millis};
+
+/// Most connections for questions.
+const READERS_MAX: usize = 16;
+/// How long a question waits for a connection, and a connection for the server.
+const WAIT: Duration = Duration::from_secs(10);
+/// Whoever holds this lock writes. Any number will do, as long as it stays.
+const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '15s'; SET LOCAL statement_timeout = '30s';
+    SELECT pg_advisory_xact_lock(7741862301)";
+
+/// Opens ledgers in a database each.
+#[derive(Debug)]
+pub enum Postgres {}
+
+impl Postgres {
+    /// Opens the ledger in the database at `url`, `postgres://user:password@host/database`.
+    ///
+    /// # Errors
+    /// [`LedgerError::Newer`], or the server cannot be reached.
+    pub async fn open(url: &str, options: LedgerOptions) -> Result<Arc<dyn Ledger>, LedgerError> {
+        let mut config: tokio_postgres::Config =
+            url.parse().map_err(|error| unavailable("the address is wrong", error))?;
+        config.connect_timeout(WAIT).application_name("wharf");
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let pool = Pool::builder(Manager::from_config(config, NoTls, recycling))
+            .max_size(READERS_MAX + 1)
+            .wait_timeout(Some(WAIT))
+            .create_timeout(Some(WAIT))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| unavailable("the pool cannot be made", error))?;
+        let engine = Server { pool, clock: options.clock, texts: Arc::new(Texts::new(Dialect::Postgres)) };
+        let mut connection = engine.reader().await?;
+        let migrated = match connection.batch(BEGIN).await {
+            Ok(()) => migrate::migrate(&mut connection, Dialect::Postgres).await,
+            Err(error) => Err(error),
+        };
+        let ended = connection.batch(if migrated.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
+        migrated.and(ended)?;
+        let latest = read::latest(&mut connection).await?;
+        drop(connection);
+        let (writer, desk) = Writer::new(latest, options.grace);
+        tokio::spawn(serve(engine.clone(), desk));
+        Ok(Arc::new(SqlLedger { writer, engine, grace: options.grace }))
+    }
+}
+
+fn unavailable(what: &str, error: impl std::fmt::Display) -> LedgerError {
+    LedgerError::Unavailable(format!("PostgreSQL: {what}: {error}"))
+}
+
+fn explain(error: tokio_postgres::Error) -> LedgerError {
+    use tokio_postgres::error::SqlState;
+    match error.code() {
+        Some(code) if *code == SqlState::DISK_FULL => LedgerError::Full,
+        _ => {
+            let message = error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string);
+            LedgerError::Unavailable(format!("PostgreSQL: {message}"))
+        }
+    }
+}
+
+async fn serve(engine: Server, mut desk: Desk) {
+    let mut batch = Vec::new();
+    while desk.requests.recv_many(&mut batch, BATCH_MAX).await > 0 {
+        let mut writing = Writing { engine: &engine, connection: None };
+        desk.serve(&mut writing, std::mem::take(&mut batch)).await;
+    }
+}
+
+/// The engine. Cheap to clone.
+#[derive(Clone)]
+struct Server {
+    pool: Pool,
+    clock: Option<Arc<dyn Clock>>,
+    texts: Arc<Texts>,
+}
+
+impl Engine for Server {
+    type Reader = Connection;
+
+    async fn reader(&self) -> Result<Connection, LedgerError> {
+        let object = self.pool.get().await.map_err(|error| unavailable("no connection", error))?;
+        Ok(Connection { object, clock: self.clock.clone(), texts: self.texts.clone() })
+    }
+
+    const IS_SHARED: bool = true;
+}
+
+/// A connection in hand.
+struct Connection {
+    object: Object,
+    clock: Option<Arc<dyn Clock>>,
+    texts: Arc<Texts>,
+}
+
+impl Connection {
+    async fn prepared(&self, text: &'static str, parameters: usize) -> Result<Statement, LedgerError> {
+        let statement = self.object.prepare_cached(&self.texts.spoken(text)).await.map_err(explain)?;
+        if statement.params().len() != parameters {
+            return Err(LedgerError::Corrupt(format!("a statement with another number of parameters: {text}")));
+        }
+        Ok(statement)
+    }
+}
+
+fn bound<'a>(parameters: &'a [Value<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
+    parameters.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+}
+
+impl Sql for Connection {
+    async fn query(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<Row>, LedgerError> {
+        let statement = self.prepared(text, parameters.len()).await?;
+        let client: &Client = &self.object;
+        let rows = client.query(&statement, &bound(parameters)).await.map_err(explain)?;
+        rows.iter().map(row).collect()
+    }
+
+    async fn execute(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<u64, LedgerError> {
+        let statement = self.prepared(text, parameters.len()).await?;
+        let client: &Client = &self.object;
+        client.execute(&statement, &bound(parameters)).await.map_err(explain)
+    }
+
+    fn clock(&self) -> Value<'static> {
+        self.clock.as_ref().map(|clock| clock.now()).into()
+    }
+
+    async fn batch(&mut self, text: &str) -> Result<(), LedgerError> {
+        self.object.batch_execute(text).await.map_err(explain)
+    }
+}
+
+/// The writer's connection: one for each transaction. One whose transaction broke is closed, not given back: the server may
+/// not have ended it yet.
+struct Writing<'a> {
+    engine: &'a Server,
+    connection: Option<Connection>,
+}
+
+impl Writing<'_> {
+    fn connection(&mut self) -> Result<&mut Connection, LedgerError> {
+        self.connection.as_mut().ok_or_else(|| LedgerError::Unavailable("no transaction has begun".to_owned()))
+    }
+
+    fn close(&mut self) {
+        if let Some(old) = self.connection.take() {
+            drop(Object::take(old.object));
+        }
+    }
+
+    async fn try_begin(&mut self) -> Result<Millis, LedgerError> {
+        let connection = self.connection.insert(self.engine.reader().await?);
+        connection.batch(BEGIN).await?;
+        read::now(connection).await
+    }
+}
+
+impl Sql for Writing<'_> {
+    async fn query(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<Row>, LedgerError> {
+        self.connection()?.query(text, parameters).await
+    }
+
+    async fn execute(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<u64, LedgerError> {
+        self.connection()?.execute(text, parameters).await
+    }
+
+    fn clock(&self) -> Value<'static> {
+        self.engine.clock.as_ref().map(|clock| clock.now()).into()
+    }
+
+    async fn batch(&mut self, text: &str) -> Result<(), LedgerError> {
+        self.connection()?.batch(text).await
+    }
+}
+
+impl Transactions for Writing<'_> {
+    /// Tried once more on a new connection: the server may have been started anew since the last transaction.
+    async fn begin(&mut self) -> Result<Millis, LedgerError> {
+        self.close();
+        match self.try_begin().await {
+            Ok(now) => Ok(now),
+            Err(_) => {
+                self.close();
+                self.try_begin().await
+            }
+        }
+    }
+
+    async fn abandon(&mut self) {
+        self.close();
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Value::Null => Ok(IsNull::Yes),
+            Value::Int(value) => value.to_sql(kind, out),
+            Value::Text(value) => value.to_sql(kind, out),
+            Value::Bytes(value) => value.to_sql(kind, out),
+            Value::List(list) => list.to_sql(kind, out),
+        }
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        matches!(*kind, Type::INT8 | Type::TEXT | Type::BYTEA | Type::TEXT_ARRAY)
+    }
+
+    tokio_postgres::types::to_sql_checked!();
+}
+
+impl<'a> FromSql<'a> for Field {
+    fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(match *kind {
+            Type::INT8 => Field::Int(i64::from_sql(kind, raw)?),
+            Type::INT4 => Field::Int(i32::from_sql(kind, raw)?.into()),
+            Type::TEXT => Field::Text(String::from_sql(kind, raw)?),
+            _ => Field::Bytes(raw.to_vec().into()),
+        })
+    }
+
+    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Field::Null)
+    }
+
+    fn accepts(kind: &Type) -> bool {
+        matches!(*kind, Type::INT8 | Type::INT4 | Type::TEXT | Type::BYTEA)
+    }
+}
+
+fn row(row: &tokio_postgres::Row) -> Result<Row, LedgerError> {
+    (0..row.len()).map(|at| row.try_get(at).map_err(explain)).collect::<Result<_, _>>().map(Row)
+}

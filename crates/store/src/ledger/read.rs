@@ -1,0 +1,255 @@
+//! The questions, each one statement, written once for both engines.
+//!
+//! One statement is one moment on both engines, so no question needs a transaction.
+
+use wharf_model::api::project::Project;
+use wharf_model::digest::Digest;
+use wharf_model::id::Id;
+use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
+
+use super::Seq;
+use super::change::{Entry, Place};
+use super::query::{BlobRow, LedgerError, ManifestRow, Readable, RepositoryRow, Totals, TrashRow, UserRow};
+use super::sql::{Row, Sql, Value, digest_values};
+use crate::blobs::Location;
+use crate::clock::Millis;
+
+pub(crate) async fn log(sql: &mut impl Sql, after: Seq, limit: usize) -> Result<Vec<Entry>, LedgerError> {
+    let find = "SELECT seq, at, actor, changes FROM log WHERE seq > $1 ORDER BY seq LIMIT $2";
+    let after = i64::try_from(after).unwrap_or(i64::MAX);
+    let rows = sql.query(find, &[after.into(), (limit as i64).into()]).await?;
+    let entry = |mut row: Row| {
+        let changes = serde_json::from_str(&row.text(3)?);
+        let changes = changes.map_err(|error| LedgerError::Corrupt(format!("an entry of the log: {error}")))?;
+        Ok(Entry { seq: row.unsigned(0)?, at: row.int(1)?, actor: row.text(2)?, changes })
+    };
+    rows.into_iter().map(entry).collect()
+}
+
+pub(crate) async fn latest(sql: &mut impl Sql) -> Result<Seq, LedgerError> {
+    let row = sql.one("SELECT max(seq) FROM log", &[]).await?;
+    Ok(row.map_or(Ok(None), |mut row| row.maybe_int(0))?.unwrap_or(0) as Seq)
+}
+
+pub(crate) async fn now(sql: &mut impl Sql) -> Result<Millis, LedgerError> {
+    let clock = sql.clock();
+    if let Value::Int(now) = clock {
+        return Ok(now);
+    }
+    let row = sql.one("SELECT {now $1}", &[clock]).await?;
+    row.map_or(Err(LedgerError::Corrupt("no time".to_owned())), |mut row| row.int(0))
+}
+
+pub(crate) async fn project(sql: &mut impl Sql, name: &ProjectName) -> Result<Option<Project>, LedgerError> {
+    let find = "SELECT uid, public FROM project WHERE name = $1";
+    let Some(mut row) = sql.one(find, &[name.as_str().into()]).await? else { return Ok(None) };
+    Ok(Some(Project { id: row.id(0)?, name: name.clone(), public: row.flag(1)? }))
+}
+
+pub(crate) async fn repository(
+    sql: &mut impl Sql,
+    name: &RepositoryName,
+) -> Result<Option<RepositoryRow>, LedgerError> {
+    let find = "SELECT r.uid, p.uid, p.public FROM repository r JOIN project p ON p.id = r.project WHERE r.name = $1";
+    let Some(mut row) = sql.one(find, &[name.as_str().into()]).await? else { return Ok(None) };
+    Ok(Some(RepositoryRow { id: row.id(0)?, project: row.id(1)?, public: row.flag(2)? }))
+}
+
+pub(crate) async fn manifest(
+    sql: &mut impl Sql,
+    repository: &RepositoryName,
+    reference: &Reference,
+) -> Result<Option<ManifestRow>, LedgerError> {
+    let repository = repository.as_str().into();
+    let row = match reference {
+        Reference::Tag(tag) => {
+            let find = "SELECT m.algorithm, m.digest, m.media_type, m.artifact_type, d.bytes FROM repository r
+                JOIN tag t ON t.repository = r.id JOIN manifest m ON m.id = t.manifest JOIN document d ON d.id = m.document
+                WHERE r.name = $1 AND t.name = $2";
+            sql.one(find, &[repository, tag.as_str().into()]).await?
+        }
+        Reference::Digest(digest) => {
+            let (algorithm, hash) = digest_values(digest);
+            let find = "SELECT m.algorithm, m.digest, m.media_type, m.artifact_type, d.bytes FROM repository r
+                JOIN manifest m ON m.repository = r.id JOIN document d ON d.id = m.document
+                WHERE r.name = $1 AND m.algorithm = $2 AND m.digest = $3";
+            sql.one(find, &[repository, algorithm, hash]).await?
+        }
+    };
+    row.map(manifest_row).transpose()
+}
+
+fn manifest_row(mut row: Row) -> Result<ManifestRow, LedgerError> {
+    Ok(ManifestRow {
+        digest: row.digest(0)?,
+        media_type: row.parsed(2)?,
+        artifact_type: row.maybe_text(3)?,
+        bytes: row.bytes(4)?,
+    })
+}
+
+pub(crate) async fn blob(
+    sql: &mut impl Sql,
+    repository: &RepositoryName,
+    digest: &Digest,
+    grace: Millis,
+) -> Result<Option<BlobRow>, LedgerError> {
+    let (algorithm, hash) = digest_values(digest);
+    let find = "SELECT b.size, b.location, b.bytes FROM repository r CROSS JOIN blob b CROSS JOIN member m
+        WHERE r.name = $1 AND b.algorithm = $2 AND b.digest = $3 AND m.repository = r.id AND m.blob = b.id
+            AND (m.unreferenced_since IS NULL OR m.unreferenced_since > {now $4} - CAST($5 AS BIGINT))";
+    let parameters = [repository.as_str().into(), algorithm, hash, sql.clock(), (grace / 2).into()];
+    let Some(mut row) = sql.one(find, &parameters).await? else { return Ok(None) };
+    let place = match row.maybe_text(1)? {
+        Some(location) => Place::Heap(Location(location)),
+        None => Place::Ledger(row.bytes(2)?),
+    };
+    Ok(Some(BlobRow { size: row.unsigned(0)?, place }))
+}
+
+/// The first row only tells that the repository is there.
+pub(crate) async fn tags(
+    sql: &mut impl Sql,
+    repository: &RepositoryName,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Option<Vec<Tag>>, LedgerError> {
+    let find = "SELECT 0, name FROM repository WHERE name = $1
+        UNION ALL SELECT * FROM (SELECT 1, t.name FROM tag t
+            WHERE t.repository = (SELECT id FROM repository WHERE name = $1) AND t.name > $2
+            ORDER BY t.name LIMIT $3) AS page";
+    let parameters = [repository.as_str().into(), after.unwrap_or_default().into(), (limit as i64).into()];
+    let rows = sql.query(find, &parameters).await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut tags = Vec::with_capacity(rows.len());
+    for mut row in rows {
+        if row.flag(0)? {
+            tags.push(row.parsed(1)?);
+        }
+    }
+    Ok(Some(tags))
+}
+
+pub(crate) async fn repositories(
+    sql: &mut impl Sql,
+    readable: &Readable,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<RepositoryName>, LedgerError> {
+    let find = match readable {
+        Readable::All => "SELECT name FROM repository WHERE name > $1 ORDER BY name LIMIT $2",
+        Readable::Public => "SELECT name FROM repository WHERE public = 1 AND name > $1 ORDER BY name LIMIT $2",
+    };
+    let rows = sql.query(find, &[after.unwrap_or_default().into(), (limit as i64).into()]).await?;
+    rows.into_iter().map(|mut row| row.parsed(0)).collect()
+}
+
+pub(crate) async fn referrers(
+    sql: &mut impl Sql,
+    repository: &RepositoryName,
+    subject: &Digest,
+    artifact_type: Option<&str>,
+    after: Option<&Digest>,
+    limit: usize,
+) -> Result<Vec<ManifestRow>, LedgerError> {
+    let find = "SELECT m.algorithm, m.digest, m.media_type, m.artifact_type, d.bytes
+        FROM manifest m JOIN document d ON d.id = m.document
+        WHERE m.repository = (SELECT id FROM repository WHERE name = $1)
+            AND m.subject_algorithm = $2 AND m.subject_digest = $3 AND (m.algorithm, m.digest) > ($4, $5)
+            AND (CAST($6 AS TEXT) IS NULL OR m.artifact_type = $6)
+        ORDER BY m.algorithm, m.digest LIMIT $7";
+    let (algorithm, hash) = digest_values(subject);
+    let (after_algorithm, after_hash) = after.map_or((Value::Int(0), Value::Bytes(&[])), digest_values);
+    let parameters = [
+        repository.as_str().into(),
+        algorithm,
+        hash,
+        after_algorithm,
+        after_hash,
+        artifact_type.into(),
+        (limit as i64).into(),
+    ];
+    sql.query(find, &parameters).await?.into_iter().map(manifest_row).collect()
+}
+
+pub(crate) async fn user(sql: &mut impl Sql, name: &str) -> Result<Option<UserRow>, LedgerError> {
+    let find = "SELECT uid, name, password_hash, epoch, admin FROM account WHERE name = $1";
+    sql.one(find, &[name.into()]).await?.map(user_row).transpose()
+}
+
+pub(crate) async fn user_by_id(sql: &mut impl Sql, id: Id) -> Result<Option<UserRow>, LedgerError> {
+    let find = "SELECT uid, name, password_hash, epoch, admin FROM account WHERE uid = $1";
+    sql.one(find, &[(&id).into()]).await?.map(user_row).transpose()
+}
+
+fn user_row(mut row: Row) -> Result<UserRow, LedgerError> {
+    Ok(UserRow {
+        id: row.id(0)?,
+        name: row.text(1)?,
+        password_hash: row.text(2)?,
+        epoch: row.unsigned(3)?,
+        admin: row.flag(4)?,
+    })
+}
+
+pub(crate) async fn unreferenced(
+    sql: &mut impl Sql,
+    grace: Millis,
+    limit: usize,
+) -> Result<Vec<(RepositoryName, Digest)>, LedgerError> {
+    let find = "SELECT r.name, b.algorithm, b.digest FROM member m
+        JOIN repository r ON r.id = m.repository JOIN blob b ON b.id = m.blob
+        WHERE m.unreferenced_since <= {now $1} - CAST($2 AS BIGINT) ORDER BY m.unreferenced_since LIMIT $3";
+    let parameters = [sql.clock(), grace.into(), (limit as i64).into()];
+    let rows = sql.query(find, &parameters).await?;
+    rows.into_iter().map(|mut row| Ok((row.parsed(0)?, row.digest(1)?))).collect()
+}
+
+pub(crate) async fn expired_trash(sql: &mut impl Sql, limit: usize) -> Result<Vec<TrashRow>, LedgerError> {
+    let find = "SELECT uid, until FROM trash WHERE until <= {now $1} ORDER BY until, id LIMIT $2";
+    let parameters = [sql.clock(), (limit as i64).into()];
+    let rows = sql.query(find, &parameters).await?;
+    rows.into_iter().map(|mut row| Ok(TrashRow { id: row.id(0)?, until: row.int(1)? })).collect()
+}
+
+pub(crate) async fn totals(sql: &mut impl Sql) -> Result<Totals, LedgerError> {
+    let mut totals = Totals::default();
+    for mut row in sql.query("SELECT name, value FROM total", &[]).await? {
+        let (name, value) = (row.text(0)?, row.int(1)?);
+        match name.as_str() {
+            "repositories" => totals.repositories = value,
+            "manifests" => totals.manifests = value,
+            "tags" => totals.tags = value,
+            "blobs" => totals.blobs = value,
+            "blob_bytes" => totals.blob_bytes = value,
+            _ => {}
+        }
+    }
+    Ok(totals)
+}
+
+pub(crate) async fn count_totals(sql: &mut impl Sql) -> Result<(Seq, Totals), LedgerError> {
+    let count = "SELECT (SELECT coalesce(max(seq), 0) FROM log), (SELECT count(*) FROM repository),
+        (SELECT count(*) FROM manifest), (SELECT count(*) FROM tag), (SELECT count(*) FROM blob),
+        (SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM blob)";
+    let row = sql.one(count, &[]).await?;
+    let mut row = row.ok_or_else(|| LedgerError::Corrupt("nothing was counted".to_owned()))?;
+    let totals = Totals {
+        repositories: row.int(1)?,
+        manifests: row.int(2)?,
+        tags: row.int(3)?,
+        blobs: row.int(4)?,
+        blob_bytes: row.int(5)?,
+    };
+    Ok((row.unsigned(0)?, totals))
+}
+
+pub(crate) async fn knows_location(sql: &mut impl Sql, location: &Location) -> Result<bool, LedgerError> {
+    sql.any("SELECT 1 FROM blob WHERE location = $1", &[location.0.as_str().into()]).await
+}
+
+pub(crate) async fn check(sql: &mut impl Sql) -> Result<(), LedgerError> {
+    sql.any("SELECT 1 FROM schema_version", &[]).await.map(|_| ())
+}

@@ -1,0 +1,291 @@
+//! The embedded ledger: one SQLite file in WAL mode.
+//!
+//! One thread writes. It takes whatever waits, makes all of it in one transaction, and waits for the disk once; what comes
+//! meanwhile is the next group. Questions are answered at once on the calling task, from a few reading connections that
+//! never wait for the writer. This process must be the only one that writes the file.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use parking_lot::Mutex;
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{CachedStatement, Connection, ErrorCode};
+
+use super::engine::{Engine, SqlLedger};
+use super::query::LedgerError;
+use super::sql::{Dialect, Field, Row, Sql, Texts, Value};
+use super::writer::{BATCH_MAX, Desk, Transactions, Writer};
+use super::{Ledger, LedgerOptions, Seq, migrate, read};
+use crate::clock::{Clock, Millis, SystemClock};
+
+/// Most reading connections that are kept.
+const READERS_MAX: usize = 4;
+/// Memory for pages of the writer and of each reader, in KiB.
+const CACHE_WRITER_KIB: i64 = 2048;
+const CACHE_READER_KIB: i64 = 1024;
+/// How much of the file is mapped, in bytes: page cache of the system, not memory of ours.
+const MAPPED_BYTES_MAX: i64 = 256 << 20;
+/// How large the write-ahead log may stay after a burst, in bytes.
+const WAL_BYTES_KEPT: i64 = 64 << 20;
+/// How long a statement waits for a lock that should not be there.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Prepared statements kept by each connection: more than there are.
+const STATEMENTS_MAX: usize = 128;
+
+/// Opens ledgers in one file each.
+#[derive(Debug)]
+pub enum Sqlite {}
+
+/// The file, and the connections to it.
+struct File {
+    shared: Arc<Shared>,
+    writer: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    path: PathBuf,
+    clock: Arc<dyn Clock>,
+    texts: Texts,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Sqlite {
+    /// Opens the file, or makes it, and brings its schema up to date. Dropped, the ledger makes what waits and closes the
+    /// file.
+    ///
+    /// # Errors
+    /// [`LedgerError::Newer`] where a newer release wrote it; [`LedgerError::Corrupt`] where it is no ledger.
+    pub async fn open(path: impl AsRef<Path>, options: LedgerOptions) -> Result<Arc<dyn Ledger>, LedgerError> {
+        let path = path.as_ref().to_owned();
+        let opened = tokio::task::spawn_blocking(move || File::open(path, options)).await;
+        Ok(Arc::new(opened.unwrap_or_else(|error| Err(LedgerError::Unavailable(error.to_string())))?))
+    }
+}
+
+impl File {
+    fn open(path: PathBuf, options: LedgerOptions) -> Result<SqlLedger<File>, LedgerError> {
+        let clock = options.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let texts = Texts::new(Dialect::Sqlite);
+        let shared = Arc::new(Shared { path, clock, texts, readers: Mutex::default() });
+        let mut session = Session::open(&shared, CACHE_WRITER_KIB)?;
+        let durable = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA fullfsync = ON;";
+        session.connection.execute_batch(durable).map_err(failed)?;
+        let keep = |_: &rusqlite::Row<'_>| Ok(());
+        session.connection.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, keep).map_err(failed)?;
+        let latest = session.migrate()?;
+        let (writer, desk) = Writer::new(latest, options.grace);
+        let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || serve(session, desk));
+        let thread = thread.map_err(|error| LedgerError::Unavailable(format!("no thread for the writer: {error}")))?;
+        Ok(SqlLedger { writer, engine: File { shared, writer: Some(thread) }, grace: options.grace })
+    }
+}
+
+/// The one thread that writes.
+fn serve(mut session: Session, mut desk: Desk) {
+    let mut batch = Vec::new();
+    while desk.requests.blocking_recv_many(&mut batch, BATCH_MAX) > 0 {
+        if desk.serve(&mut session, std::mem::take(&mut batch)).now_or_never().is_none() {
+            tracing::error!("an embedded statement waited");
+        }
+    }
+}
+
+impl Engine for File {
+    type Reader = Reader;
+
+    async fn reader(&self) -> Result<Reader, LedgerError> {
+        let idle = self.shared.readers.lock().pop();
+        let session = match idle {
+            Some(connection) => Session { connection, shared: self.shared.clone() },
+            None => {
+                let session = Session::open(&self.shared, CACHE_READER_KIB)?;
+                session.connection.pragma_update(None, "query_only", true).map_err(failed)?;
+                session
+            }
+        };
+        Ok(Reader(Some(session)))
+    }
+
+    const IS_SHARED: bool = false;
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // Readers go first, so that the writer, the last, folds the write-ahead log into the file.
+        self.shared.readers.lock().clear();
+        if let Some(writer) = self.writer.take()
+            && writer.join().is_err()
+        {
+            tracing::error!("the ledger's writer had failed");
+        }
+    }
+}
+
+/// A reading connection, given back when it is dropped.
+struct Reader(Option<Session>);
+
+impl Reader {
+    fn session(&mut self) -> Result<&mut Session, LedgerError> {
+        self.0.as_mut().ok_or_else(|| LedgerError::Unavailable("the connection was given back".to_owned()))
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        if let Some(Session { connection, shared }) = self.0.take() {
+            let mut readers = shared.readers.lock();
+            if readers.len() < READERS_MAX {
+                readers.push(connection);
+            }
+        }
+    }
+}
+
+impl Sql for Reader {
+    async fn query(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<Row>, LedgerError> {
+        self.session()?.query_now(text, parameters)
+    }
+
+    async fn execute(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<u64, LedgerError> {
+        self.session()?.execute_now(text, parameters)
+    }
+
+    fn clock(&self) -> Value<'static> {
+        self.0.as_ref().map(|session| session.shared.clock.now()).into()
+    }
+
+    async fn batch(&mut self, text: &str) -> Result<(), LedgerError> {
+        self.session()?.batch(text).await
+    }
+}
+
+/// One connection.
+struct Session {
+    connection: Connection,
+    shared: Arc<Shared>,
+}
+
+impl Session {
+    fn open(shared: &Arc<Shared>, cache_kib: i64) -> Result<Session, LedgerError> {
+        let connection = Connection::open(&shared.path).map_err(failed)?;
+        connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+        connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
+        connection.pragma_update(None, "cache_size", -cache_kib).map_err(failed)?;
+        connection.pragma_update_and_check(None, "mmap_size", MAPPED_BYTES_MAX, |_| Ok(())).map_err(failed)?;
+        Ok(Session { connection, shared: shared.clone() })
+    }
+
+    /// Brings the schema up to date; the number of the latest entry.
+    fn migrate(&mut self) -> Result<Seq, LedgerError> {
+        self.connection.execute_batch("BEGIN IMMEDIATE").map_err(failed)?;
+        let migrated = at_once(migrate::migrate(self, Dialect::Sqlite));
+        let end = if migrated.is_ok() { "COMMIT" } else { "ROLLBACK" };
+        let ended = self.connection.execute_batch(end).map_err(failed);
+        migrated.and(ended)?;
+        at_once(read::latest(self))
+    }
+
+    fn prepare(&self, text: &'static str, parameters: &[Value<'_>]) -> Result<CachedStatement<'_>, LedgerError> {
+        let mut statement = self.connection.prepare_cached(&self.shared.texts.spoken(text)).map_err(failed)?;
+        if statement.parameter_count() != parameters.len() {
+            return Err(LedgerError::Corrupt(format!("a statement with another number of parameters: {text}")));
+        }
+        for (at, value) in parameters.iter().enumerate() {
+            debug_assert_eq!(statement.parameter_name(at + 1), Some(format!("?{}", at + 1).as_str()), "{text}");
+            let bound = match value {
+                Value::Null => ToSqlOutput::Borrowed(ValueRef::Null),
+                Value::Int(value) => ToSqlOutput::Borrowed(ValueRef::Integer(*value)),
+                Value::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
+                Value::Bytes(value) => ToSqlOutput::Borrowed(ValueRef::Blob(value)),
+                Value::List(list) => {
+                    let json = serde_json::to_string(list).map_err(|error| LedgerError::Corrupt(error.to_string()))?;
+                    ToSqlOutput::Owned(json.into())
+                }
+            };
+            statement.raw_bind_parameter(at + 1, bound).map_err(failed)?;
+        }
+        Ok(statement)
+    }
+
+    fn query_now(&self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<Row>, LedgerError> {
+        let mut statement = self.prepare(text, parameters)?;
+        let columns = statement.column_count();
+        let mut rows = statement.raw_query();
+        let mut answer = Vec::new();
+        while let Some(row) = rows.next().map_err(failed)? {
+            let fields = (0..columns).map(|at| row.get_ref(at).map_err(failed).and_then(field));
+            answer.push(Row(fields.collect::<Result<_, _>>()?));
+        }
+        Ok(answer)
+    }
+
+    fn execute_now(&self, text: &'static str, parameters: &[Value<'_>]) -> Result<u64, LedgerError> {
+        Ok(self.prepare(text, parameters)?.raw_execute().map_err(failed)? as u64)
+    }
+}
+
+fn field(value: ValueRef<'_>) -> Result<Field, LedgerError> {
+    Ok(match value {
+        ValueRef::Null => Field::Null,
+        ValueRef::Integer(value) => Field::Int(value),
+        ValueRef::Text(_) => Field::Text(value.as_str().map_err(|error| failed(error.into()))?.to_owned()),
+        ValueRef::Blob(bytes) => Field::Bytes(bytes.to_vec().into()),
+        ValueRef::Real(_) => return Err(LedgerError::Corrupt("a fraction in the database".to_owned())),
+    })
+}
+
+impl Sql for Session {
+    async fn query(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<Row>, LedgerError> {
+        self.query_now(text, parameters)
+    }
+
+    async fn execute(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<u64, LedgerError> {
+        self.execute_now(text, parameters)
+    }
+
+    fn clock(&self) -> Value<'static> {
+        Value::Int(self.shared.clock.now())
+    }
+
+    async fn batch(&mut self, text: &str) -> Result<(), LedgerError> {
+        self.connection.execute_batch(text).map_err(failed)
+    }
+}
+
+impl Transactions for Session {
+    async fn begin(&mut self) -> Result<Millis, LedgerError> {
+        self.batch("BEGIN IMMEDIATE").await?;
+        Ok(self.shared.clock.now())
+    }
+
+    /// A full or broken disk may have ended it already.
+    async fn abandon(&mut self) {
+        if !self.connection.is_autocommit() && self.connection.execute_batch("ROLLBACK").is_err() {
+            tracing::error!("a transaction of the ledger could not be rolled back");
+        }
+    }
+}
+
+/// The end of a future that never waits, as all of [`Session`]'s.
+fn at_once<T>(future: impl Future<Output = Result<T, LedgerError>>) -> Result<T, LedgerError> {
+    let waited = || Err(LedgerError::Corrupt("an embedded statement waited".to_owned()));
+    future.now_or_never().unwrap_or_else(waited)
+}
+
+fn failed(error: rusqlite::Error) -> LedgerError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => LedgerError::Full,
+        Some(
+            ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::ConstraintViolation
+            | ErrorCode::TypeMismatch
+            | ErrorCode::SchemaChanged,
+        ) => LedgerError::Corrupt(error.to_string()),
+        _ => LedgerError::Unavailable(error.to_string()),
+    }
+}

@@ -1,0 +1,191 @@
+//! The one writer of a process: takes what waits, makes it in one transaction with a savepoint for each commit, and
+//! answers when all of it is durable. So waiting commits share one flush, and one that is refused leaves nothing.
+
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use tokio::sync::{mpsc, oneshot, watch};
+use wharf_model::id::Id;
+
+use super::change::{Commit, Entry, Refused};
+use super::notes::{Cursor, Job, UploadNote};
+use super::query::LedgerError;
+use super::sql::Sql;
+use super::{Observer, Seq, apply, noted, read};
+use crate::clock::Millis;
+
+/// Most requests that wait; more wait for a place.
+const WAITING_MAX: usize = 1024;
+/// Most requests in one transaction.
+pub(crate) const BATCH_MAX: usize = 256;
+
+/// What the writer is asked for.
+pub(crate) enum Work {
+    Commit(Commit),
+    PutUpload(UploadNote),
+    DeleteUpload(Id),
+    PutCursor(String, Cursor),
+    ClaimJobs { kind: String, lease: Millis, limit: usize },
+    FinishJob(i64),
+    RetryJob { id: i64, delay: Millis, error: String },
+}
+
+/// What the writer did.
+pub(crate) enum Done {
+    /// A commit; the entry, where it had an effect.
+    Committed(Option<Entry>),
+    /// A note; whether it was written.
+    Noted(bool),
+    Claimed(Vec<Job>),
+}
+
+/// A request, and where its answer goes.
+pub(crate) struct Request {
+    work: Work,
+    answer: oneshot::Sender<Result<(Done, Seq), Refused>>,
+}
+
+/// How the writer is reached. When this is dropped, the writer makes what waits and ends.
+pub(crate) struct Writer {
+    requests: mpsc::Sender<Request>,
+    pub(crate) news: watch::Receiver<Seq>,
+    pub(crate) observers: Observers,
+}
+
+pub(crate) type Observers = Arc<RwLock<Vec<Arc<dyn Observer>>>>;
+
+/// The writer's own end.
+pub(crate) struct Desk {
+    pub(crate) requests: mpsc::Receiver<Request>,
+    news: watch::Sender<Seq>,
+    observers: Observers,
+    grace: Millis,
+}
+
+impl Writer {
+    /// A writer that nobody serves yet, for a ledger whose latest entry is `latest`.
+    pub(crate) fn new(latest: Seq, grace: Millis) -> (Writer, Desk) {
+        let (sender, requests) = mpsc::channel(WAITING_MAX);
+        let (news_sender, news) = watch::channel(latest);
+        let observers = Observers::default();
+        let desk = Desk { requests, news: news_sender, observers: observers.clone(), grace };
+        (Writer { requests: sender, news, observers }, desk)
+    }
+
+    /// Whether somebody serves the writer.
+    pub(crate) fn check(&self) -> Result<(), LedgerError> {
+        if self.requests.is_closed() { Err(stopped()) } else { Ok(()) }
+    }
+
+    /// Has `work` done. Dropped, it is done as a whole or not at all.
+    pub(crate) async fn ask(&self, work: Work) -> Result<(Done, Seq), Refused> {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Request { work, answer }).await.map_err(|_| stopped())?;
+        answered.await.map_err(|_| stopped())?
+    }
+}
+
+fn stopped() -> LedgerError {
+    LedgerError::Unavailable("the ledger's writer has stopped".to_owned())
+}
+
+/// How a transaction is begun; the statement differs.
+pub(crate) trait Transactions: Sql {
+    /// Begins a transaction that excludes every other writer; the time on the ledger's clock.
+    fn begin(&mut self) -> impl Future<Output = Result<Millis, LedgerError>> + Send;
+
+    /// Ends a transaction that broke; nothing of it stays.
+    fn abandon(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+impl Desk {
+    /// Serves one batch.
+    pub(crate) async fn serve(&mut self, sql: &mut impl Transactions, mut batch: Vec<Request>) {
+        while !batch.is_empty() {
+            match self.transaction(sql, &batch).await {
+                Ok((results, latest)) => {
+                    self.tell(&results, latest);
+                    for (request, result) in batch.drain(..).zip(results) {
+                        let _ = request.answer.send(result.map(|done| (done, latest)));
+                    }
+                }
+                Err(Broken { at, error }) => {
+                    sql.abandon().await;
+                    tracing::warn!(%error, "a transaction of the ledger failed");
+                    // One request that the engine cannot take must not fail the others; where the transaction as a whole
+                    // failed, all are told.
+                    let failed = match at {
+                        Some(at) => batch.drain(at..=at).collect::<Vec<_>>(),
+                        None => std::mem::take(&mut batch),
+                    };
+                    for request in failed {
+                        let _ = request.answer.send(Err(Refused::Failed(error.clone())));
+                    }
+                }
+            }
+        }
+    }
+
+    async fn transaction(
+        &self,
+        sql: &mut impl Transactions,
+        batch: &[Request],
+    ) -> Result<(Vec<Result<Done, Refused>>, Seq), Broken> {
+        let whole = |error| Broken { at: None, error };
+        let now = sql.begin().await.map_err(whole)?;
+        let mut seq = read::latest(sql).await.map_err(whole)?;
+        let mut results = Vec::with_capacity(batch.len());
+        for (at, request) in batch.iter().enumerate() {
+            let broken = |error| Broken { at: Some(at), error };
+            sql.batch("SAVEPOINT one").await.map_err(broken)?;
+            let result = self.one(sql, &request.work, now, seq + 1).await;
+            match &result {
+                Ok(done) => {
+                    seq += u64::from(matches!(done, Done::Committed(Some(_))));
+                    sql.batch("RELEASE SAVEPOINT one").await.map_err(broken)?;
+                }
+                Err(Refused::Failed(error)) => return Err(broken(error.clone())),
+                Err(_) => sql.batch("ROLLBACK TO SAVEPOINT one; RELEASE SAVEPOINT one").await.map_err(broken)?,
+            }
+            results.push(result);
+        }
+        sql.batch("COMMIT").await.map_err(whole)?;
+        Ok((results, seq))
+    }
+
+    async fn one(&self, sql: &mut impl Sql, work: &Work, now: Millis, next: Seq) -> Result<Done, Refused> {
+        match work {
+            Work::Commit(commit) => {
+                // Made again after another request broke the transaction, it must begin from what was asked.
+                let entry = apply::apply(sql, commit.clone(), next, now, self.grace).await?;
+                return Ok(Done::Committed(entry));
+            }
+            Work::PutUpload(note) => return Ok(Done::Noted(noted::put_upload(sql, note).await?)),
+            Work::DeleteUpload(id) => noted::delete_upload(sql, *id).await?,
+            Work::PutCursor(follower, cursor) => noted::put_cursor(sql, follower, *cursor).await?,
+            Work::ClaimJobs { kind, lease, limit } => {
+                return Ok(Done::Claimed(noted::claim_jobs(sql, kind, *lease, *limit).await?));
+            }
+            Work::FinishJob(id) => noted::finish_job(sql, *id).await?,
+            Work::RetryJob { id, delay, error } => noted::retry_job(sql, *id, *delay, error).await?,
+        }
+        Ok(Done::Noted(true))
+    }
+
+    /// Observers first, in order; then whoever waits for news; the commits themselves are answered after that.
+    fn tell(&self, results: &[Result<Done, Refused>], latest: Seq) {
+        let observers = self.observers.read();
+        for result in results {
+            if let Ok(Done::Committed(Some(entry))) = result {
+                observers.iter().for_each(|observer| observer.committed(entry));
+            }
+        }
+        self.news.send_if_modified(|known| std::mem::replace(known, latest) != latest);
+    }
+}
+
+/// A transaction that cannot go on, and at which request.
+struct Broken {
+    at: Option<usize>,
+    error: LedgerError,
+}
