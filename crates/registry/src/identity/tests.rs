@@ -334,3 +334,32 @@ async fn tokens_beget_no_tokens() {
     let result = house.token(Credential::Header(Some(&basic_header("admin", "secret"))), "").await;
     assert!(result.is_ok());
 }
+
+#[tokio::test]
+async fn the_first_administrator() {
+    use local::{ensure_admin, reset_admin};
+    use wharf_store::ledger::LedgerOptions;
+    use wharf_store::ledger::sqlite::Sqlite;
+
+    let data = tempfile::tempdir().expect("a folder");
+    let ledger = Sqlite::open(data.path().join("ledger.db"), LedgerOptions::default()).await.expect("a ledger");
+    let identity = Identity::new(ledger.clone(), &MasterKey::from_bytes([7; 32]));
+    let login = async |password: &str| {
+        let subject = identity.authenticate(Some(&basic_header("admin", password))).await;
+        subject.map(|subject| matches!(subject.actor, Actor::User { admin: true, .. }))
+    };
+
+    assert_eq!(login("x").await, Err(AuthError::BadCredentials), "nobody yet");
+    let made_up = ensure_admin(&*ledger, None).await.expect("made").expect("a password");
+    assert_eq!(login(&made_up).await, Ok(true));
+    assert_eq!(ensure_admin(&*ledger, Some("other")).await, Ok(None), "there is one");
+    assert_eq!(login("other").await, Err(AuthError::BadCredentials));
+
+    let id = ledger.user("admin").await.expect("answers").expect("there").id;
+    assert_eq!(reset_admin(&*ledger, Some("a:b")).await, Ok(None));
+    assert_eq!(login(&made_up).await, Err(AuthError::BadCredentials), "at once");
+    assert_eq!(login("a:b").await, Ok(true));
+    assert_eq!(ledger.user("admin").await.expect("answers").expect("there").id, id, "the same user");
+    assert!(reset_admin(&*ledger, None).await.expect("reset").is_some());
+    assert_eq!(reset_admin(&*ledger, Some("")).await, Err(local::PasswordError::Length));
+}
