@@ -10,6 +10,8 @@ use futures_util::{Stream, StreamExt as _};
 /// Dropping it ends whatever feeds it. Reading is cancel-safe: a chunk is either returned or still to come.
 pub struct Body {
     length: Option<u64>,
+    /// What was taken and given back: comes first.
+    unread: Option<Bytes>,
     chunks: Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>,
 }
 
@@ -17,7 +19,7 @@ impl Body {
     /// A body of `chunks`, `length` bytes in all where that is known. The length is what was announced, not a promise:
     /// who depends on it counts.
     pub fn new(length: Option<u64>, chunks: impl Stream<Item = io::Result<Bytes>> + Send + 'static) -> Body {
-        Body { length, chunks: Box::pin(chunks) }
+        Body { length, unread: None, chunks: Box::pin(chunks) }
     }
 
     /// A body that is there already.
@@ -38,7 +40,12 @@ impl Body {
             return self;
         }
         let length = self.length.map(|length| length + start.len() as u64);
-        Body::new(length, futures_util::stream::iter([Ok(start)]).chain(self.chunks))
+        Body::new(length, futures_util::stream::iter([Ok(start)]).chain(self.into_stream()))
+    }
+
+    /// Gives back the end of the chunk that was read last; it is the next to be read. The announced length stays.
+    pub fn unread(&mut self, rest: Bytes) {
+        self.unread = Some(rest).filter(|rest| !rest.is_empty());
     }
 
     /// The length that was announced, in bytes.
@@ -51,6 +58,9 @@ impl Body {
     /// # Errors
     /// Whatever broke the source: a connection that was cut, a disk that fails.
     pub async fn next(&mut self) -> Option<io::Result<Bytes>> {
+        if let Some(rest) = self.unread.take() {
+            return Some(Ok(rest));
+        }
         loop {
             match self.chunks.next().await? {
                 Ok(chunk) if chunk.is_empty() => continue,
@@ -80,7 +90,7 @@ impl Body {
 
     /// The chunks as a stream.
     pub fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-        self.chunks
+        futures_util::stream::iter(self.unread.map(Ok)).chain(self.chunks)
     }
 }
 
@@ -107,6 +117,17 @@ mod tests {
             chunks.push(chunk.expect("no failure"));
         }
         assert_eq!(chunks, ["0", "ab", "cd"]);
+    }
+
+    #[tokio::test]
+    async fn what_is_given_back_comes_first() {
+        let mut body = three();
+        let mut chunk = body.next().await.expect("a chunk").expect("no failure");
+        body.unread(chunk.split_off(1));
+        assert_eq!(body.collect(4).await.expect("no failure"), Ok(Bytes::from_static(b"bcd")));
+        body.unread(chunk);
+        let mut body = body.prepend(Bytes::from_static(b"0"));
+        assert_eq!(body.collect(4).await.expect("no failure"), Ok(Bytes::from_static(b"0a")));
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@
 //! 401 with a challenge where `login_would_help`, else 403.
 
 use wharf_model::scope::Scope;
-use wharf_store::ledger::query::Readable;
+pub use wharf_store::ledger::query::Readable;
 
 use crate::actor::{Actor, Ceiling, Subject};
 

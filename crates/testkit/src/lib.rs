@@ -1,1 +1,8 @@
-//! testkit
+//! What tests share: the real server as a child process, a client that can misbehave, fixtures, a private PostgreSQL.
+//!
+//! For tests only: what goes wrong here panics with a message that says what to do.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this crate is part of tests")]
+
+pub mod fixture;
+pub mod http;
+pub mod server;

@@ -1,0 +1,41 @@
+//! Deleting: a tag, a manifest, a blob. What goes can come back for a while: tags from their history, manifests from the
+//! trash, bytes until the grace is over.
+
+use wharf_model::digest::Digest;
+use wharf_model::name::Reference;
+use wharf_store::ledger::change::{Change, Freed};
+
+use crate::access::Action;
+use crate::error::Error;
+use crate::registry::{Access, Registry};
+
+impl Registry {
+    /// Deletes a tag (the manifest stays) or a manifest (with the tags that point to it), by what `reference` is.
+    ///
+    /// # Errors
+    /// [`Error::ManifestUnknown`].
+    pub async fn delete_manifest(&self, access: &Access, reference: &Reference) -> Result<(), Error> {
+        access.expect(&[Action::Delete])?;
+        let repository = access.repository.clone();
+        let change = match reference {
+            Reference::Tag(tag) => Change::DeleteTag { repository, tag: tag.clone(), previous: None },
+            Reference::Digest(digest) => Change::DeleteManifest {
+                repository,
+                digest: *digest,
+                keep: self.0.settings.trash,
+                tags: Vec::new(),
+                children: Vec::new(),
+            },
+        };
+        self.commit(access, vec![change]).await
+    }
+
+    /// Takes a blob out of the repository: 404 from then on. Its bytes stay while a manifest holds them.
+    ///
+    /// # Errors
+    /// [`Error::BlobUnknown`].
+    pub async fn delete_blob(&self, access: &Access, digest: &Digest) -> Result<(), Error> {
+        access.expect(&[Action::Delete])?;
+        self.commit(access, vec![Change::DeleteBlob { repository: access.repository.clone(), digest: *digest, freed: Freed::default() }]).await
+    }
+}

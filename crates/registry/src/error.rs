@@ -1,0 +1,167 @@
+//! Why a use case did not do what it was asked. One closed enum; the edge maps it to its protocol in one place.
+
+use wharf_model::code::ErrorCode;
+use wharf_model::digest::{Digest, DigestError};
+use wharf_model::manifest::ManifestError;
+use wharf_model::name::{ProjectName, Reference, RepositoryName};
+use wharf_store::blobs::BlobsError;
+use wharf_store::ledger::change::Refused;
+use wharf_store::ledger::query::LedgerError;
+
+/// See the module.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The repository is not there.
+    #[error("the repository {0} is not there; it comes into being with the first push")]
+    NameUnknown(RepositoryName),
+    /// The manifest is not there.
+    #[error("no manifest {0} in this repository")]
+    ManifestUnknown(Reference),
+    /// The blob is not there.
+    #[error("no blob {0} in this repository")]
+    BlobUnknown(Digest),
+    /// The project is not there.
+    #[error("the project {0} is not there")]
+    ProjectUnknown(ProjectName),
+    /// The upload session is not there, is over, or belongs to somebody else.
+    #[error("no such upload; it may be finished or have expired: begin a new one")]
+    UploadUnknown,
+    /// Somebody else is sending to the session at this very moment.
+    #[error("another request is sending to this upload; wait for it to end, then ask for its offset")]
+    UploadBusy,
+    /// What the session has received cannot be used any more.
+    #[error("this upload cannot go on: {0}; begin a new one")]
+    UploadInvalid(String),
+    /// The sender broke off; what came is kept.
+    #[error("the body ended early: {0}; ask for the upload's offset and go on from there")]
+    SenderGone(String),
+    /// A chunk does not begin where the last one ended.
+    #[error("the chunk does not begin at the upload's offset, {offset}")]
+    RangeInvalid {
+        /// Where the next chunk must begin.
+        offset: u64,
+    },
+    /// The text is not a digest, or of an algorithm that is not supported.
+    #[error(transparent)]
+    DigestMalformed(#[from] DigestError),
+    /// The content has another digest.
+    #[error("the content has the digest {actual}, not {stated}")]
+    DigestMismatch {
+        /// What the client said.
+        stated: Digest,
+        /// What it is.
+        actual: Digest,
+    },
+    /// The manifest is none.
+    #[error(transparent)]
+    ManifestInvalid(#[from] ManifestError),
+    /// The manifest names what is not here.
+    #[error("the manifest names {} that {} not in this repository; push what is missing first", count(.0), if .0.len() == 1 { "is" } else { "are" })]
+    ManifestBlobUnknown(Vec<Digest>),
+    /// A length does not fit.
+    #[error("{0}")]
+    SizeInvalid(String),
+    /// Something in the request is not of its form.
+    #[error("{0}")]
+    Unsupported(String),
+    /// Not allowed; who asks is known.
+    #[error("not allowed")]
+    Denied,
+    /// Not allowed, but it may be after login.
+    #[error("login required")]
+    Unauthorized,
+    /// Too much at once.
+    #[error("too many requests at once; try again in a moment")]
+    TooManyRequests,
+    /// No space is left.
+    #[error("the registry has no space left; nothing of this request was kept")]
+    Full,
+    /// The registry fails for now; nothing was acknowledged.
+    #[error("the registry is not available: {0}")]
+    Unavailable(String),
+    /// The registry fails on this.
+    #[error("the registry failed: {0}")]
+    Internal(String),
+}
+
+fn count(missing: &[Digest]) -> String {
+    match missing {
+        [one] => one.to_string(),
+        many => format!("{} things", many.len()),
+    }
+}
+
+impl Error {
+    /// The code of the Distribution spec; `None` for failures of the registry itself, for which it has none.
+    pub fn code(&self) -> Option<ErrorCode> {
+        Some(match self {
+            Error::NameUnknown(_) | Error::ProjectUnknown(_) => ErrorCode::NameUnknown,
+            Error::ManifestUnknown(_) => ErrorCode::ManifestUnknown,
+            Error::BlobUnknown(_) => ErrorCode::BlobUnknown,
+            Error::UploadUnknown => ErrorCode::BlobUploadUnknown,
+            Error::UploadBusy | Error::UploadInvalid(_) | Error::SenderGone(_) | Error::RangeInvalid { .. } => {
+                ErrorCode::BlobUploadInvalid
+            }
+            Error::DigestMalformed(_) | Error::DigestMismatch { .. } => ErrorCode::DigestInvalid,
+            Error::ManifestInvalid(_) => ErrorCode::ManifestInvalid,
+            Error::ManifestBlobUnknown(_) => ErrorCode::ManifestBlobUnknown,
+            Error::SizeInvalid(_) => ErrorCode::SizeInvalid,
+            Error::Unsupported(_) => ErrorCode::Unsupported,
+            Error::Denied => ErrorCode::Denied,
+            Error::Unauthorized => ErrorCode::Unauthorized,
+            Error::TooManyRequests => ErrorCode::TooManyRequests,
+            Error::Full | Error::Unavailable(_) | Error::Internal(_) => return None,
+        })
+    }
+
+    /// What the error is about, for programs.
+    pub fn detail(&self) -> serde_json::Value {
+        match self {
+            Error::NameUnknown(name) => serde_json::json!({ "name": name }),
+            Error::ManifestUnknown(reference) => serde_json::json!({ "reference": reference.to_string() }),
+            Error::BlobUnknown(digest) => serde_json::json!({ "digest": digest }),
+            Error::RangeInvalid { offset } => serde_json::json!({ "offset": offset }),
+            Error::DigestMismatch { stated, actual } => serde_json::json!({ "stated": stated, "actual": actual }),
+            Error::ManifestBlobUnknown(missing) => {
+                serde_json::json!({ "missing": missing.iter().take(100).collect::<Vec<_>>() })
+            }
+            _ => serde_json::Value::Null,
+        }
+    }
+}
+
+impl From<LedgerError> for Error {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Full => Error::Full,
+            LedgerError::Unavailable(why) => Error::Unavailable(why),
+            other => Error::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<BlobsError> for Error {
+    fn from(error: BlobsError) -> Self {
+        match error {
+            BlobsError::Sender(error) => Error::SenderGone(error.to_string()),
+            BlobsError::Full => Error::Full,
+            BlobsError::Lost(_) => Error::UploadInvalid("what it had received is gone".to_owned()),
+            other => Error::Internal(other.to_string()),
+        }
+    }
+}
+
+impl Error {
+    /// What a refused commit means for whoever works on `repository`.
+    pub(crate) fn refused(refused: Refused, repository: &RepositoryName) -> Error {
+        match refused {
+            Refused::RepositoryUnknown => Error::NameUnknown(repository.clone()),
+            Refused::ManifestUnknown(digest) => Error::ManifestUnknown(Reference::Digest(digest)),
+            Refused::TagUnknown(tag) => Error::ManifestUnknown(Reference::Tag(tag)),
+            Refused::BlobUnknown(digest) => Error::BlobUnknown(digest),
+            Refused::Missing(missing) => Error::ManifestBlobUnknown(missing),
+            Refused::NameTaken(name) => Error::Unsupported(format!("the name {name} is taken")),
+            Refused::Failed(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Pushing a manifest: bytes, digest and tags become fact in one commit.
+
+use bytes::Bytes;
+use wharf_model::digest::{Algorithm, Digest};
+use wharf_model::manifest::{Manifest, Role};
+use wharf_model::media::MediaType;
+use wharf_model::name::{Reference, Tag};
+use wharf_store::ledger::change::{Change, Edge};
+
+use crate::access::Action;
+use crate::error::Error;
+use crate::registry::{Access, Missing, Registry};
+
+/// A manifest that is to be pushed.
+#[derive(Clone, Debug)]
+pub struct Push {
+    /// By what it is pushed: a tag, or its digest.
+    pub reference: Reference,
+    /// Tags besides; only where it is pushed by digest.
+    pub tags: Vec<Tag>,
+    /// What the client says that it is.
+    pub content_type: Option<MediaType>,
+    /// Its exact bytes.
+    pub bytes: Bytes,
+}
+
+/// A manifest that was pushed.
+#[derive(Clone, Debug)]
+pub struct Pushed {
+    /// Its digest.
+    pub digest: Digest,
+    /// What it is attached to.
+    pub subject: Option<Digest>,
+    /// All tags that point to it now, the reference's included.
+    pub tags: Vec<Tag>,
+}
+
+impl Registry {
+    /// Stores the manifest and points the tags to it: all or none. The repository comes into being with it.
+    ///
+    /// # Errors
+    /// [`Error::ManifestInvalid`], [`Error::DigestMismatch`], [`Error::ManifestBlobUnknown`].
+    pub async fn put_manifest(&self, access: &Access, push: Push) -> Result<Pushed, Error> {
+        access.expect(&[Action::Push])?;
+        let digest = digest_of(&push)?;
+        let manifest = Manifest::parse(&push.bytes, push.content_type.as_ref())?;
+        let edges = edges(&manifest, self.0.settings.missing);
+        let subject = manifest.subject.as_ref().map(|subject| subject.digest);
+        let repository = access.repository.clone();
+        let mut tags = push.tags;
+        if let Reference::Tag(tag) = push.reference {
+            tags.insert(0, tag);
+        }
+        let mut changes = vec![
+            Change::EnsureRepository { repository: repository.clone() },
+            Change::PutManifest {
+                repository: repository.clone(),
+                digest,
+                media_type: manifest.media_type,
+                artifact_type: manifest.artifact_type,
+                subject,
+                bytes: push.bytes,
+                edges,
+                created: false,
+            },
+        ];
+        changes.extend(tags.iter().map(|tag| Change::PointTag {
+            repository: repository.clone(),
+            tag: tag.clone(),
+            digest,
+            previous: None,
+        }));
+        self.commit(access, changes).await?;
+        Ok(Pushed { digest, subject, tags })
+    }
+}
+
+fn digest_of(push: &Push) -> Result<Digest, Error> {
+    match &push.reference {
+        Reference::Tag(_) => Ok(Digest::of(Algorithm::Sha256, &push.bytes)),
+        Reference::Digest(stated) => {
+            let actual = Digest::of(stated.algorithm(), &push.bytes);
+            if actual == *stated { Ok(actual) } else { Err(Error::DigestMismatch { stated: *stated, actual }) }
+        }
+    }
+}
+
+/// What the manifest names, each target once for each role, in the manifest's order.
+fn edges(manifest: &Manifest, missing: Missing) -> Vec<Edge> {
+    let mut seen = std::collections::HashSet::new();
+    let named = manifest.descriptors().filter(|(role, descriptor)| seen.insert((*role, descriptor.digest)));
+    named
+        .map(|(role, descriptor)| {
+            let required = match role {
+                Role::Config | Role::Layer => missing != Missing::Accept && !descriptor.is_foreign(),
+                Role::Child => missing == Missing::Refuse && !descriptor.is_foreign(),
+                // A subject may always come later (Distribution spec, "Pushing Manifests with Subject").
+                Role::Subject => false,
+            };
+            Edge { role, target: descriptor.digest, required }
+        })
+        .collect()
+}

@@ -1,0 +1,235 @@
+//! The registry itself: its stores, its caches, what it is set to, and the one door by which every request comes in.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
+use wharf_model::id::Id;
+use wharf_model::name::RepositoryName;
+use wharf_store::blobs::Blobs;
+use wharf_store::clock::Millis;
+use wharf_store::ledger::Ledger;
+use wharf_store::ledger::change::{Change, Commit};
+use wharf_store::ledger::notes::RECLAIM;
+use wharf_store::ledger::query::{LedgerError, Readable, Totals};
+
+use crate::access::{self, Action, Decision, Policy, Target};
+use crate::actor::Subject;
+use crate::cache::Caches;
+use crate::error::Error;
+use crate::identity::Identity;
+use crate::secret::MasterKey;
+use crate::upload::Sessions;
+
+/// What a push of a manifest does about things that it names and that are not here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Missing {
+    /// All must be here.
+    Refuse,
+    /// The children of an index need not be; what an image is made of must.
+    #[default]
+    Index,
+    /// Nothing needs to be.
+    Accept,
+}
+
+/// What the registry is set to at its start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Who may do what without being told so.
+    pub policy: Policy,
+    /// See [`Missing`].
+    pub missing: Missing,
+    /// How long what is deleted stays in the trash.
+    pub trash: Millis,
+    /// How long an upload that receives nothing is kept.
+    pub upload_idle: Millis,
+    /// How much memory the cache of manifests may take, in bytes.
+    pub manifest_cache_bytes: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        const HOUR: Millis = 3_600_000;
+        Settings {
+            policy: Policy { open: false },
+            missing: Missing::Index,
+            trash: 7 * 24 * HOUR,
+            upload_idle: 24 * HOUR,
+            manifest_cache_bytes: 32 << 20,
+        }
+    }
+}
+
+/// A registry over one ledger and one heap of blobs. Cheap to clone.
+#[derive(Clone)]
+pub struct Registry(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) ledger: Arc<dyn Ledger>,
+    pub(crate) blobs: Arc<dyn Blobs>,
+    pub(crate) caches: Caches,
+    pub(crate) settings: Settings,
+    pub(crate) identity: Identity,
+    pub(crate) sessions: Sessions,
+    /// Held for reading by what must not be cut off half way; [`Registry::close`] takes it for writing.
+    open: Arc<RwLock<()>>,
+}
+
+/// Leave to do one thing to one repository. Only [`Registry::authorise`] makes one, so no use case runs unasked.
+#[derive(Clone, Debug)]
+pub struct Access {
+    pub(crate) subject: Subject,
+    pub(crate) action: Action,
+    pub(crate) repository: RepositoryName,
+}
+
+/// Nothing runs that must not be cut off, as long as this is held.
+pub struct Closed(#[expect(dead_code, reason = "held, not read")] OwnedRwLockWriteGuard<()>);
+
+impl Access {
+    /// The repository that it is for.
+    pub fn repository(&self) -> &RepositoryName {
+        &self.repository
+    }
+
+    /// Guards a use case against a wrong row in a route table.
+    pub(crate) fn expect(&self, actions: &[Action]) -> Result<(), Error> {
+        if actions.contains(&self.action) { Ok(()) } else { Err(Error::Denied) }
+    }
+}
+
+impl Registry {
+    /// A registry over these stores. Starts nothing; see [`crate::followers`], [`crate::jobs`] and [`crate::gc`] for what
+    /// runs beside it.
+    pub fn new(ledger: Arc<dyn Ledger>, blobs: Arc<dyn Blobs>, key: &MasterKey, settings: Settings) -> Registry {
+        let caches = Caches::new(settings.manifest_cache_bytes);
+        ledger.observe(caches.observer());
+        let identity = Identity::new(ledger.clone(), key);
+        let sessions = Sessions::new(key);
+        Registry(Arc::new(Inner { ledger, blobs, caches, settings, identity, sessions, open: Arc::default() }))
+    }
+
+    /// Who is there, and the token service.
+    pub fn identity(&self) -> &Identity {
+        &self.0.identity
+    }
+
+    /// The settings.
+    pub fn settings(&self) -> &Settings {
+        &self.0.settings
+    }
+
+    /// Hits and misses of the caches since the start.
+    pub fn cache_counts(&self) -> (u64, u64) {
+        self.0.caches.counts()
+    }
+
+    /// The one authorise step: may `subject` do `action` to `repository`?
+    ///
+    /// The answer never depends on whether the repository is there, unless the subject may know.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`] where login could change the answer, else [`Error::Denied`].
+    pub async fn authorise(&self, subject: &Subject, action: Action, repository: &RepositoryName) -> Result<Access, Error> {
+        let inner = &self.0;
+        let target = |public| Target { public, repository: Some(repository.as_str()) };
+        let policy = &inner.settings.policy;
+        let mut decision = access::allow(subject, policy, action, &target(false));
+        if decision != Decision::Allow {
+            let row = inner.caches.repository(repository, || inner.ledger.repository(repository)).await?;
+            let public = row.is_some_and(|row| row.public);
+            decision = access::allow(subject, policy, action, &target(public));
+        }
+        granted(decision)?;
+        Ok(Access { subject: subject.clone(), action, repository: repository.clone() })
+    }
+
+    /// The same for what is in no repository: the catalog, administration.
+    ///
+    /// # Errors
+    /// As [`Registry::authorise`].
+    pub fn authorise_system(&self, subject: &Subject, action: Action) -> Result<Readable, Error> {
+        let policy = &self.0.settings.policy;
+        granted(access::allow(subject, policy, action, &Target { public: false, repository: None }))?;
+        Ok(access::readable(subject, policy))
+    }
+
+    /// May `subject` come in at all? Nobody is told so on the first request, so that clients log in.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`].
+    pub fn enter(&self, subject: &Subject) -> Result<(), Error> {
+        if subject.actor.is_anonymous() && !self.0.settings.policy.open { Err(Error::Unauthorized) } else { Ok(()) }
+    }
+
+    /// Held by work that must not be cut off half way.
+    pub(crate) async fn busy(&self) -> OwnedRwLockReadGuard<()> {
+        self.0.open.clone().read_owned().await
+    }
+
+    /// Waits until nothing runs that must not be cut off: uploads that lost their sender note what they have. New work of
+    /// that sort waits while the answer is held, so this is for the end of the process.
+    pub async fn close(&self) -> Closed {
+        Closed(self.0.open.clone().write_owned().await)
+    }
+
+    /// Makes `changes` on behalf of whoever holds `access`.
+    pub(crate) async fn commit(&self, access: &Access, changes: Vec<Change>) -> Result<(), Error> {
+        let commit = Commit { actor: access.subject.actor.key(), changes, ..Commit::default() };
+        match self.0.ledger.commit(commit).await {
+            Ok(_) => Ok(()),
+            Err(refused) => Err(Error::refused(refused, &access.repository)),
+        }
+    }
+
+    /// The stores, for what runs beside the requests.
+    pub(crate) fn stores(&self) -> (&Arc<dyn Ledger>, &Arc<dyn Blobs>) {
+        (&self.0.ledger, &self.0.blobs)
+    }
+
+    /// Whether the ledger answers; what is wrong with it where it does not.
+    pub async fn check_ledger(&self) -> Result<(), String> {
+        self.0.ledger.check().await.map_err(|error| error.to_string())
+    }
+
+    /// Whether blobs could be stored now; what is wrong where they could not.
+    pub async fn check_blobs(&self) -> Result<(), String> {
+        self.0.blobs.check().await.map_err(|error| error.to_string())
+    }
+
+    /// What is stored, as the totals follower has counted it.
+    ///
+    /// # Errors
+    /// The ledger fails.
+    pub async fn totals(&self) -> Result<Totals, LedgerError> {
+        self.0.ledger.totals().await
+    }
+
+    /// How many jobs wait or run, by kind.
+    ///
+    /// # Errors
+    /// The ledger fails.
+    pub async fn jobs(&self) -> Result<Vec<(&'static str, u64)>, LedgerError> {
+        Ok(vec![(RECLAIM, self.0.ledger.count_jobs(RECLAIM).await?)])
+    }
+}
+
+fn granted(decision: Decision) -> Result<(), Error> {
+    match decision {
+        Decision::Allow => Ok(()),
+        Decision::Deny { login_would_help: true } => Err(Error::Unauthorized),
+        Decision::Deny { login_would_help: false } => Err(Error::Denied),
+    }
+}
+
+/// A new random identifier.
+///
+/// # Errors
+/// The operating system gives no randomness.
+pub(crate) fn random_id() -> Result<Id, Error> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| Error::Internal(format!("no randomness: {error}")))?;
+    Ok(Id(bytes))
+}

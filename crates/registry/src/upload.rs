@@ -1,0 +1,510 @@
+//! Uploads: bytes come in, one chunk or many, and become a blob of the repository in the commit that finishes them.
+//!
+//! A session that has received nothing is not stored anywhere: its name carries its algorithm and the hour of its birth,
+//! sealed for the repository and the actor that began it. So beginning uploads costs nothing, and a session of offset zero
+//! survives everything. The first chunk that is answered makes a note in the ledger. Up to [`INLINE_BLOB_BYTES_MAX`] the
+//! bytes are in that note, and a blob that ends there goes into the ledger's own transaction; beyond, they go to the heap.
+//!
+//! Receiving runs in a task of its own: when the connection breaks, what came is made durable and noted.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::{Bytes, BytesMut};
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use moka::sync::Cache;
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use sha2::Sha256;
+use wharf_content::body::Body;
+use wharf_model::digest::{Algorithm, Digest};
+use wharf_model::id::Id;
+use wharf_model::limits::{BLOB_BYTES_MAX, INLINE_BLOB_BYTES_MAX, UPLOAD_CHECKPOINT_BYTES};
+use wharf_model::name::RepositoryName;
+use wharf_model::range::ByteRange;
+use wharf_store::blobs::{BlobsError, UploadState, state};
+use wharf_store::clock::Millis;
+use wharf_store::ledger::change::{Change, Place};
+use wharf_store::ledger::notes::UploadNote;
+
+use crate::access::{self, Action};
+use crate::error::Error;
+use crate::registry::{Access, Registry, random_id};
+use crate::secret::MasterKey;
+
+/// Where an upload stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Names the session in URLs; opaque.
+    pub session: String,
+    /// The part of it that is a UUID.
+    pub uuid: String,
+    /// Bytes received and kept.
+    pub offset: u64,
+}
+
+/// What a request sends to a session.
+#[derive(Debug)]
+pub struct Chunk {
+    /// Where it says that it belongs.
+    pub range: Option<ByteRange>,
+    /// The bytes.
+    pub body: Body,
+}
+
+impl Registry {
+    /// A new session; stores nothing.
+    ///
+    /// # Errors
+    /// No randomness, or no clock.
+    pub async fn begin_upload(&self, access: &Access, algorithm: Algorithm) -> Result<Progress, Error> {
+        access.expect(&[Action::Push])?;
+        let begun = self.0.ledger.now().await?;
+        let name = SessionName { id: random_id()?, algorithm, begun_hour: (begun / HOUR) as u32 };
+        Ok(self.progress(access, &name, 0))
+    }
+
+    /// Where the session stands.
+    ///
+    /// # Errors
+    /// [`Error::UploadUnknown`].
+    pub async fn upload_status(&self, access: &Access, session: &str) -> Result<Progress, Error> {
+        access.expect(&[Action::Push])?;
+        let name = self.0.sessions.open(session, access)?;
+        let upload = self.load(access, &name).await?;
+        Ok(self.progress(access, &name, upload.offset()))
+    }
+
+    /// Adds a chunk. What is answered with is durable.
+    ///
+    /// # Errors
+    /// [`Error::RangeInvalid`] where the chunk does not begin at the offset, [`Error::SenderGone`] where it broke off (what
+    /// came is kept), [`Error::SizeInvalid`] where it is not as long as it said (nothing of it is kept).
+    pub async fn append_upload(&self, access: &Access, session: &str, chunk: Chunk) -> Result<Progress, Error> {
+        access.expect(&[Action::Push])?;
+        let name = self.0.sessions.open(session, access)?;
+        let lock = self.0.sessions.lock(name.id)?;
+        let (registry, access) = (self.clone(), access.clone());
+        detached(async move {
+            let _busy = registry.busy().await;
+            let _lock = lock;
+            let mut upload = registry.load(&access, &name).await?;
+            registry.receive(&mut upload, chunk).await?;
+            registry.keep(&mut upload).await?;
+            Ok(registry.progress(&access, &name, upload.offset()))
+        })
+        .await
+    }
+
+    /// Adds a last chunk, which may be empty, and makes the blob.
+    ///
+    /// # Errors
+    /// As [`Registry::append_upload`]; [`Error::DigestMismatch`] ends the session.
+    pub async fn finish_upload(
+        &self,
+        access: &Access,
+        session: &str,
+        chunk: Chunk,
+        digest: Digest,
+    ) -> Result<(), Error> {
+        access.expect(&[Action::Push])?;
+        let name = self.0.sessions.open(session, access)?;
+        let lock = self.0.sessions.lock(name.id)?;
+        let (registry, access) = (self.clone(), access.clone());
+        detached(async move {
+            let _busy = registry.busy().await;
+            let _lock = lock;
+            let mut upload = registry.load(&access, &name).await?;
+            if upload.offset() == 0 {
+                upload.state = UploadState::new(name.id, digest.algorithm());
+            }
+            upload.state.digest = Some(digest);
+            registry.receive(&mut upload, chunk).await?;
+            registry.finish(&access, upload, digest).await
+        })
+        .await
+    }
+
+    /// Ends the session; what it received is thrown away.
+    ///
+    /// # Errors
+    /// [`Error::UploadUnknown`].
+    pub async fn cancel_upload(&self, access: &Access, session: &str) -> Result<(), Error> {
+        access.expect(&[Action::Push])?;
+        let name = self.0.sessions.open(session, access)?;
+        let _lock = self.0.sessions.lock(name.id)?;
+        let upload = self.load(access, &name).await?;
+        self.discard(&upload).await
+    }
+
+    /// Makes a blob of another repository one of this, without moving a byte: of `from`, or of any that the caller may read.
+    /// `false` where that cannot be, and the client is to upload it.
+    ///
+    /// # Errors
+    /// The ledger fails.
+    pub async fn mount_blob(&self, access: &Access, digest: Digest, from: Option<RepositoryName>) -> Result<bool, Error> {
+        access.expect(&[Action::Push])?;
+        let mut readable = access::readable(&access.subject, &self.0.settings.policy);
+        if let Some(from) = &from {
+            match self.authorise(&access.subject, Action::Pull, from).await {
+                Ok(_) => readable = wharf_store::ledger::query::Readable::All,
+                Err(Error::Denied | Error::Unauthorized) => return Ok(false),
+                Err(error) => return Err(error),
+            }
+        }
+        let repository = access.repository.clone();
+        let changes = vec![
+            Change::EnsureRepository { repository: repository.clone() },
+            Change::MountBlob { repository, digest, from, readable },
+        ];
+        match self.commit(access, changes).await {
+            Ok(()) => Ok(true),
+            Err(Error::BlobUnknown(_) | Error::NameUnknown(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn progress(&self, access: &Access, name: &SessionName, offset: u64) -> Progress {
+        Progress { session: self.0.sessions.seal(name, access), uuid: name.uuid(), offset }
+    }
+
+    async fn load(&self, access: &Access, name: &SessionName) -> Result<Upload, Error> {
+        if self.0.sessions.ended.contains_key(&name.id) {
+            return Err(Error::UploadUnknown);
+        }
+        let Some(note) = self.0.ledger.upload(name.id).await? else {
+            let age = self.0.ledger.now().await? - Millis::from(name.begun_hour) * HOUR;
+            if age > self.0.settings.upload_idle + HOUR {
+                return Err(Error::UploadUnknown);
+            }
+            return Ok(Upload::new(access, name));
+        };
+        if note.repository != access.repository || note.actor != access.subject.actor.key() {
+            return Err(Error::UploadUnknown);
+        }
+        Upload::from_note(note).ok_or_else(|| Error::UploadInvalid("it was begun by another release".to_owned()))
+    }
+
+    /// Takes in a chunk: into the note's own bytes while they are few, else onto the heap.
+    async fn receive(&self, upload: &mut Upload, chunk: Chunk) -> Result<(), Error> {
+        let Chunk { range, mut body } = chunk;
+        let expected = check_range(upload.offset(), range, body.length())?;
+        if upload.state.offset() == 0 {
+            let room = INLINE_BLOB_BYTES_MAX - upload.tail.len();
+            match body.collect(room).await.map_err(|error| Error::SenderGone(error.to_string()))? {
+                Ok(bytes) => upload.extend_tail(&bytes),
+                Err(start) => {
+                    self.begin_on_heap(upload).await?;
+                    let mut body = body.prepend(start).prepend(upload.tail.clone());
+                    self.receive_on_heap(upload, &mut body).await?;
+                }
+            }
+        } else {
+            self.receive_on_heap(upload, &mut body).await?;
+        }
+        match expected {
+            Some(end) if end != upload.offset() => Err(Error::SizeInvalid(format!(
+                "the chunk should end at byte {end} and ended at {}; nothing of it was kept",
+                upload.offset()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// The note is there before the first byte is on the heap, so that whatever a crash leaves is found.
+    async fn begin_on_heap(&self, upload: &mut Upload) -> Result<(), Error> {
+        self.note(upload).await
+    }
+
+    async fn receive_on_heap(&self, upload: &mut Upload, body: &mut Body) -> Result<(), Error> {
+        loop {
+            let result = self.0.blobs.append(&mut upload.state, body, UPLOAD_CHECKPOINT_BYTES).await;
+            if upload.state.offset() > 0 {
+                upload.tail = Bytes::new();
+            }
+            match result {
+                Ok(true) => return Ok(()),
+                Ok(false) if upload.offset() > BLOB_BYTES_MAX => {
+                    return Err(Error::SizeInvalid(format!("a blob has at most {BLOB_BYTES_MAX} bytes")));
+                }
+                Ok(false) => self.keep(upload).await?,
+                Err(BlobsError::Sender(error)) => {
+                    self.keep(upload).await?;
+                    return Err(Error::SenderGone(error.to_string()));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Makes what was received durable, and notes it.
+    async fn keep(&self, upload: &mut Upload) -> Result<(), Error> {
+        if upload.state.offset() > 0 {
+            self.0.blobs.sync(&upload.state).await?;
+        }
+        self.note(upload).await
+    }
+
+    async fn note(&self, upload: &mut Upload) -> Result<(), Error> {
+        upload.version += 1;
+        if self.0.ledger.put_upload(&upload.to_note()).await? {
+            Ok(())
+        } else {
+            Err(Error::UploadBusy)
+        }
+    }
+
+    async fn finish(&self, access: &Access, mut upload: Upload, digest: Digest) -> Result<(), Error> {
+        let (size, place) = if upload.state.offset() == 0 {
+            let actual = Digest::of(digest.algorithm(), &upload.tail);
+            if actual != digest {
+                self.discard(&upload).await?;
+                return Err(Error::DigestMismatch { stated: digest, actual });
+            }
+            (upload.tail.len() as u64, Place::Ledger(upload.tail.clone()))
+        } else {
+            if upload.noted_digest != Some(digest) {
+                self.note(&mut upload).await?;
+            }
+            match self.0.blobs.finish(&upload.state).await {
+                Ok(stored) => (stored.size, Place::Heap(stored.location)),
+                Err(BlobsError::Digest { actual }) => {
+                    self.discard(&upload).await?;
+                    return Err(Error::DigestMismatch { stated: digest, actual });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        };
+        let repository = access.repository.clone();
+        let ended = (upload.version > 0).then_some(upload.id);
+        let changes = vec![
+            Change::EnsureRepository { repository: repository.clone() },
+            Change::PutBlob { repository, digest, size, place, upload: ended, adopted: false },
+        ];
+        self.commit(access, changes).await?;
+        self.0.sessions.ended.insert(upload.id, ());
+        Ok(())
+    }
+
+    /// Bytes first, then the note: were it the other way round, a crash between them would leave bytes that nobody finds.
+    async fn discard(&self, upload: &Upload) -> Result<(), Error> {
+        if upload.version > 0 {
+            self.0.blobs.cancel(&upload.state).await?;
+            self.0.ledger.delete_upload(upload.id).await?;
+        }
+        self.0.sessions.ended.insert(upload.id, ());
+        Ok(())
+    }
+
+    /// Ends sessions that have received nothing for as long as the settings allow, at most `limit`; how many it were.
+    pub(crate) async fn expire_uploads(&self, limit: usize) -> Result<usize, Error> {
+        let idle = self.0.ledger.idle_uploads(self.0.settings.upload_idle, limit).await?;
+        let mut ended = 0;
+        for note in idle {
+            let Ok(_lock) = self.0.sessions.lock(note.id) else { continue };
+            let id = note.id;
+            match Upload::from_note(note) {
+                Some(upload) => self.discard(&upload).await?,
+                None => self.0.ledger.delete_upload(id).await?,
+            }
+            ended += 1;
+        }
+        Ok(ended)
+    }
+}
+
+const HOUR: Millis = 3_600_000;
+
+/// Runs `work` to its end even where whoever waits for it goes away.
+async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(error) => Err(Error::Internal(format!("an upload's task ended: {error}"))),
+    }
+}
+
+/// Where the chunk must end, if that is known. A chunk without a range goes wherever the session stands.
+fn check_range(offset: u64, range: Option<ByteRange>, length: Option<u64>) -> Result<Option<u64>, Error> {
+    let Some(range) = range else { return Ok(length.and_then(|length| offset.checked_add(length))) };
+    if range.start != offset {
+        return Err(Error::RangeInvalid { offset });
+    }
+    if length.is_some_and(|length| length != range.len()) {
+        return Err(Error::SizeInvalid("Content-Range and Content-Length do not fit each other".to_owned()));
+    }
+    Ok(Some(range.end))
+}
+
+/// A session in the hands of the one request that may change it.
+struct Upload {
+    id: Id,
+    repository: RepositoryName,
+    actor: String,
+    /// Of the note; 0 while there is none.
+    version: u64,
+    /// The bytes while they are few; then the state is at zero.
+    tail: Bytes,
+    state: UploadState,
+    noted_digest: Option<Digest>,
+}
+
+/// What a note holds.
+#[derive(Serialize, Deserialize)]
+struct Noted {
+    tail: String,
+    state: String,
+}
+
+impl Upload {
+    fn new(access: &Access, name: &SessionName) -> Upload {
+        Upload {
+            id: name.id,
+            repository: access.repository.clone(),
+            actor: access.subject.actor.key(),
+            version: 0,
+            tail: Bytes::new(),
+            state: UploadState::new(name.id, name.algorithm),
+            noted_digest: None,
+        }
+    }
+
+    fn from_note(note: UploadNote) -> Option<Upload> {
+        let noted: Noted = serde_json::from_slice(&note.state).ok()?;
+        let state = state::decode(noted.state.as_bytes())?;
+        Some(Upload {
+            id: note.id,
+            repository: note.repository,
+            actor: note.actor,
+            version: note.version,
+            tail: URL_SAFE_NO_PAD.decode(noted.tail).ok()?.into(),
+            noted_digest: state.digest,
+            state,
+        })
+    }
+
+    fn to_note(&mut self) -> UploadNote {
+        self.noted_digest = self.state.digest;
+        let state = String::from_utf8_lossy(&state::encode(&self.state)).into_owned();
+        let noted = Noted { tail: URL_SAFE_NO_PAD.encode(&self.tail), state };
+        UploadNote {
+            id: self.id,
+            repository: self.repository.clone(),
+            actor: self.actor.clone(),
+            version: self.version,
+            state: serde_json::to_vec(&noted).unwrap_or_default().into(),
+            updated_at: 0,
+        }
+    }
+
+    fn offset(&self) -> u64 {
+        self.state.offset() + self.tail.len() as u64
+    }
+
+    fn extend_tail(&mut self, bytes: &Bytes) {
+        if self.tail.is_empty() {
+            self.tail = bytes.clone();
+        } else if !bytes.is_empty() {
+            let mut all = BytesMut::from(&self.tail[..]);
+            all.extend_from_slice(bytes);
+            self.tail = all.freeze();
+        }
+    }
+}
+
+/// What the name of a session says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct SessionName {
+    id: Id,
+    algorithm: Algorithm,
+    begun_hour: u32,
+}
+
+impl SessionName {
+    fn uuid(&self) -> String {
+        let hex = self.id.to_string();
+        format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    }
+}
+
+/// Length of the seal in a session's name, in bytes.
+const SEAL_BYTES: usize = 16;
+
+/// The sessions of this process: the seal of their names, who is at work on which, which have ended of late.
+pub(crate) struct Sessions {
+    seal: Hmac<Sha256>,
+    at_work: Arc<Mutex<HashSet<Id>>>,
+    /// An ended session whose name still unseals would come back at offset zero; for a while it is known to be over. It is
+    /// a courtesy to clients, nothing depends on it.
+    ended: Cache<Id, ()>,
+}
+
+impl Sessions {
+    pub(crate) fn new(key: &MasterKey) -> Sessions {
+        let seal = Hmac::new(&key.derive("upload session").into());
+        let ended = Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(3600)).build();
+        Sessions { seal, at_work: Arc::default(), ended }
+    }
+
+    /// `<uuid>.<algorithm, hour and seal>`
+    fn seal(&self, name: &SessionName, access: &Access) -> String {
+        let mut rest = vec![name.algorithm.id()];
+        rest.extend_from_slice(&name.begun_hour.to_be_bytes());
+        rest.extend_from_slice(&self.sealed(name, access)[..SEAL_BYTES]);
+        format!("{}.{}", name.uuid(), URL_SAFE_NO_PAD.encode(rest))
+    }
+
+    fn sealed(&self, name: &SessionName, access: &Access) -> [u8; 32] {
+        let mut seal = self.seal.clone();
+        seal.update(&name.id.0);
+        seal.update(&[name.algorithm.id()]);
+        seal.update(&name.begun_hour.to_be_bytes());
+        seal.update(access.repository.as_str().as_bytes());
+        seal.update(&[0]);
+        seal.update(access.subject.actor.key().as_bytes());
+        seal.finalize().into_bytes().into()
+    }
+
+    /// Reads a name that [`Sessions::seal`] made for the same repository and actor.
+    fn open(&self, session: &str, access: &Access) -> Result<SessionName, Error> {
+        let name = parse_session(session).ok_or(Error::UploadUnknown)?;
+        let sealed = self.seal(&name, access);
+        // Compared as text of equal length over all its bytes: how long it takes tells nothing.
+        let differs = sealed.len() != session.len()
+            || sealed.bytes().zip(session.bytes()).fold(0, |differs, (a, b)| differs | (a ^ b)) != 0;
+        if differs { Err(Error::UploadUnknown) } else { Ok(name) }
+    }
+
+    fn lock(&self, id: Id) -> Result<SessionLock, Error> {
+        if self.at_work.lock().insert(id) {
+            Ok(SessionLock { id, at_work: self.at_work.clone() })
+        } else {
+            Err(Error::UploadBusy)
+        }
+    }
+}
+
+fn parse_session(session: &str) -> Option<SessionName> {
+    let (uuid, rest) = session.split_once('.')?;
+    let id = uuid.replace('-', "").parse().ok()?;
+    let rest = URL_SAFE_NO_PAD.decode(rest).ok()?;
+    let (&[algorithm, h0, h1, h2, h3], seal) = rest.split_first_chunk()?;
+    let algorithm = Algorithm::from_id(algorithm)?;
+    (seal.len() == SEAL_BYTES).then_some(SessionName { id, algorithm, begun_hour: u32::from_be_bytes([h0, h1, h2, h3]) })
+}
+
+/// Held by the one request that works on a session.
+struct SessionLock {
+    id: Id,
+    at_work: Arc<Mutex<HashSet<Id>>>,
+}
+
+impl Drop for SessionLock {
+    fn drop(&mut self) {
+        self.at_work.lock().remove(&self.id);
+    }
+}

@@ -1,0 +1,109 @@
+//! What an error is on the wire: the only place where errors become statuses.
+
+use http::{HeaderValue, Response, StatusCode, header};
+use wharf_model::code::{ErrorBody, ErrorCode, ErrorEntry};
+use wharf_model::manifest::ManifestError;
+use wharf_model::route::RouteError;
+use wharf_registry::error::Error;
+
+use crate::body::ResponseBody;
+
+/// An answer that is an error.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The status.
+    pub status: StatusCode,
+    /// The body.
+    pub entry: ErrorEntry,
+}
+
+impl Failure {
+    /// An error with a code of the spec.
+    pub fn new(status: StatusCode, code: ErrorCode, message: impl Into<String>) -> Failure {
+        let code = serde_json::to_value(code).ok().and_then(|code| code.as_str().map(str::to_owned));
+        Failure::other(status, &code.unwrap_or_default(), message)
+    }
+
+    /// An error for which the spec has no code.
+    pub fn other(status: StatusCode, code: &str, message: impl Into<String>) -> Failure {
+        let (code, message) = (code.to_owned(), message.into());
+        Failure { status, entry: ErrorEntry { code, message, detail: serde_json::Value::Null } }
+    }
+
+    /// With something more for programs.
+    pub fn detail(mut self, detail: serde_json::Value) -> Failure {
+        self.entry.detail = detail;
+        self
+    }
+
+    /// The answer.
+    pub fn response(self) -> Response<ResponseBody> {
+        let retry = matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+        let body = serde_json::to_vec(&ErrorBody { errors: vec![self.entry] }).unwrap_or_default();
+        let mut response = Response::new(ResponseBody::full(body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if retry {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let status = status(&error);
+        if status.is_server_error() {
+            tracing::error!(%error, "a request failed");
+        }
+        let detail = error.detail();
+        let failure = match error.code() {
+            Some(code) => Failure::new(status, code, error.to_string()),
+            None => Failure::other(status, "UNKNOWN", error.to_string()),
+        };
+        failure.detail(detail)
+    }
+}
+
+fn status(error: &Error) -> StatusCode {
+    match error {
+        Error::NameUnknown(_)
+        | Error::ManifestUnknown(_)
+        | Error::BlobUnknown(_)
+        | Error::ProjectUnknown(_)
+        | Error::UploadUnknown => StatusCode::NOT_FOUND,
+        Error::UploadBusy => StatusCode::CONFLICT,
+        Error::RangeInvalid { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
+        Error::ManifestInvalid(ManifestError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+        Error::UploadInvalid(_)
+        | Error::SenderGone(_)
+        | Error::DigestMalformed(_)
+        | Error::DigestMismatch { .. }
+        | Error::ManifestInvalid(_)
+        | Error::ManifestBlobUnknown(_)
+        | Error::SizeInvalid(_)
+        | Error::Unsupported(_) => StatusCode::BAD_REQUEST,
+        Error::Unauthorized => StatusCode::UNAUTHORIZED,
+        Error::Denied => StatusCode::FORBIDDEN,
+        Error::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
+        Error::Full => StatusCode::INSUFFICIENT_STORAGE,
+        Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+impl From<RouteError> for Failure {
+    fn from(error: RouteError) -> Self {
+        let message = error.to_string();
+        match error {
+            RouteError::Unknown => Failure::new(StatusCode::NOT_FOUND, ErrorCode::Unsupported, message),
+            RouteError::Name(_) => Failure::new(StatusCode::BAD_REQUEST, ErrorCode::NameInvalid, message),
+            RouteError::Digest(_) => Failure::new(StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid, message),
+            RouteError::Reference(wharf_model::name::ReferenceError::Digest(_)) => {
+                Failure::new(StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid, message)
+            }
+            RouteError::Reference(_) => Failure::new(StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid, message),
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What a request says, besides its path: its parameters and its headers, parsed.
+
+use std::borrow::Cow;
+
+use http::request::Parts;
+use http::{HeaderName, StatusCode};
+use wharf_model::code::ErrorCode;
+use wharf_model::page::Page;
+
+use crate::error::Failure;
+
+/// The parameters of a query.
+pub struct Query<'a>(&'a str);
+
+impl<'a> Query<'a> {
+    /// Those of a request.
+    pub fn of(parts: &'a Parts) -> Query<'a> {
+        Query(parts.uri.query().unwrap_or_default())
+    }
+
+    /// The first parameter of that name.
+    pub fn get(&self, name: &str) -> Option<Cow<'a, str>> {
+        form_urlencoded::parse(self.0.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// All parameters of that name, in order.
+    pub fn all(&self, name: &'a str) -> impl Iterator<Item = Cow<'a, str>> {
+        form_urlencoded::parse(self.0.as_bytes()).filter(move |(key, _)| key == name).map(|(_, value)| value)
+    }
+
+    /// `n` and `last`.
+    ///
+    /// # Errors
+    /// `n` is not a number.
+    pub fn page(&self) -> Result<Page, Failure> {
+        Page::parse(self.get("n").as_deref(), self.get("last").as_deref())
+            .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, error.to_string()))
+    }
+}
+
+/// A header as text; `None` where it is missing or not text.
+pub fn header(parts: &Parts, name: HeaderName) -> Option<&str> {
+    parts.headers.get(name).and_then(|value| value.to_str().ok())
+}

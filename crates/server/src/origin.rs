@@ -1,0 +1,159 @@
+//! Under which address a client sees us: what the token realm is built from.
+//!
+//! One registry may be reached by an IP address, by a name and through a TLS proxy at the same time, so it is found anew for
+//! each request: `--url` if it is set, else what the request says. Forwarded headers count only from trusted proxies.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use http::header::{self, HeaderName};
+use http::request::Parts;
+
+use crate::extract;
+
+/// Who is at the other end of the connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// Its address.
+    pub address: SocketAddr,
+    /// Whether the connection is by TLS.
+    pub tls: bool,
+}
+
+/// Scheme and host of the address that a client used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    /// The origin of a request.
+    pub fn of(parts: &Parts, peer: &Peer, url: Option<&str>, trusted: &[Network]) -> Origin {
+        if let Some(url) = url {
+            return Origin(url.trim_end_matches('/').to_owned());
+        }
+        let trusted = trusted.iter().any(|network| network.contains(peer.address.ip()));
+        let forwarded = |name| extract::header(parts, HeaderName::from_static(name)).filter(|_| trusted).map(first);
+        let scheme = match forwarded("x-forwarded-proto") {
+            Some(scheme) if scheme.eq_ignore_ascii_case("https") => "https",
+            Some(scheme) if scheme.eq_ignore_ascii_case("http") => "http",
+            _ if peer.tls => "https",
+            _ => "http",
+        };
+        let host = forwarded("x-forwarded-host")
+            .or_else(|| extract::header(parts, header::HOST))
+            .or_else(|| parts.uri.authority().map(|authority| authority.as_str()))
+            .filter(|host| is_host(host))
+            .unwrap_or("localhost");
+        Origin(format!("{scheme}://{host}"))
+    }
+
+    /// The host, with its port.
+    pub fn host(&self) -> &str {
+        self.0.split_once("://").map_or(&self.0, |(_, host)| host)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The first of a list that each proxy adds to.
+fn first(list: &str) -> &str {
+    list.split(',').next().unwrap_or_default().trim()
+}
+
+/// Letters, digits and what addresses need: it goes into a header of ours.
+fn is_host(host: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    !host.is_empty() && host.len() <= 255 && host.bytes().all(fits)
+}
+
+/// A range of addresses, `10.0.0.0/8`, or a single one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Network {
+    address: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    /// Whether the address is in it. An IPv4 address that comes as IPv6 is the same address.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.address.to_canonical(), address.to_canonical()) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => shared(ours.to_bits().into(), theirs.to_bits().into(), 32) >= self.prefix,
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => shared(ours.to_bits(), theirs.to_bits(), 128) >= self.prefix,
+            _ => false,
+        }
+    }
+}
+
+/// How many leading bits two numbers of `width` bits share.
+fn shared(ours: u128, theirs: u128, width: u32) -> u8 {
+    ((ours ^ theirs).leading_zeros() - (128 - width)) as u8
+}
+
+impl std::str::FromStr for Network {
+    type Err = NetworkError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+        let address: IpAddr = address.parse().map_err(|_| NetworkError)?;
+        let width = if address.is_ipv4() { 32 } else { 128 };
+        let prefix = prefix.map_or(Ok(width), |prefix| prefix.parse().map_err(|_| NetworkError))?;
+        if prefix > width { Err(NetworkError) } else { Ok(Network { address, prefix }) }
+    }
+}
+
+/// The text is not a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a network is an IP address, or one with a prefix length, as in 10.0.0.0/8")]
+pub struct NetworkError;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn origin(headers: &[(&str, &str)], tls: bool, url: Option<&str>) -> String {
+        let mut request = http::Request::builder().uri("/v2/");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        let peer = Peer { address: "10.1.2.3:4".parse().unwrap(), tls };
+        Origin::of(&parts, &peer, url, &["10.0.0.0/8".parse().unwrap()]).to_string()
+    }
+
+    #[test]
+    fn origins() {
+        assert_eq!(origin(&[("host", "127.0.0.1:5000")], false, None), "http://127.0.0.1:5000");
+        assert_eq!(origin(&[("host", "reg.127.0.0.1.nip.io:5000")], false, None), "http://reg.127.0.0.1.nip.io:5000");
+        assert_eq!(origin(&[("host", "r.example")], true, None), "https://r.example");
+        assert_eq!(
+            origin(&[("host", "inner"), ("x-forwarded-proto", "https"), ("x-forwarded-host", "r.example")], false, None),
+            "https://r.example"
+        );
+        assert_eq!(origin(&[("host", "inner")], false, Some("https://r.example/")), "https://r.example");
+        assert_eq!(origin(&[("host", "a\"b")], false, None), "http://localhost");
+    }
+
+    #[test]
+    fn networks() {
+        let check = |network: &str, address: &str, expect| {
+            let network: Network = network.parse().unwrap();
+            assert_eq!(network.contains(address.parse().unwrap()), expect, "{network:?} {address}");
+        };
+        check("10.0.0.0/8", "10.255.0.1", true);
+        check("10.0.0.0/8", "11.0.0.1", false);
+        check("10.0.0.0/8", "::ffff:10.0.0.1", true);
+        check("127.0.0.1", "127.0.0.1", true);
+        check("127.0.0.1", "127.0.0.2", false);
+        check("0.0.0.0/0", "1.2.3.4", true);
+        check("::1", "::1", true);
+        check("fd00::/8", "fd12::1", true);
+        check("fd00::/8", "10.0.0.1", false);
+        for bad in ["", "10.0.0.0/33", "10.0.0/8", "x", "::/129", "10.0.0.0/-1"] {
+            assert_eq!(bad.parse::<Network>(), Err(NetworkError), "{bad}");
+        }
+    }
+}

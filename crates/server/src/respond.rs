@@ -1,0 +1,93 @@
+//! Answers of the Distribution API: the headers that it asks for, in one place.
+
+use std::fmt::{Display, Write as _};
+
+use bytes::Bytes;
+use http::header::{self, HeaderName};
+use http::{HeaderValue, Response, StatusCode};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Serialize;
+use wharf_model::digest::Digest;
+
+use crate::body::ResponseBody;
+
+/// `Docker-Content-Digest`: the digest of what is answered.
+pub const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
+/// `Docker-Upload-UUID`: names an upload session.
+pub const DOCKER_UPLOAD_UUID: HeaderName = HeaderName::from_static("docker-upload-uuid");
+/// `OCI-Subject`: the subject of the manifest that was pushed was understood.
+pub const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
+/// `OCI-Tag`: a tag that was made.
+pub const OCI_TAG: HeaderName = HeaderName::from_static("oci-tag");
+/// `OCI-Filters-Applied`: how a list of referrers was filtered.
+pub const OCI_FILTERS_APPLIED: HeaderName = HeaderName::from_static("oci-filters-applied");
+
+/// An answer of the Distribution API.
+pub type Answer = Response<ResponseBody>;
+
+/// An answer without a body.
+pub fn empty(status: StatusCode) -> Answer {
+    let mut answer = Response::new(ResponseBody::empty());
+    *answer.status_mut() = status;
+    answer
+}
+
+/// An answer with bytes that are there.
+pub fn bytes(content_type: &str, bytes: Bytes) -> Answer {
+    let mut answer = Response::new(ResponseBody::full(bytes));
+    set(&mut answer, header::CONTENT_TYPE, content_type);
+    answer
+}
+
+/// An answer with JSON.
+pub fn json(content_type: &str, value: &impl Serialize) -> Answer {
+    bytes(content_type, serde_json::to_vec(value).unwrap_or_default().into())
+}
+
+/// Sets a header. What cannot stand in one is left out: all that comes here was parsed by a grammar without such bytes.
+pub fn set(answer: &mut Answer, name: HeaderName, value: impl Display) {
+    let mut text = String::with_capacity(96);
+    let _ = write!(text, "{value}");
+    if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(text)) {
+        answer.headers_mut().insert(name, value);
+    }
+}
+
+/// Says which content the answer is, for caches and for who verifies.
+pub fn set_digest(answer: &mut Answer, digest: &Digest) {
+    set(answer, DOCKER_CONTENT_DIGEST, digest);
+    set(answer, header::ETAG, format_args!("\"{digest}\""));
+}
+
+/// Points to the next page (RFC 5988): the same path, with these parameters.
+pub fn set_next(answer: &mut Answer, path: impl Display, parameters: &[(&str, &str)]) {
+    let mut target = path.to_string();
+    for (at, (key, value)) in parameters.iter().enumerate() {
+        let between = if at == 0 { '?' } else { '&' };
+        let _ = write!(target, "{between}{key}={}", utf8_percent_encode(value, NON_ALPHANUMERIC));
+    }
+    set(answer, header::LINK, format_args!("<{target}>; rel=\"next\""));
+}
+
+/// What must be written otherwise inside a quoted string of a header.
+pub const QUOTED: &AsciiSet = &CONTROLS.add(b'"').add(b'\\').add(b'<').add(b'>');
+
+/// Whether the client has this content already (`If-None-Match`, RFC 9110 §13.1.2).
+pub fn is_known(headers: &http::HeaderMap, digest: &Digest) -> bool {
+    let Some(known) = headers.get(header::IF_NONE_MATCH) else { return false };
+    known.to_str().is_ok_and(|known| known.split(',').any(|tag| names(tag.trim(), digest)))
+}
+
+/// Whether a range may be answered with a part (`If-Range`, RFC 9110 §13.1.5): content never changes under its digest, so
+/// only another entity tag speaks against it.
+pub fn may_be_part(headers: &http::HeaderMap, digest: &Digest) -> bool {
+    match headers.get(header::IF_RANGE) {
+        Some(tag) => tag.to_str().is_ok_and(|tag| names(tag.trim(), digest)),
+        None => true,
+    }
+}
+
+fn names(tag: &str, digest: &Digest) -> bool {
+    let tag = tag.strip_prefix("W/").unwrap_or(tag);
+    tag == "*" || tag.trim_matches('"').parse() == Ok(*digest)
+}
