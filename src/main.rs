@@ -1,2 +1,5 @@
-//! w
-fn main() {}
+//! `wharf`: hands the arguments to the commands.
+
+fn main() -> std::process::ExitCode {
+    wharf_cli::main()
+}

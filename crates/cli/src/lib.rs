@@ -1,1 +1,58 @@
-//! cli
+//! The commands. This room composes the others: it opens the stores, hands them to the registry and the registry to the
+//! server. It is the only one that prints, and has no logic that a second front end would need.
+
+pub mod args;
+pub mod cmd;
+pub mod data;
+pub mod printer;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{AdminCommand, Cli, Command};
+use printer::Printer;
+
+/// How a command ended, when it did not fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did what it was asked.
+    Done,
+    /// The answer is no.
+    No,
+}
+
+/// Runs the command that the arguments of this process name. Exits with 0 where it is done, 1 where the answer is no, 2
+/// where it failed or was misspelt.
+pub fn main() -> ExitCode {
+    let printer = Printer;
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let is_help = !error.use_stderr();
+            // It knows whether there is a terminal, and has no other way to show colours.
+            let _ = error.print();
+            return ExitCode::from(if is_help { 0 } else { 2 });
+        }
+    };
+    match run(cli.command, &printer) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::No) => ExitCode::from(1),
+        Err(error) => {
+            printer.failed(&error);
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(command: Command, printer: &Printer) -> anyhow::Result<Outcome> {
+    match command {
+        Command::Serve(args) => cmd::serve::run(&args, printer),
+        Command::Config(args) => cmd::config::run(&args, printer),
+        Command::Admin(AdminCommand::Reset(args)) => cmd::admin::reset(&args, printer),
+        Command::Version => {
+            printer.line(&format!("wharf {}", env!("CARGO_PKG_VERSION")))?;
+            Ok(Outcome::Done)
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The arguments: parsed here, and nothing else done with them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use wharf_server::config::{Given, Origin};
+
+/// One registry for everything a team ships.
+#[derive(Debug, Parser)]
+#[command(
+    name = "wharf",
+    version,
+    arg_required_else_help = true,
+    after_help = "Examples:\n  \
+        wharf serve                                     a registry on 127.0.0.1:5000, kept in ./wharf-data\n  \
+        wharf serve --open                              without login, for this machine only\n  \
+        wharf config                                    what is in force, and where it came from\n  \
+        wharf <command> --help                          more about one command"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the registry.
+    #[command(
+        after_help = "Every setting can also be given by the environment and in a file; `wharf config` lists them all.\n\n\
+        Examples:\n  \
+        wharf serve --listen 127.0.0.1:0 --data /tmp/wharf --open\n  \
+        wharf serve --listen 0.0.0.0:443 --url https://registry.example.com --set tls.cert=cert.pem --set tls.key=key.pem\n  \
+        WHARF_LOG__FORMAT=json wharf serve --config /etc/wharf.toml\n  \
+        wharf serve --ledger postgres://wharf:secret@db/wharf"
+    )]
+    Serve(SettingArgs),
+    /// Print the settings in force, and where each value came from.
+    #[command(after_help = "What it prints is a configuration file that says the same.\n\n\
+        Examples:\n  \
+        wharf config\n  \
+        wharf config --config /etc/wharf.toml --json")]
+    Config(ConfigArgs),
+    /// Look after an installation whose server does not run.
+    #[command(subcommand)]
+    Admin(AdminCommand),
+    /// Print the version.
+    Version,
+}
+
+/// The commands under `admin`.
+#[derive(Debug, Subcommand)]
+pub enum AdminCommand {
+    /// Give the user admin a new password; the server must be stopped. The user is made where it is missing.
+    #[command(after_help = "Examples:\n  \
+        wharf admin reset --data /var/lib/wharf         prints a new random password\n  \
+        wharf admin reset --password-stdin < file       takes the first line of a file")]
+    Reset(ResetArgs),
+}
+
+/// Settings as flags.
+#[derive(Debug, Default, Args)]
+pub struct SettingArgs {
+    /// IP address and port to accept connections on; port 0 picks a free one [default: 127.0.0.1:5000]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub listen: Option<String>,
+    /// The folder for everything that is kept [default: ./wharf-data]
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<String>,
+    /// The public address; unless set, it is taken from each request
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Let everybody push, pull and delete without login, from this machine only; or, with =any-address, from anywhere
+    #[arg(long, value_name = "WHOM", num_args = 0..=1, require_equals = true, default_missing_value = "loopback")]
+    pub open: Option<String>,
+    /// Where the ledger is: a path, or postgres://… [default: ledger.db in the data folder]
+    #[arg(long, value_name = "PATH|URL")]
+    pub ledger: Option<String>,
+    /// Where the blobs are: a folder [default: blobs in the data folder]
+    #[arg(long, value_name = "PATH|URL")]
+    pub store: Option<String>,
+    /// Any setting by its key, as in log.format=json; can be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// A TOML file with settings [env: WHARF_CONFIG]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
+impl SettingArgs {
+    /// The settings that were given. What has no `=` is a key without a value.
+    pub fn given(&self) -> Vec<Given> {
+        let flags = [
+            ("listen", &self.listen),
+            ("data", &self.data),
+            ("url", &self.url),
+            ("open", &self.open),
+            ("ledger", &self.ledger),
+            ("store", &self.store),
+        ];
+        let flags = flags.into_iter().filter_map(|(key, text)| {
+            let text = text.clone()?;
+            Some(Given { key: key.to_owned(), text, origin: Origin::Flag(format!("--{key}")) })
+        });
+        let set = self.set.iter().map(|pair| {
+            let (key, text) = pair.split_once('=').unwrap_or((pair, ""));
+            Given { key: key.to_owned(), text: text.to_owned(), origin: Origin::Flag("--set".to_owned()) }
+        });
+        flags.chain(set).collect()
+    }
+}
+
+/// Arguments of `config`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// The settings.
+    #[command(flatten)]
+    pub settings: SettingArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Print the page that documents every setting
+    #[arg(long, hide = true)]
+    pub page: bool,
+}
+
+/// Arguments of `admin reset`.
+#[derive(Debug, Args)]
+pub struct ResetArgs {
+    /// The settings; only where data and ledger are matters.
+    #[command(flatten)]
+    pub settings: SettingArgs,
+    /// Read the new password from standard input, up to the end of the line, instead of making one up
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    use clap::CommandFactory as _;
+    use wharf_server::config::settings::SETTINGS;
+
+    use super::*;
+
+    #[test]
+    fn every_flag_of_the_table_is_there_and_no_other() {
+        Cli::command().debug_assert();
+        let cli = Cli::command();
+        let serve = cli.find_subcommand("serve").expect("serve is there");
+        let long = serve.get_arguments().filter_map(|arg| arg.get_long()).map(|long| format!("--{long}"));
+        let ours: Vec<String> = long.filter(|flag| flag != "--set" && flag != "--config").collect();
+        let table: Vec<&str> = SETTINGS.iter().filter_map(|setting| setting.flag).collect();
+        assert_eq!(ours, table);
+    }
+
+    #[test]
+    fn open_takes_its_value_only_with_an_equals_sign() {
+        let open = |args: &[&str]| match Cli::try_parse_from([&["wharf", "serve"], args].concat()).unwrap().command {
+            Command::Serve(args) => args.given().iter().map(|given| given.text.clone()).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(open(&["--open"]), ["loopback"]);
+        assert_eq!(open(&["--open=any-address"]), ["any-address"]);
+        assert_eq!(open(&["--open", "--data", "x"]), ["x", "loopback"]);
+        assert_eq!(open(&["--set", "log.format=json"]), ["json"]);
+        assert!(Cli::try_parse_from(["wharf", "serve", "--open", "any-address"]).is_err());
+    }
+}

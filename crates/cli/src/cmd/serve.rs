@@ -1,0 +1,158 @@
+//! `wharf serve`: puts the registry together and runs it until it is told to stop. Nothing here reads more the more is
+//! stored.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
+use wharf_registry::access::Policy;
+use wharf_registry::followers::{FOLLOWERS, Following};
+use wharf_registry::identity::local;
+use wharf_registry::jobs::Reclaimer;
+use wharf_registry::registry::{Registry, Settings};
+use wharf_registry::secret::MasterKey;
+use wharf_server::app::{App, AppSettings};
+use wharf_server::config::{ADMIN_PASSWORD_VARIABLE, Config, Open};
+use wharf_server::health::Health;
+use wharf_server::listen::Listener;
+use wharf_server::logs;
+use wharf_server::metrics::Metrics;
+use wharf_store::ledger::{Ledger, LedgerOptions};
+use wharf_store::open;
+
+use crate::Outcome;
+use crate::args::SettingArgs;
+use crate::data::DataFolder;
+use crate::printer::Printer;
+
+/// Most threads for what blocks: disks do not get faster by more, and each has its stack.
+const BLOCKING_THREADS_MAX: usize = 32;
+/// How long such a thread is kept for the next work.
+const BLOCKING_THREAD_KEPT: Duration = Duration::from_secs(5);
+/// How long uploads that were cut may take to note what they have.
+const CLOSE: Duration = Duration::from_secs(5);
+
+/// Runs the command.
+///
+/// # Errors
+/// The configuration is refused, something cannot be opened, or the address cannot be had.
+pub fn run(args: &SettingArgs, printer: &Printer) -> anyhow::Result<Outcome> {
+    let config = super::resolve(args)?.config;
+    logs::start(&config.log);
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
+    raise_open_files();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .thread_keep_alive(BLOCKING_THREAD_KEPT)
+        .build()?;
+    let ended = runtime.block_on(serve(&config, printer));
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended.map(|()| Outcome::Done)
+}
+
+async fn serve(config: &Config, printer: &Printer) -> anyhow::Result<()> {
+    let folder = DataFolder::open(&config.data, true)?;
+    let metrics = Arc::new(Metrics::default());
+    let listener = Listener::bind(config, metrics.clone()).await?;
+    let key = MasterKey::open(folder.path())?;
+    let ledger = open_ledger(config).await?;
+    let blobs = open::open_blobs(&config.store).await?;
+    ensure_admin(&*ledger, printer).await?;
+
+    let registry = Registry::new(ledger.clone(), blobs, &key, settings(config));
+    let followers: Vec<_> =
+        FOLLOWERS.iter().map(|follower| Arc::new(Following::new(*follower, ledger.clone()))).collect();
+    let health = Health::new(metrics, followers.clone());
+    start_beside(&registry, followers, config.gc.sweep_interval);
+    let app_settings = AppSettings { url: config.url.clone(), trusted_proxies: config.trusted_proxies.clone() };
+    let app = App::new(registry.clone(), app_settings, health.clone());
+
+    let line = format!("listening on {}", listener.url());
+    let stop = told_to_stop(health)?;
+    let serving = tokio::spawn(listener.serve(app, stop));
+    printer.note(&line);
+    if !serving.await.context("the listener ended")? {
+        tracing::warn!("some requests did not end in time and were cut; their uploads can be resumed");
+    }
+    if timeout(CLOSE, registry.close()).await.is_err() {
+        tracing::warn!("some uploads may not have noted the last that they received");
+    }
+    drop(folder);
+    Ok(())
+}
+
+/// The ledger that the configuration names.
+pub(super) async fn open_ledger(config: &Config) -> anyhow::Result<Arc<dyn Ledger>> {
+    let options = LedgerOptions { grace: millis(config.gc.grace), ..LedgerOptions::default() };
+    Ok(open::open_ledger(&config.ledger, options).await?)
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
+        policy: Policy { open: config.open != Open::Off },
+        missing: config.defaults.missing,
+        trash: millis(config.gc.trash),
+        upload_idle: millis(config.upload_expire),
+        manifest_cache_bytes: config.cache.manifest_bytes,
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// At the first start, makes the administrator, and shows the password where it was made up.
+async fn ensure_admin(ledger: &dyn Ledger, printer: &Printer) -> anyhow::Result<()> {
+    let given = std::env::var(ADMIN_PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty());
+    if let Some(password) = local::ensure_admin(ledger, given.as_deref()).await? {
+        printer.note(&format!("the user admin was made; its password, shown only this once, is\n    {password}"));
+    }
+    Ok(())
+}
+
+/// What runs beside the requests. It ends with the process, at any point.
+fn start_beside(registry: &Registry, followers: Vec<Arc<Following>>, sweep_interval: Duration) {
+    for follower in followers {
+        tokio::spawn(async move { follower.run().await });
+    }
+    let reclaimer = Reclaimer::new(registry);
+    tokio::spawn(async move { reclaimer.run().await });
+    let registry = registry.clone();
+    tokio::spawn(async move { registry.sweep_for_ever(sweep_interval).await });
+}
+
+/// Done at the first SIGTERM or SIGINT; the second ends the process at once.
+fn told_to_stop(health: Health) -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping; a second signal ends at once");
+        health.stop();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            std::process::exit(2);
+        });
+    })
+}
+
+/// Each connection and each blob that is read takes a file descriptor, and the usual limit is low for historical reasons.
+fn raise_open_files() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the limit of open files stays as it is");
+    }
+}
