@@ -1,6 +1,11 @@
 //! Immutable bytes at rest, by location. Knows nothing of repositories or rights, and keeps no session of its own: what an
 //! upload is between two requests is an [`UploadState`], which the ledger's notes keep.
 
+pub mod faulty;
+pub mod fs;
+pub mod memory;
+pub mod state;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -101,8 +106,12 @@ pub trait Blobs: Send + Sync {
     /// holds beyond the offset (from an append whose state was lost) is overwritten.
     ///
     /// Memory is bounded by a budget that all uploads share, whatever the body's size. Whoever calls sees to it that one
-    /// upload is appended to by one caller at a time. Returns whether the body ended; where it did not, `limit` bytes were
-    /// taken and nothing beyond.
+    /// upload is appended to by one caller at a time. Returns whether the body was seen to end; where it was not, `limit`
+    /// bytes were taken and nothing beyond: what a chunk had more is given back to the body. After the last byte that
+    /// `limit` allows the end is not waited for, so a body of just `limit` bytes ends in the next call.
+    ///
+    /// May be dropped at any moment: the state is then to be thrown away, and no late write of it can hit what is appended
+    /// afterwards.
     ///
     /// # Errors
     /// [`BlobsError::Sender`] leaves the state at what was received; after any other error the state is to be thrown away

@@ -5,4 +5,6 @@
 
 pub mod blobs;
 pub mod clock;
+pub mod contract;
 pub mod ledger;
+pub mod open;
