@@ -94,12 +94,24 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    fn peers(&self) -> Vec<Peer> {
+    /// All, docker-registry also without login.
+    fn everyone(&self) -> Vec<Peer> {
         self.peers.clone()
     }
 
-    fn registries(&self) -> Vec<Peer> {
+    /// Those that take pushes, docker-registry also without login.
+    fn registries_and_open(&self) -> Vec<Peer> {
         self.peers.iter().copied().filter(|peer| peer.is_registry()).collect()
+    }
+
+    /// All, for what costs so much that logging in is nothing beside it.
+    fn peers(&self) -> Vec<Peer> {
+        self.peers.iter().copied().filter(|peer| *peer != Peer::DockerRegistryOpen).collect()
+    }
+
+    /// Those of them that take pushes.
+    fn registries(&self) -> Vec<Peer> {
+        self.peers().into_iter().filter(|peer| peer.is_registry()).collect()
     }
 
     fn quick(&self) -> bool {
@@ -157,7 +169,11 @@ fn prepare<'a>(options: &'a Options, report: &mut Report) -> Result<Bench<'a>> {
     let mut peers = options.peers.clone();
     peers.sort();
     peers.dedup();
-    for (peer, program) in [(Peer::DockerRegistry, "docker-registry"), (Peer::Nginx, "nginx")] {
+    for (peer, program) in [
+        (Peer::DockerRegistry, "docker-registry"),
+        (Peer::DockerRegistryOpen, "docker-registry"),
+        (Peer::Nginx, "nginx"),
+    ] {
         ensure!(!peers.contains(&peer) || process::find(program).is_some(), "{program} is missing: {INSTALL}");
     }
     ensure!(process::find("wrk").is_some(), "wrk is missing: {INSTALL}");

@@ -24,7 +24,7 @@ fn read(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
     let layer = Content::fresh(5000);
     let bytes = manifest(&[&layer], "the one that is read");
     let mut servers = Vec::new();
-    for peer in bench.peers() {
+    for peer in bench.everyone() {
         let server = bench.yard.start(peer)?;
         if peer == Peer::Nginx {
             std::fs::write(server.data().join("manifest"), &bytes)?;
@@ -63,7 +63,8 @@ fn push(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
     let mut many =
         Series::new("push manifests, 16 connections", "manifests/s").target(Peer::DockerRegistry, Target::Times(6.0));
     let layer = Content::fresh(5000);
-    let servers = bench.registries().into_iter().map(|peer| bench.yard.start(peer)).collect::<Result<Vec<_>>>()?;
+    let servers =
+        bench.registries_and_open().into_iter().map(|peer| bench.yard.start(peer)).collect::<Result<Vec<_>>>()?;
     for round in 0..bench.rounds(3) {
         for (series, connections, count) in [(&mut one, 1, 300), (&mut many, 16, 1600)] {
             for server in &servers {

@@ -36,8 +36,10 @@ pub(crate) enum Peer {
     WharfTls,
     /// The same with its ledger in a local PostgreSQL.
     WharfPostgres,
-    /// Debian's docker-registry.
+    /// Debian's docker-registry, with login.
     DockerRegistry,
+    /// The same without login: it has no cache of verified passwords, so where requests are small, bcrypt is most of what it does.
+    DockerRegistryOpen,
     /// Debian's nginx; plain files, reads only.
     Nginx,
     /// A program that hashes, writes and fsyncs in the bench itself; pushing a blob only.
@@ -52,6 +54,7 @@ impl fmt::Display for Peer {
             Peer::WharfTls => "wharf, TLS",
             Peer::WharfPostgres => "wharf, PostgreSQL",
             Peer::DockerRegistry => "docker-registry",
+            Peer::DockerRegistryOpen => "docker-registry, no login",
             Peer::Nginx => "nginx",
             Peer::Plain => "plain program",
         })
@@ -62,6 +65,11 @@ impl Peer {
     /// Whether it speaks the Distribution API.
     pub(crate) fn is_registry(self) -> bool {
         !matches!(self, Peer::Nginx | Peer::Plain)
+    }
+
+    /// The peer with login, of one that may have it: what is to be reached against one is to be reached against both.
+    pub(crate) fn login(self) -> Peer {
+        if self == Peer::DockerRegistryOpen { Peer::DockerRegistry } else { self }
     }
 
     /// Whether it is ours, in whatever way it is run.
@@ -122,7 +130,8 @@ impl Yard {
     /// Starts the program, and returns when it has answered a request, whatever the answer.
     fn launch(&self, peer: Peer, folder: &Path, database: Option<&str>) -> Result<(Process, Target)> {
         let (mut process, target) = match peer {
-            Peer::DockerRegistry => docker_registry(folder)?,
+            Peer::DockerRegistry => docker_registry(folder, true)?,
+            Peer::DockerRegistryOpen => docker_registry(folder, false)?,
             Peer::Nginx => nginx(folder)?,
             Peer::Plain => bail!("the plain program is not a server"),
             _ => self.wharf(peer, folder, database)?,
@@ -210,22 +219,23 @@ fn listening(process: &mut Process, folder: &Path) -> Result<SocketAddr> {
     }
 }
 
-fn docker_registry(folder: &Path) -> Result<(Process, Target)> {
+fn docker_registry(folder: &Path, login: bool) -> Result<(Process, Target)> {
     let address = free_address()?;
     let at = folder.display();
     fs::write(folder.join("htpasswd"), HTPASSWD)?;
+    let auth =
+        if login { format!("auth: {{htpasswd: {{realm: bench, path: {at}/htpasswd}}}}\n") } else { String::new() };
     let config = format!(
         "version: 0.1\n\
          log: {{level: error, accesslog: {{disabled: true}}}}\n\
          storage:\n  cache: {{blobdescriptor: inmemory}}\n  filesystem: {{rootdirectory: {at}/data}}\n  \
          delete: {{enabled: true}}\n  maintenance: {{uploadpurging: {{enabled: false}}}}\n\
-         http: {{addr: '{address}'}}\n\
-         auth: {{htpasswd: {{realm: bench, path: {at}/htpasswd}}}}\n"
+         http: {{addr: '{address}'}}\n{auth}"
     );
     fs::write(folder.join("config.yml"), config)?;
     let mut command = process::tied(&program("docker-registry")?);
     command.arg("serve").arg(folder.join("config.yml"));
-    Ok((quiet(command, folder)?, Target { address, authorization: Some(authorization()), tls: None }))
+    Ok((quiet(command, folder)?, Target { address, authorization: login.then(authorization), tls: None }))
 }
 
 fn nginx(folder: &Path) -> Result<(Process, Target)> {

@@ -58,7 +58,8 @@ impl Series {
     fn comparisons(&self) -> Vec<Comparison> {
         let wharf = self.of(Peer::Wharf);
         let Some(figure) = median(wharf) else { return Vec::new() };
-        let target = |peer| self.targets.iter().find(|(against, _)| *against == peer).map(|(_, target)| *target);
+        let target =
+            |peer: Peer| self.targets.iter().find(|(against, _)| *against == peer.login()).map(|(_, target)| *target);
         let own = target(Peer::Wharf).map(|target| Comparison { ratio: None, target: Some(target), value: figure });
         let peers = self.runs.keys().filter(|peer| !peer.is_wharf());
         let against = peers.filter_map(|peer| {
@@ -104,8 +105,15 @@ impl Target {
 }
 
 /// The columns of the table.
-const COLUMNS: [Peer; 6] =
-    [Peer::Wharf, Peer::DockerRegistry, Peer::Nginx, Peer::Plain, Peer::WharfTls, Peer::WharfPostgres];
+const COLUMNS: [Peer; 7] = [
+    Peer::Wharf,
+    Peer::DockerRegistry,
+    Peer::DockerRegistryOpen,
+    Peer::Nginx,
+    Peer::Plain,
+    Peer::WharfTls,
+    Peer::WharfPostgres,
+];
 
 /// Everything that a run found.
 #[derive(Default)]
@@ -147,7 +155,7 @@ impl Report {
         for peer in COLUMNS {
             let _ = write!(page, " {peer} |");
         }
-        page.push_str(" wharf against the peer, target |\n|---|--:|--:|--:|--:|--:|--:|---|\n");
+        page.push_str(" wharf against the peer, target |\n|---|--:|--:|--:|--:|--:|--:|--:|---|\n");
         for series in &self.measured {
             let _ = write!(page, "| {} ({}) |", series.what, series.unit);
             for peer in COLUMNS {
@@ -232,11 +240,11 @@ mod tests {
             report.add(series);
             assert!(report.markdown().contains(expect), "{}", report.markdown());
         };
-        let pass = "| pull (GB/s) | 3.00 | 2.00 |  |  |  |  | 1.50 × docker-registry, ≥ 1.4 ✓ |";
+        let pass = "| pull (GB/s) | 3.00 | 2.00 |  |  |  |  |  | 1.50 × docker-registry, ≥ 1.4 ✓ |";
         check(&[2.0, 3.0, 4.0], &[2.0, 2.0, 1.0], Target::Times(1.4), pass);
-        let missed = "| pull (GB/s) | 3,000 | 2,000 |  |  |  |  | 1.50 × docker-registry, ≥ 2 ✗ |";
+        let missed = "| pull (GB/s) | 3,000 | 2,000 |  |  |  |  |  | 1.50 × docker-registry, ≥ 2 ✗ |";
         check(&[3000.0], &[2000.0], Target::Times(2.0), missed);
-        check(&[], &[2.0], Target::Times(2.0), "| pull (GB/s) |  | 2.00 |  |  |  |  |  |");
+        check(&[], &[2.0], Target::Times(2.0), "| pull (GB/s) |  | 2.00 |  |  |  |  |  |  |");
     }
 
     #[test]
@@ -245,7 +253,11 @@ mod tests {
         series.add(Peer::Wharf, 17.0);
         let mut report = Report::default();
         report.add(series);
-        assert!(report.markdown().contains("| idle (MiB) | 17.0 |  |  |  |  |  | ≤ 16 ✗ |"), "{}", report.markdown());
+        assert!(
+            report.markdown().contains("| idle (MiB) | 17.0 |  |  |  |  |  |  | ≤ 16 ✗ |"),
+            "{}",
+            report.markdown()
+        );
         assert!(!report.reached());
     }
 

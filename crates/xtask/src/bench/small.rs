@@ -30,7 +30,7 @@ pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
     let mut pulled = against("pull small artifacts", "artifacts/s");
     let mut costs = Costs::new();
     for round in 0..bench.rounds(2) {
-        for peer in bench.registries() {
+        for peer in bench.registries_and_open() {
             let mut server = bench.yard.start(peer)?;
             let empty = disk(&server.data());
             let (before, contents) = (requests(), artifacts(count));
