@@ -49,7 +49,8 @@ fn challenge() {
 fn basic_login() {
     let server = server();
     server.admin().get("/v2/").expect(200);
-    for wrong in [basic("admin", "wrong"), basic("nobody", PASSWORD), basic("", ""), "Basic !".into(), "Other x".into()] {
+    for wrong in [basic("admin", "wrong"), basic("nobody", PASSWORD), basic("", ""), "Basic !".into(), "Other x".into()]
+    {
         with(&server, &wrong).get("/v2/").expect_error(401, "UNAUTHORIZED");
     }
 }
@@ -67,7 +68,12 @@ fn tokens() {
     pusher.delete(&format!("/v2/acme/app/blobs/{}", digest(b"by token"))).expect(401);
     let form = format!("grant_type=password&username=admin&password={PASSWORD}&access_type=offline&service=x");
     let post = |form: &str| {
-        server.anonymous().request("POST", "/token").header("Content-Type", "application/x-www-form-urlencoded").body(form).send()
+        server
+            .anonymous()
+            .request("POST", "/token")
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body(form)
+            .send()
     };
     let refresh = post(&form).expect(200).json()["refresh_token"].as_str().unwrap().to_owned();
     let scope = "scope=repository:acme/app:pull";
@@ -106,7 +112,12 @@ fn public_projects() {
     admin_put(r#"{"public": false}"#).expect(200);
     nobody.get("/v2/open/app/manifests/v1").expect(401);
     admin_put(r#"{"public": true, "more": 1}"#).expect(422);
-    nobody.request("PUT", "/api/v1/projects/open").header("Content-Type", "application/json").body("{\"public\":true}").send().expect(401);
+    nobody
+        .request("PUT", "/api/v1/projects/open")
+        .header("Content-Type", "application/json")
+        .body("{\"public\":true}")
+        .send()
+        .expect(401);
 }
 
 /// spec: Authentication: a session cannot be gone on with by somebody else

@@ -101,7 +101,8 @@ fn sha512() {
         let bytes = noise(9, size);
         let digest = Digest::of(Algorithm::Sha512, &bytes);
         let location = client.post("/v2/acme/app/blobs/uploads/").required("location").to_owned();
-        let put = client.put(&format!("{location}?digest={digest}"), "application/octet-stream", bytes.clone()).expect(201);
+        let put =
+            client.put(&format!("{location}?digest={digest}"), "application/octet-stream", bytes.clone()).expect(201);
         assert_eq!(put.required("docker-content-digest"), digest.to_string());
         assert!(client.get(&format!("/v2/acme/app/blobs/{digest}")).expect(200).body == bytes);
     }

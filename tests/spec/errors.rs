@@ -86,7 +86,12 @@ fn no_http() {
     let server = server();
     let client = server.admin();
     client.get(&format!("/v2/acme/app/tags/list?last={}", "x".repeat(20_000))).expect(414);
-    for bytes in ["nonsense\r\n\r\n", "GET /v2/ HTTP/9.9\r\n\r\n", "\0\0\0\0\r\n\r\n", "GET /v2/ HTTP/1.1\r\nContent-Length: -1\r\n\r\n"] {
+    for bytes in [
+        "nonsense\r\n\r\n",
+        "GET /v2/ HTTP/9.9\r\n\r\n",
+        "\0\0\0\0\r\n\r\n",
+        "GET /v2/ HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+    ] {
         let mut stream = client.connect();
         stream.write_all(bytes.as_bytes()).unwrap();
         let _ = read_response(&mut BufReader::new(stream), false);

@@ -66,7 +66,8 @@ fn chunks() {
         assert_eq!(one.required("range"), format!("0-{}", first - 1));
         let status = client.get(one.required("location")).expect(204);
         assert_eq!(status.required("range"), format!("0-{}", first - 1));
-        let two = patch(&client, status.required("location"), Some((first, second - 1)), &bytes[first..second]).expect(202);
+        let two =
+            patch(&client, status.required("location"), Some((first, second - 1)), &bytes[first..second]).expect(202);
         let last = format!("{}?digest={}", two.required("location"), digest(&bytes));
         let put = client.request("PUT", &last).header("Content-Range", format!("{second}-{}", second + 49));
         let put = put.body(&bytes[second..]).send().expect(201);

@@ -220,8 +220,10 @@ fn answered(outcome: Outcome) -> Answer {
 }
 
 fn not_allowed(route: &Route) -> Failure {
-    let message = format!("this endpoint has the methods {}", methods(route));
-    Failure::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, message)
+    let allow = methods(route);
+    let message = format!("this endpoint has the methods {allow}");
+    let failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, message);
+    Failure { allow: Some(allow), ..failure }
 }
 
 /// What every answer of the Distribution API carries. What people push never runs as a page of ours.

@@ -15,6 +15,8 @@ pub struct Failure {
     pub status: StatusCode,
     /// The body.
     pub entry: ErrorEntry,
+    /// The methods that the endpoint does have, where that is the error.
+    pub allow: Option<&'static str>,
 }
 
 impl Failure {
@@ -27,7 +29,7 @@ impl Failure {
     /// An error for which the spec has no code.
     pub fn other(status: StatusCode, code: &str, message: impl Into<String>) -> Failure {
         let (code, message) = (code.to_owned(), message.into());
-        Failure { status, entry: ErrorEntry { code, message, detail: serde_json::Value::Null } }
+        Failure { status, entry: ErrorEntry { code, message, detail: serde_json::Value::Null }, allow: None }
     }
 
     /// With something more for programs.
@@ -44,6 +46,9 @@ impl Failure {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        if let Some(methods) = self.allow {
+            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        }
         if retry {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }

@@ -80,7 +80,9 @@ impl Network {
     /// Whether the address is in it. An IPv4 address that comes as IPv6 is the same address.
     pub fn contains(&self, address: IpAddr) -> bool {
         match (self.address.to_canonical(), address.to_canonical()) {
-            (IpAddr::V4(ours), IpAddr::V4(theirs)) => shared(ours.to_bits().into(), theirs.to_bits().into(), 32) >= self.prefix,
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                shared(ours.to_bits().into(), theirs.to_bits().into(), 32) >= self.prefix
+            }
             (IpAddr::V6(ours), IpAddr::V6(theirs)) => shared(ours.to_bits(), theirs.to_bits(), 128) >= self.prefix,
             _ => false,
         }
@@ -130,7 +132,11 @@ mod tests {
         assert_eq!(origin(&[("host", "reg.127.0.0.1.nip.io:5000")], false, None), "http://reg.127.0.0.1.nip.io:5000");
         assert_eq!(origin(&[("host", "r.example")], true, None), "https://r.example");
         assert_eq!(
-            origin(&[("host", "inner"), ("x-forwarded-proto", "https"), ("x-forwarded-host", "r.example")], false, None),
+            origin(
+                &[("host", "inner"), ("x-forwarded-proto", "https"), ("x-forwarded-host", "r.example")],
+                false,
+                None
+            ),
             "https://r.example"
         );
         assert_eq!(origin(&[("host", "inner")], false, Some("https://r.example/")), "https://r.example");

@@ -34,7 +34,6 @@ pub async fn put(
 }
 
 fn parse(name: &str) -> Result<ProjectName, Failure> {
-    name.parse().map_err(|error: NameError| {
-        Failure::new(StatusCode::BAD_REQUEST, ErrorCode::NameInvalid, error.to_string())
-    })
+    name.parse()
+        .map_err(|error: NameError| Failure::new(StatusCode::BAD_REQUEST, ErrorCode::NameInvalid, error.to_string()))
 }

@@ -4,8 +4,8 @@ use http::request::Parts;
 use serde::Serialize;
 use wharf_model::name::RepositoryName;
 use wharf_model::route::Route;
-use wharf_registry::registry::Registry;
 use wharf_registry::access::Readable;
+use wharf_registry::registry::Registry;
 
 use super::Outcome;
 use crate::extract::Query;

@@ -97,6 +97,7 @@ async fn read(body: &mut Body) -> Result<Bytes, Failure> {
     if body.length().is_some_and(|length| length > MANIFEST_BYTES_MAX as u64) {
         return Err(too_large());
     }
-    let all = body.collect(MANIFEST_BYTES_MAX).await.map_err(|error| Failure::from(Error::SenderGone(error.to_string())))?;
+    let all =
+        body.collect(MANIFEST_BYTES_MAX).await.map_err(|error| Failure::from(Error::SenderGone(error.to_string())))?;
     all.map_err(|_| too_large())
 }
