@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use moka::sync::Cache;
 use wharf_model::name::{Reference, RepositoryName};
+use wharf_store::ledger::Observer;
 use wharf_store::ledger::change::{Change, Entry};
 use wharf_store::ledger::query::{ManifestRow, RepositoryRow};
-use wharf_store::ledger::Observer;
 
 /// Number of version slots; a power of two.
 const SLOTS: usize = 4096;
@@ -80,8 +80,10 @@ struct Answer<V> {
 
 impl<K: Hash + Eq + Send + Sync + Clone + 'static, V: Clone + Send + Sync + 'static> Answers<K, V> {
     fn new(weight_max: u64, weigh: fn(&V) -> u32) -> Answers<K, V> {
-        let cache =
-            Cache::builder().max_capacity(weight_max).weigher(move |_, answer: &Answer<V>| weigh(&answer.value)).build();
+        let cache = Cache::builder()
+            .max_capacity(weight_max)
+            .weigher(move |_, answer: &Answer<V>| weigh(&answer.value))
+            .build();
         Answers { cache, hits: AtomicU64::new(0), misses: AtomicU64::new(0) }
     }
 
@@ -162,4 +164,3 @@ impl Caches {
         )
     }
 }
-

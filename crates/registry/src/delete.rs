@@ -36,6 +36,14 @@ impl Registry {
     /// [`Error::BlobUnknown`].
     pub async fn delete_blob(&self, access: &Access, digest: &Digest) -> Result<(), Error> {
         access.expect(&[Action::Delete])?;
-        self.commit(access, vec![Change::DeleteBlob { repository: access.repository.clone(), digest: *digest, freed: Freed::default() }]).await
+        self.commit(
+            access,
+            vec![Change::DeleteBlob {
+                repository: access.repository.clone(),
+                digest: *digest,
+                freed: Freed::default(),
+            }],
+        )
+        .await
     }
 }

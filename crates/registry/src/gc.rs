@@ -58,7 +58,8 @@ impl Registry {
 
     async fn purge_expired(&self) -> Result<usize, Error> {
         let expired = self.0.ledger.expired_trash(BATCH).await?;
-        let changes: Vec<Change> = expired.iter().map(|row| Change::PurgeTrash { id: row.id, freed: Freed::default() }).collect();
+        let changes: Vec<Change> =
+            expired.iter().map(|row| Change::PurgeTrash { id: row.id, freed: Freed::default() }).collect();
         self.commit_sweep(changes).await
     }
 

@@ -89,7 +89,9 @@ impl Registry {
         found: &mut Found,
     ) -> Result<Option<String>, Error> {
         let Ok(tag) = subject.referrers_tag().parse::<Tag>() else { return Ok(None) };
-        let Some(row) = self.0.ledger.manifest(&access.repository, &Reference::Tag(tag)).await? else { return Ok(None) };
+        let Some(row) = self.0.ledger.manifest(&access.repository, &Reference::Tag(tag)).await? else {
+            return Ok(None);
+        };
         let Ok(index) = Manifest::parse(&row.bytes, Some(&row.media_type)) else { return Ok(None) };
         let mut seen = HashSet::new();
         for (at, descriptor) in index.manifests.into_iter().enumerate().skip(offset) {
@@ -99,7 +101,9 @@ impl Registry {
             let reference = Reference::Digest(descriptor.digest);
             let Some(row) = self.0.ledger.manifest(&access.repository, &reference).await? else { continue };
             let mut referrer = as_referrer(&row);
-            if is_native(&row, subject) || artifact_type.is_some_and(|one| referrer.artifact_type.as_deref() != Some(one)) {
+            if is_native(&row, subject)
+                || artifact_type.is_some_and(|one| referrer.artifact_type.as_deref() != Some(one))
+            {
                 continue;
             }
             if found.is_full() {

@@ -132,7 +132,12 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Unauthorized`] where login could change the answer, else [`Error::Denied`].
-    pub async fn authorise(&self, subject: &Subject, action: Action, repository: &RepositoryName) -> Result<Access, Error> {
+    pub async fn authorise(
+        &self,
+        subject: &Subject,
+        action: Action,
+        repository: &RepositoryName,
+    ) -> Result<Access, Error> {
         let inner = &self.0;
         let target = |public| Target { public, repository: Some(repository.as_str()) };
         let policy = &inner.settings.policy;

@@ -145,7 +145,12 @@ impl Registry {
     ///
     /// # Errors
     /// The ledger fails.
-    pub async fn mount_blob(&self, access: &Access, digest: Digest, from: Option<RepositoryName>) -> Result<bool, Error> {
+    pub async fn mount_blob(
+        &self,
+        access: &Access,
+        digest: Digest,
+        from: Option<RepositoryName>,
+    ) -> Result<bool, Error> {
         access.expect(&[Action::Push])?;
         let mut readable = access::readable(&access.subject, &self.0.settings.policy);
         if let Some(from) = &from {
@@ -250,11 +255,7 @@ impl Registry {
 
     async fn note(&self, upload: &mut Upload) -> Result<(), Error> {
         upload.version += 1;
-        if self.0.ledger.put_upload(&upload.to_note()).await? {
-            Ok(())
-        } else {
-            Err(Error::UploadBusy)
-        }
+        if self.0.ledger.put_upload(&upload.to_note()).await? { Ok(()) } else { Err(Error::UploadBusy) }
     }
 
     async fn finish(&self, access: &Access, mut upload: Upload, digest: Digest) -> Result<(), Error> {
@@ -494,7 +495,11 @@ fn parse_session(session: &str) -> Option<SessionName> {
     let rest = URL_SAFE_NO_PAD.decode(rest).ok()?;
     let (&[algorithm, h0, h1, h2, h3], seal) = rest.split_first_chunk()?;
     let algorithm = Algorithm::from_id(algorithm)?;
-    (seal.len() == SEAL_BYTES).then_some(SessionName { id, algorithm, begun_hour: u32::from_be_bytes([h0, h1, h2, h3]) })
+    (seal.len() == SEAL_BYTES).then_some(SessionName {
+        id,
+        algorithm,
+        begun_hour: u32::from_be_bytes([h0, h1, h2, h3]),
+    })
 }
 
 /// Held by the one request that works on a session.

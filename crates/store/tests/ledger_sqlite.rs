@@ -14,7 +14,14 @@ async fn smoke() {
     let digest = Digest::of(Algorithm::Sha256, b"x");
     let changes = vec![
         Change::EnsureRepository { repository: repository.clone() },
-        Change::PutBlob { repository: repository.clone(), digest, size: 1, place: Place::Ledger(Bytes::from_static(b"x")), upload: None, adopted: false },
+        Change::PutBlob {
+            repository: repository.clone(),
+            digest,
+            size: 1,
+            place: Place::Ledger(Bytes::from_static(b"x")),
+            upload: None,
+            adopted: false,
+        },
     ];
     let seq = ledger.commit(Commit { changes, ..Commit::default() }).await.expect("a commit");
     assert_eq!(seq, 1);

@@ -78,8 +78,7 @@ impl Artifact {
 
     /// An index of these.
     pub fn index(children: &[&Artifact]) -> Artifact {
-        let manifests: Vec<_> =
-            children.iter().map(|child| descriptor(&child.media_type, &child.manifest)).collect();
+        let manifests: Vec<_> = children.iter().map(|child| descriptor(&child.media_type, &child.manifest)).collect();
         let index = json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests });
         Artifact::of(OCI_INDEX, &index, Vec::new())
     }
