@@ -204,7 +204,9 @@ pub(crate) fn percentile_99(figures: &[f64]) -> Option<f64> {
 }
 
 fn pairwise(one: &[f64], other: &[f64]) -> Vec<f64> {
-    one.iter().zip(other).map(|(one, other)| one / other).collect()
+    // CPU time too short for the kernel's clock is 0, and nothing can be said of a ratio to it.
+    let counted = one.iter().zip(other).filter(|(_, other)| **other > 0.0);
+    counted.map(|(one, other)| one / other).collect()
 }
 
 /// Three digits that count, and no more.
