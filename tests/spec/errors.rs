@@ -40,7 +40,9 @@ fn references() {
         client.get(&format!("/v2/acme/app/manifests/{bad}")).expect_error(400, "DIGEST_INVALID");
     }
     for bad in [".a", "-a", "a%20b", &"a".repeat(129)] {
-        client.get(&format!("/v2/acme/app/manifests/{bad}")).expect_error(400, "MANIFEST_INVALID");
+        let target = format!("/v2/acme/app/manifests/{bad}");
+        client.get(&target).expect_error(404, "MANIFEST_UNKNOWN");
+        client.put(&target, "application/json", "{}").expect_error(400, "MANIFEST_INVALID");
     }
 }
 

@@ -118,7 +118,7 @@ impl App {
     async fn distribution(&self, parts: &Parts, body: wharf_content::body::Body, peer: &Peer) -> Answer {
         let route = match Route::parse(parts.uri.path()) {
             Ok(route) => route,
-            Err(error) => return distributed(Failure::from(error).response()),
+            Err(error) => return distributed(Failure::misrouted(error, &parts.method).response()),
         };
         let outcome = self.routed(parts, body, &route).await;
         let mut answer = answered(outcome);

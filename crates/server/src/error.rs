@@ -1,8 +1,9 @@
 //! What an error is on the wire: the only place where errors become statuses.
 
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use wharf_model::code::{ErrorBody, ErrorCode, ErrorEntry};
 use wharf_model::manifest::ManifestError;
+use wharf_model::name::ReferenceError;
 use wharf_model::route::RouteError;
 use wharf_registry::error::Error;
 
@@ -98,17 +99,22 @@ fn status(error: &Error) -> StatusCode {
     }
 }
 
-impl From<RouteError> for Failure {
-    fn from(error: RouteError) -> Self {
+impl Failure {
+    /// A path that is no route. What is asked for by something that cannot be a tag is not there; what is pushed by it is
+    /// refused.
+    pub fn misrouted(error: RouteError, method: &Method) -> Failure {
         let message = error.to_string();
-        match error {
-            RouteError::Unknown => Failure::new(StatusCode::NOT_FOUND, ErrorCode::Unsupported, message),
-            RouteError::Name(_) => Failure::new(StatusCode::BAD_REQUEST, ErrorCode::NameInvalid, message),
-            RouteError::Digest(_) => Failure::new(StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid, message),
-            RouteError::Reference(wharf_model::name::ReferenceError::Digest(_)) => {
-                Failure::new(StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid, message)
+        let (status, code) = match error {
+            RouteError::Unknown => (StatusCode::NOT_FOUND, ErrorCode::Unsupported),
+            RouteError::Name(_) => (StatusCode::BAD_REQUEST, ErrorCode::NameInvalid),
+            RouteError::Digest(_) | RouteError::Reference(ReferenceError::Digest(_)) => {
+                (StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid)
             }
-            RouteError::Reference(_) => Failure::new(StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid, message),
-        }
+            RouteError::Reference(ReferenceError::Tag(_)) if method == Method::PUT => {
+                (StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid)
+            }
+            RouteError::Reference(ReferenceError::Tag(_)) => (StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
+        };
+        Failure::new(status, code, message)
     }
 }

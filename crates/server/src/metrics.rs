@@ -253,7 +253,10 @@ impl Scrape {
         let help = "Seconds from the head of a request to the head of its answer";
         let mut seconds = out.family("http_request_seconds", help, MetricType::Histogram)?;
         for (endpoint, route) in ENDPOINTS {
-            metrics.durations[endpoint as usize].encode(seconds.encode_family(&[("route", route)])?)?;
+            let durations = &metrics.durations[endpoint as usize];
+            if durations.is_used() {
+                durations.encode(seconds.encode_family(&[("route", route)])?)?;
+            }
         }
         out.gauge("http_requests_in_flight", "Requests whose answer has not begun", metrics.in_flight.load(Relaxed))?;
         out.gauge("connections", "Open connections", metrics.connections.load(Relaxed))?;
@@ -290,6 +293,10 @@ impl Scrape {
 }
 
 impl Durations {
+    fn is_used(&self) -> bool {
+        self.buckets.iter().any(|count| count.load(Relaxed) > 0)
+    }
+
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> fmt::Result {
         let bounds = BUCKETS.iter().map(|micros| *micros as f64 / 1e6).chain([f64::INFINITY]);
         let counts = self.buckets.iter().map(|count| count.load(Relaxed));

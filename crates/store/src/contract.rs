@@ -2,3 +2,4 @@
 //! tests of one backend's own ways.
 
 pub mod blobs;
+pub mod ledger;

@@ -142,6 +142,11 @@ impl Server {
         self.log.try_iter().collect()
     }
 
+    /// All that it has said since then, to its last line; it must have ended.
+    pub fn said_to_the_end(&self) -> Vec<String> {
+        self.log.iter().collect()
+    }
+
     /// Kills it, as a power cut would as far as the process goes (SIGKILL).
     pub fn kill(&mut self) {
         let _ = self.child.kill();
