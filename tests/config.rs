@@ -24,7 +24,8 @@ fn each_value_is_shown_with_where_it_came_from() {
     std::fs::write(&file, "listen = \"127.0.0.1:1\"\ndata = \"/d\"\n[log]\nlevel = \"debug\"\n").unwrap();
     let path = file.to_str().unwrap();
     let environment = [("WHARF_CONFIG", path), ("WHARF_LISTEN", "127.0.0.1:2"), ("WHARF_LOG__FORMAT", "json")];
-    let text = out(&wharf(&["config", "--json", "--set", "cache.stale_ms=5", "--listen", "127.0.0.1:3"], &environment));
+    let text =
+        out(&wharf(&["config", "--json", "--set", "cache.manifest_mib=5", "--listen", "127.0.0.1:3"], &environment));
     let shown: serde_json::Value = serde_json::from_str(&text).unwrap();
     let check = |key: &str, value: serde_json::Value, origin: &str| {
         assert_eq!(shown[key], serde_json::json!({ "value": value, "origin": origin }), "{key}");
@@ -33,7 +34,7 @@ fn each_value_is_shown_with_where_it_came_from() {
     check("log.format", "json".into(), "WHARF_LOG__FORMAT");
     check("log.level", "debug".into(), &format!("{path}:4"));
     check("ledger", "/d/ledger.db".into(), "default");
-    check("cache.stale_ms", 5.into(), "--set");
+    check("cache.manifest_mib", 5.into(), "--set");
     check("gc.grace_hours", 24.into(), "default");
 }
 

@@ -87,8 +87,6 @@ pub struct Limits {
 pub struct Defaults {
     /// See [`Missing`].
     pub missing: Missing,
-    /// Whether anybody may pull from a project that has just come into being.
-    pub public: bool,
 }
 
 /// Section `gc`.
@@ -105,8 +103,6 @@ pub struct Gc {
 /// Section `cache`.
 #[derive(Clone, Debug, Default)]
 pub struct Cache {
-    /// How old an answer may be where other processes write to the same ledger; zero is never older than the request.
-    pub stale: Duration,
     /// Memory for manifests, in bytes.
     pub manifest_bytes: u64,
 }

@@ -1,10 +1,11 @@
-//! What the project runs on itself: `cargo xtask bench`, `cargo xtask tidy`, `cargo xtask conformance-docs`. Reads the command line
-//! and hands over; each subcommand is a module of its own. Nothing here ships.
+//! What the project runs on itself: `cargo xtask bench`, `cargo xtask tidy`, `cargo xtask docs`, `cargo xtask test`. Reads the
+//! command line and hands over; each subcommand is a module of its own. Nothing here ships.
 //!
 //! Exit codes: 0 done, 1 a "no" answer (a target missed, something untidy), 2 it could not be run.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a tool of the house, whose output is its result")]
 
 mod bench;
+mod rings;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -26,8 +27,10 @@ enum Task {
     Bench(bench::Options),
     /// Check what the compiler does not: arrows between rooms, module docs, dead files, generated docs
     Tidy,
-    /// Write docs/conformance.md from the names of the tests
-    ConformanceDocs,
+    /// Write the pages that are generated from the code: docs/conformance.md, docs/guide/configuration.md
+    Docs,
+    /// Run all tests, after installing what they need (Debian packages, through apt-get)
+    Test,
 }
 
 /// The root of the workspace.
@@ -40,7 +43,8 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Bench(options) => bench::run(&options),
         Task::Tidy => tidy::tidy(),
-        Task::ConformanceDocs => tidy::conformance_docs(),
+        Task::Docs => tidy::docs(),
+        Task::Test => rings::test(),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

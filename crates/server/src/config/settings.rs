@@ -199,12 +199,6 @@ pub const SETTINGS: &[Setting] = &[
             put(&mut config.defaults.missing, value::word(text, &words))
         },
     ),
-    switch(
-        "defaults.public",
-        "false",
-        "Whether anybody may pull, without login, from a project that comes into being.",
-        |config, text| put(&mut config.defaults.public, value::switch(text)),
-    ),
     count("uploads.expire_hours", "24", "Hours that an upload which receives nothing is kept.", |config, text| {
         put(&mut config.upload_expire, hours(text))
     }),
@@ -220,12 +214,6 @@ pub const SETTINGS: &[Setting] = &[
     count("gc.trash_days", "7", "Days that what is deleted stays in the trash; 0 is none.", |config, text| {
         put(&mut config.gc.trash, number(text, 0..=3650).map(|days| Duration::from_secs(days * 24 * HOUR)))
     }),
-    count(
-        "cache.stale_ms",
-        "0",
-        "Milliseconds by which an answer may be older than the request, where several processes share a ledger.",
-        |config, text| put(&mut config.cache.stale, number(text, 0..=60_000).map(Duration::from_millis)),
-    ),
     count("cache.manifest_mib", "32", "Memory for manifests that are asked for often, in MiB.", |config, text| {
         put(&mut config.cache.manifest_bytes, number(text, 0..=1 << 20).map(|mib| mib << 20))
     }),
