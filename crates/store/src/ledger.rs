@@ -8,6 +8,7 @@
 mod apply;
 pub mod change;
 mod engine;
+pub mod faulty;
 mod migrate;
 mod noted;
 pub mod notes;

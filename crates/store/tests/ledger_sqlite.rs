@@ -7,8 +7,12 @@ use std::time::Instant;
 
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 use wharf_store::contract::ledger::{Bench, name};
-use wharf_store::ledger::change::{Change, Commit};
+use wharf_store::contract::model;
+use wharf_store::ledger::change::{Change, Commit, Refused};
+use wharf_store::ledger::faulty::{Faulty, When};
 use wharf_store::ledger::query::LedgerError;
 use wharf_store::ledger::{Ledger, LedgerOptions, sqlite::Sqlite};
 
@@ -107,4 +111,42 @@ async fn commits_that_wait_together_share_the_wait_for_the_disk() {
     };
     let (alone, together) = (run(1).await, run(32).await);
     assert!(together < alone * 2, "64 commits took {alone:?} one by one and {together:?} together");
+}
+
+/// In memory where the system has a folder that is: the model is about answers, not about the disk.
+async fn fast_bench() -> Bench {
+    let memory = std::path::Path::new("/dev/shm");
+    let dir = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.expect("a folder");
+    let path = dir.path().join("ledger.db");
+    let open = move |options| {
+        let path = path.clone();
+        async move { Sqlite::open(path, options).await.expect("the file opens") }.boxed()
+    };
+    Bench::new(Box::new(open), dir).await
+}
+
+#[test]
+fn it_agrees_with_the_model() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let config = Config { cases: 48, failure_persistence: None, ..Config::default() };
+    let steps = prop::collection::vec(any::<[u8; 4]>(), 1..120);
+    let agrees = |steps: Vec<_>| {
+        runtime.block_on(async { model::agrees(&fast_bench().await, &steps).await });
+        Ok(())
+    };
+    TestRunner::new(config).run(&steps, agrees).expect("the ledger agrees with the model");
+}
+
+#[tokio::test]
+async fn a_faulty_ledger_fails_when_it_is_told_to() {
+    let bench = bench().await;
+    let faulty = Faulty::new(bench.ledger.clone());
+    faulty.fail(2, When::Before);
+    assert!(faulty.latest().await.is_ok());
+    assert!(matches!(faulty.commit(ensure("p/a")).await, Err(Refused::Failed(LedgerError::Unavailable(_)))));
+    assert_eq!(bench.ledger.latest().await, Ok(0));
+    faulty.fail(1, When::After);
+    assert!(matches!(faulty.commit(ensure("p/a")).await, Err(Refused::Failed(LedgerError::Unavailable(_)))));
+    assert_eq!(faulty.latest().await, Ok(1));
+    assert_eq!(faulty.calls(), 4);
 }

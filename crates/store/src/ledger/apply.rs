@@ -1,6 +1,6 @@
 //! How a change is made: check and write in one place, once for both engines.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet};
 
 use wharf_model::digest::Digest;
 use wharf_model::id::Id;
@@ -57,12 +57,6 @@ pub(crate) async fn apply<S: Sql>(
     Ok(Some(Entry { seq, at: now, actor: commit.actor, changes }))
 }
 
-/// A live manifest, as far as deleting it needs.
-struct Live {
-    id: i64,
-    digest: Digest,
-}
-
 impl<S: Sql> Context<'_, S> {
     async fn change(&mut self, change: &mut Change) -> Result<bool, Refused> {
         match change {
@@ -108,9 +102,10 @@ impl<S: Sql> Context<'_, S> {
                 }
                 None => Ok(false),
             },
+            Change::AddTotals(totals) if *totals == Totals::default() => Ok(false),
             Change::AddTotals(totals) => {
                 let add = "INSERT INTO total (name, value) VALUES ($1, $2)
-                    ON CONFLICT (name) DO UPDATE SET value = total.value + excluded.value WHERE excluded.value <> 0";
+                    ON CONFLICT (name) DO UPDATE SET value = total.value + excluded.value";
                 self.put_totals(add, totals).await
             }
             Change::SetTotals(totals) => {
@@ -438,19 +433,23 @@ impl<S: Sql> Context<'_, S> {
         let repository = self.repository(repository).await?;
         let first = self.manifest(repository, digest).await?.ok_or(Refused::ManifestUnknown(*digest))?;
         let tags = self.delete_tags_of(repository, first, digest).await?;
-        let mut children = Vec::new();
-        let mut going = VecDeque::from([Live { id: first, digest: *digest }]);
-        while let Some(live) = going.pop_front() {
-            let tags = if live.id == first { &tags[..] } else { &[] };
-            self.trash(&live, tags, keep).await?;
-            for child in self.orphans_of(repository, live.id).await? {
-                if !going.iter().any(|other| other.id == child.id) {
-                    children.push(child.digest);
-                    going.push_back(child);
-                }
+        self.trash(first, &tags, keep).await?;
+        let (mut trashed, mut children) = (vec![first], Vec::new());
+        // Until nothing goes any more: what held a child may itself have gone in the last round.
+        loop {
+            let mut going = BTreeMap::new();
+            for parent in &trashed {
+                going.extend(self.orphans_of(repository, *parent).await?);
+            }
+            if going.is_empty() {
+                return Ok((tags, children));
+            }
+            for (id, digest) in going {
+                self.trash(id, &[], keep).await?;
+                trashed.push(id);
+                children.push(digest);
             }
         }
-        Ok((tags, children))
     }
 
     async fn delete_tags_of(
@@ -470,7 +469,7 @@ impl<S: Sql> Context<'_, S> {
     }
 
     /// Moves a live manifest to the trash. Its number, and with it its edges, stay.
-    async fn trash(&mut self, live: &Live, tags: &[Tag], keep: Millis) -> Result<(), LedgerError> {
+    async fn trash(&mut self, manifest: i64, tags: &[Tag], keep: Millis) -> Result<(), LedgerError> {
         let insert = "INSERT INTO trash (uid, kind, repository, manifest, manifest_uid, document, media_type, artifact_type,
                 subject_algorithm, subject_digest, pushed_at, pushed_by, tags, deleted_at, deleted_by, until)
             SELECT CAST($1 AS {bytes}), 1, repository, id, uid, document, media_type, artifact_type, subject_algorithm,
@@ -480,14 +479,14 @@ impl<S: Sql> Context<'_, S> {
         let tags = to_json(&tags)?;
         let until = self.now.saturating_add(keep);
         let parameters =
-            [(&uid).into(), tags.as_str().into(), self.now.into(), self.actor.into(), until.into(), live.id.into()];
+            [(&uid).into(), tags.as_str().into(), self.now.into(), self.actor.into(), until.into(), manifest.into()];
         self.sql.execute(insert, &parameters).await?;
-        self.sql.execute("DELETE FROM manifest WHERE id = $1", &[live.id.into()]).await?;
+        self.sql.execute("DELETE FROM manifest WHERE id = $1", &[manifest.into()]).await?;
         Ok(())
     }
 
     /// Children of a manifest that was just trashed, which have no tag and which no live manifest names.
-    async fn orphans_of(&mut self, repository: i64, manifest: i64) -> Result<Vec<Live>, LedgerError> {
+    async fn orphans_of(&mut self, repository: i64, manifest: i64) -> Result<Vec<(i64, Digest)>, LedgerError> {
         let find = "SELECT c.id, c.algorithm, c.digest FROM edge e
             JOIN manifest c ON c.repository = $1 AND c.algorithm = e.algorithm AND c.digest = e.digest
             WHERE e.manifest = $2 AND e.role = $3
@@ -496,7 +495,7 @@ impl<S: Sql> Context<'_, S> {
                     WHERE o.algorithm = c.algorithm AND o.digest = c.digest AND o.repository = $1)";
         let role = i64::from(Role::Child.id());
         let rows = self.sql.query(find, &[repository.into(), manifest.into(), role.into()]).await?;
-        rows.into_iter().map(|mut row| Ok(Live { id: row.int(0)?, digest: row.digest(1)? })).collect()
+        rows.into_iter().map(|mut row| Ok((row.int(0)?, row.digest(1)?))).collect()
     }
 
     async fn purge_trash(&mut self, id: &Id) -> Result<Option<Freed>, Refused> {

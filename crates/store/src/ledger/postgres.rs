@@ -22,6 +22,8 @@ use crate::clock::{Clock, Millis};
 const READERS_MAX: usize = 16;
 /// How long a question waits for a connection, and a connection for the server.
 const WAIT: Duration = Duration::from_secs(10);
+/// Bounds of every connection: a statement, and a transaction whose process sleeps while it holds the writer's lock.
+const OPTIONS: &str = "-c statement_timeout=60s -c idle_in_transaction_session_timeout=15s";
 /// Whoever holds this lock writes. Any number will do, as long as it stays.
 const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '15s'; SET LOCAL statement_timeout = '30s';
     SELECT pg_advisory_xact_lock(7741862301)";
@@ -38,17 +40,12 @@ impl Postgres {
     pub async fn open(url: &str, options: LedgerOptions) -> Result<Arc<dyn Ledger>, LedgerError> {
         let mut config: tokio_postgres::Config =
             url.parse().map_err(|error| unavailable("the address is wrong", error))?;
-        config.connect_timeout(WAIT).application_name("wharf");
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let pool = Pool::builder(Manager::from_config(config, NoTls, recycling))
-            .max_size(READERS_MAX + 1)
-            .wait_timeout(Some(WAIT))
-            .create_timeout(Some(WAIT))
-            .runtime(Runtime::Tokio1)
-            .build()
-            .map_err(|error| unavailable("the pool cannot be made", error))?;
-        let engine = Server { pool, clock: options.clock, texts: Arc::new(Texts::new(Dialect::Postgres)) };
-        let mut connection = engine.reader().await?;
+        let options_all = format!("{OPTIONS} {}", config.get_options().unwrap_or_default());
+        config.connect_timeout(WAIT).application_name("wharf").options(options_all);
+        let (readers, writer) = (pool(config.clone(), READERS_MAX)?, pool(config, 1)?);
+        let texts = Arc::new(Texts::new(Dialect::Postgres));
+        let engine = Server { readers, writer, clock: options.clock, texts };
+        let mut connection = engine.connection(&engine.writer).await?;
         let migrated = match connection.batch(BEGIN).await {
             Ok(()) => migrate::migrate(&mut connection, Dialect::Postgres).await,
             Err(error) => Err(error),
@@ -61,6 +58,13 @@ impl Postgres {
         tokio::spawn(serve(engine.clone(), desk));
         Ok(Arc::new(SqlLedger { writer, engine, grace: options.grace }))
     }
+}
+
+fn pool(config: tokio_postgres::Config, connections: usize) -> Result<Pool, LedgerError> {
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let pool = Pool::builder(Manager::from_config(config, NoTls, recycling)).max_size(connections);
+    let pool = pool.wait_timeout(Some(WAIT)).create_timeout(Some(WAIT)).runtime(Runtime::Tokio1).build();
+    pool.map_err(|error| unavailable("the pool cannot be made", error))
 }
 
 fn unavailable(what: &str, error: impl std::fmt::Display) -> LedgerError {
@@ -89,17 +93,25 @@ async fn serve(engine: Server, mut desk: Desk) {
 /// The engine. Cheap to clone.
 #[derive(Clone)]
 struct Server {
-    pool: Pool,
+    readers: Pool,
+    /// Of one: questions never keep it waiting.
+    writer: Pool,
     clock: Option<Arc<dyn Clock>>,
     texts: Arc<Texts>,
+}
+
+impl Server {
+    async fn connection(&self, pool: &Pool) -> Result<Connection, LedgerError> {
+        let object = pool.get().await.map_err(|error| unavailable("no connection", error))?;
+        Ok(Connection { object, clock: self.clock.clone(), texts: self.texts.clone() })
+    }
 }
 
 impl Engine for Server {
     type Reader = Connection;
 
     async fn reader(&self) -> Result<Connection, LedgerError> {
-        let object = self.pool.get().await.map_err(|error| unavailable("no connection", error))?;
-        Ok(Connection { object, clock: self.clock.clone(), texts: self.texts.clone() })
+        self.connection(&self.readers).await
     }
 
     const IS_SHARED: bool = true;
@@ -168,7 +180,7 @@ impl Writing<'_> {
     }
 
     async fn try_begin(&mut self) -> Result<Millis, LedgerError> {
-        let connection = self.connection.insert(self.engine.reader().await?);
+        let connection = self.connection.insert(self.engine.connection(&self.engine.writer).await?);
         connection.batch(BEGIN).await?;
         read::now(connection).await
     }

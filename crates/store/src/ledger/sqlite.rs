@@ -289,3 +289,78 @@ fn failed(error: rusqlite::Error) -> LedgerError {
         _ => LedgerError::Unavailable(error.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::contract::ledger::{self as rules, Bench};
+
+    /// Tables that are read whole: they have a handful of rows, or counting everything is what was asked for.
+    const SCANS: [&str; 7] = [
+        "SCAN json_each VIRTUAL TABLE INDEX",
+        "SCAN page",
+        "SCAN (subquery",
+        "SCAN CONSTANT ROW",
+        "SCAN total",
+        "SCAN schema_version",
+        "SCAN d",
+    ];
+
+    /// What every statement that the contract makes does, by SQLite's own account.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn no_statement_reads_a_table() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let ledgers: Arc<Mutex<Vec<Arc<SqlLedger<File>>>>> = Arc::default();
+        let bench = || {
+            let (path, ledgers) = (dir.path().join(format!("{}.db", ledgers.lock().len())), ledgers.clone());
+            let open = move |options| {
+                let (path, ledgers) = (path.clone(), ledgers.clone());
+                let ledger = Arc::new(File::open(path, options).expect("the file opens"));
+                ledgers.lock().push(ledger.clone());
+                async move { ledger as Arc<dyn Ledger> }.boxed()
+            };
+            Bench::new(Box::new(open), ())
+        };
+        rules::an_entry_tells_what_changed(&bench().await).await;
+        rules::repositories_are_listed_in_byte_order(&bench().await).await;
+        rules::users_have_one_name_and_an_epoch(&bench().await).await;
+        rules::an_upload_ends_with_its_blob(&bench().await).await;
+        rules::an_unreferenced_blob_is_shown_for_half_the_grace(&bench().await).await;
+        rules::everything_required_must_be_here(&bench().await).await;
+        rules::a_mount_needs_a_blob_that_may_be_read(&bench().await).await;
+        rules::a_deleted_blob_is_gone_and_its_bytes_stay_while_held(&bench().await).await;
+        rules::the_same_manifest_again_changes_nothing(&bench().await).await;
+        rules::tags_move_and_go(&bench().await).await;
+        rules::tags_are_listed_in_byte_order(&bench().await).await;
+        rules::children_go_with_their_index(&bench().await).await;
+        rules::referrers_are_listed_by_digest(&bench().await).await;
+        rules::a_repository_brings_its_project(&bench().await).await;
+        rules::uploads_have_versions(&bench().await).await;
+        rules::idle_uploads_are_found(&bench().await).await;
+        rules::cursors_are_kept(&bench().await).await;
+        rules::jobs_are_unique_and_leased(&bench().await).await;
+        rules::a_job_that_failed_is_due_later(&bench().await).await;
+        let ledgers = ledgers.lock();
+        let texts: BTreeSet<Arc<str>> = ledgers.iter().flat_map(|ledger| ledger.engine.shared.texts.all()).collect();
+        assert!(texts.len() > 60, "only {} statements were seen", texts.len());
+        let session = Session::open(&ledgers[0].engine.shared, CACHE_READER_KIB).expect("a connection");
+        for text in texts {
+            let plan = explain(&session, &text);
+            let is_fine = |step: &&String| SCANS.iter().any(|fine| step.starts_with(fine));
+            let scans = plan.iter().filter(|step| step.starts_with("SCAN")).filter(|step| !is_fine(step)).count();
+            assert_eq!(scans, 0, "{text}\n{plan:#?}");
+            let sorts = plan.iter().filter(|step| step.contains("TEMP B-TREE")).count();
+            assert_eq!(sorts, 0, "{text}\n{plan:#?}");
+        }
+    }
+
+    fn explain(session: &Session, text: &str) -> Vec<String> {
+        let mut statement = session.connection.prepare(&format!("EXPLAIN QUERY PLAN {text}")).expect(text);
+        let steps = statement.raw_query().mapped(|row| row.get(3)).collect::<Result<_, _>>();
+        steps.expect("a plan")
+    }
+}

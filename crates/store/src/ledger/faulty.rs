@@ -1,0 +1,231 @@
+//! A ledger whose calls fail when they are told to: for tests of what is built on it.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use wharf_model::api::project::Project;
+use wharf_model::digest::Digest;
+use wharf_model::id::Id;
+use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
+
+use super::change::{Commit, Entry, Refused};
+use super::notes::{Cursor, Job, UploadNote};
+use super::query::{BlobRow, LedgerError, ManifestRow, Readable, RepositoryRow, Totals, TrashRow, UserRow};
+use super::{Ledger, Observer, Seq};
+use crate::blobs::Location;
+use crate::clock::Millis;
+
+/// When a call fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// Before it reaches the ledger: nothing is done.
+    Before,
+    /// After the ledger has done it: the caller does not know.
+    After,
+}
+
+/// A ledger in front of another. Every call that can fail counts, in the order in which it is made.
+pub struct Faulty {
+    inner: Arc<dyn Ledger>,
+    plan: Mutex<Plan>,
+}
+
+#[derive(Default)]
+struct Plan {
+    calls: u64,
+    fault: Option<(u64, When)>,
+}
+
+impl Faulty {
+    /// Nothing fails yet.
+    pub fn new(inner: Arc<dyn Ledger>) -> Faulty {
+        Faulty { inner, plan: Mutex::default() }
+    }
+
+    /// Lets the `n`-th call from now fail with [`LedgerError::Unavailable`]; 1 is the next. Replaces what was planned.
+    pub fn fail(&self, n: u64, when: When) {
+        let mut plan = self.plan.lock();
+        plan.fault = Some((plan.calls + n, when));
+    }
+
+    /// Lets nothing fail.
+    pub fn heal(&self) {
+        self.plan.lock().fault = None;
+    }
+
+    /// How many calls there were.
+    pub fn calls(&self) -> u64 {
+        self.plan.lock().calls
+    }
+
+    fn fault(&self) -> Option<When> {
+        let mut plan = self.plan.lock();
+        plan.calls += 1;
+        let due = plan.fault.is_some_and(|(at, _)| at == plan.calls);
+        if due { plan.fault.take().map(|(_, when)| when) } else { None }
+    }
+
+    async fn call<T, E: From<LedgerError>>(&self, call: impl Future<Output = Result<T, E>> + Send) -> Result<T, E> {
+        let failed = || Err(LedgerError::Unavailable("a fault that was asked for".to_owned()).into());
+        match self.fault() {
+            None => call.await,
+            Some(When::Before) => failed(),
+            Some(When::After) => call.await.and_then(|_| failed()),
+        }
+    }
+}
+
+#[async_trait]
+impl Ledger for Faulty {
+    async fn commit(&self, commit: Commit) -> Result<Seq, Refused> {
+        self.call(self.inner.commit(commit)).await
+    }
+
+    async fn log(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, LedgerError> {
+        self.call(self.inner.log(after, limit)).await
+    }
+
+    async fn latest(&self) -> Result<Seq, LedgerError> {
+        self.call(self.inner.latest()).await
+    }
+
+    fn watch(&self) -> watch::Receiver<Seq> {
+        self.inner.watch()
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.inner.observe(observer);
+    }
+
+    async fn now(&self) -> Result<Millis, LedgerError> {
+        self.call(self.inner.now()).await
+    }
+
+    fn grace(&self) -> Millis {
+        self.inner.grace()
+    }
+
+    async fn project(&self, name: &ProjectName) -> Result<Option<Project>, LedgerError> {
+        self.call(self.inner.project(name)).await
+    }
+
+    async fn repository(&self, name: &RepositoryName) -> Result<Option<RepositoryRow>, LedgerError> {
+        self.call(self.inner.repository(name)).await
+    }
+
+    async fn manifest(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+    ) -> Result<Option<ManifestRow>, LedgerError> {
+        self.call(self.inner.manifest(repository, reference)).await
+    }
+
+    async fn blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<BlobRow>, LedgerError> {
+        self.call(self.inner.blob(repository, digest)).await
+    }
+
+    async fn tags(
+        &self,
+        repository: &RepositoryName,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Vec<Tag>>, LedgerError> {
+        self.call(self.inner.tags(repository, after, limit)).await
+    }
+
+    async fn repositories(
+        &self,
+        readable: &Readable,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<RepositoryName>, LedgerError> {
+        self.call(self.inner.repositories(readable, after, limit)).await
+    }
+
+    async fn referrers(
+        &self,
+        repository: &RepositoryName,
+        subject: &Digest,
+        artifact_type: Option<&str>,
+        after: Option<&Digest>,
+        limit: usize,
+    ) -> Result<Vec<ManifestRow>, LedgerError> {
+        self.call(self.inner.referrers(repository, subject, artifact_type, after, limit)).await
+    }
+
+    async fn user(&self, name: &str) -> Result<Option<UserRow>, LedgerError> {
+        self.call(self.inner.user(name)).await
+    }
+
+    async fn user_by_id(&self, id: Id) -> Result<Option<UserRow>, LedgerError> {
+        self.call(self.inner.user_by_id(id)).await
+    }
+
+    async fn unreferenced(&self, limit: usize) -> Result<Vec<(RepositoryName, Digest)>, LedgerError> {
+        self.call(self.inner.unreferenced(limit)).await
+    }
+
+    async fn expired_trash(&self, limit: usize) -> Result<Vec<TrashRow>, LedgerError> {
+        self.call(self.inner.expired_trash(limit)).await
+    }
+
+    async fn totals(&self) -> Result<Totals, LedgerError> {
+        self.call(self.inner.totals()).await
+    }
+
+    async fn count_totals(&self) -> Result<(Seq, Totals), LedgerError> {
+        self.call(self.inner.count_totals()).await
+    }
+
+    async fn knows_location(&self, location: &Location) -> Result<bool, LedgerError> {
+        self.call(self.inner.knows_location(location)).await
+    }
+
+    async fn check(&self) -> Result<(), LedgerError> {
+        self.call(self.inner.check()).await
+    }
+
+    async fn upload(&self, id: Id) -> Result<Option<UploadNote>, LedgerError> {
+        self.call(self.inner.upload(id)).await
+    }
+
+    async fn put_upload(&self, note: &UploadNote) -> Result<bool, LedgerError> {
+        self.call(self.inner.put_upload(note)).await
+    }
+
+    async fn delete_upload(&self, id: Id) -> Result<(), LedgerError> {
+        self.call(self.inner.delete_upload(id)).await
+    }
+
+    async fn idle_uploads(&self, idle: Millis, limit: usize) -> Result<Vec<UploadNote>, LedgerError> {
+        self.call(self.inner.idle_uploads(idle, limit)).await
+    }
+
+    async fn cursor(&self, follower: &str) -> Result<Option<Cursor>, LedgerError> {
+        self.call(self.inner.cursor(follower)).await
+    }
+
+    async fn put_cursor(&self, follower: &str, cursor: Cursor) -> Result<(), LedgerError> {
+        self.call(self.inner.put_cursor(follower, cursor)).await
+    }
+
+    async fn claim_jobs(&self, kind: &str, lease: Millis, limit: usize) -> Result<Vec<Job>, LedgerError> {
+        self.call(self.inner.claim_jobs(kind, lease, limit)).await
+    }
+
+    async fn finish_job(&self, id: i64) -> Result<(), LedgerError> {
+        self.call(self.inner.finish_job(id)).await
+    }
+
+    async fn retry_job(&self, id: i64, delay: Millis, error: &str) -> Result<(), LedgerError> {
+        self.call(self.inner.retry_job(id, delay, error)).await
+    }
+
+    async fn count_jobs(&self, kind: &str) -> Result<u64, LedgerError> {
+        self.call(self.inner.count_jobs(kind)).await
+    }
+}

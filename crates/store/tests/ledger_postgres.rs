@@ -1,0 +1,128 @@
+//! The ledger in PostgreSQL keeps the contract, and does with its database and beside other processes what it says.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use wharf_store::contract::ledger::{Bench, name};
+use wharf_store::contract::model;
+use wharf_store::ledger::change::{Change, Commit};
+use wharf_store::ledger::notes::NewJob;
+use wharf_store::ledger::query::LedgerError;
+use wharf_store::ledger::{Ledger, LedgerOptions, postgres::Postgres};
+
+async fn bench() -> Bench {
+    let url = wharf_testkit::postgres::database();
+    let open = move |options| {
+        let url = url.clone();
+        async move { Postgres::open(&url, options).await.expect("the database opens") }.boxed()
+    };
+    Bench::new(Box::new(open), ()).await
+}
+
+wharf_store::ledger_contract!(bench);
+
+fn ensure(repository: &str) -> Commit {
+    let changes = vec![Change::EnsureRepository { repository: name(repository) }];
+    Commit { actor: "tester".to_owned(), changes, ..Commit::default() }
+}
+
+async fn open(url: &str) -> Arc<dyn Ledger> {
+    Postgres::open(url, LedgerOptions::default()).await.expect("the database opens")
+}
+
+/// A connection beside the ledger's.
+async fn raw(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("a connection");
+    tokio::spawn(connection);
+    client
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_left_alone() {
+    let url = wharf_testkit::postgres::database();
+    drop(open(&url).await);
+    let client = raw(&url).await;
+    client.batch_execute("UPDATE schema_version SET version = 999").await.expect("an update");
+    let error = Postgres::open(&url, LedgerOptions::default()).await.err();
+    assert!(matches!(error, Some(LedgerError::Newer { found: 999, known }) if known < 999), "{error:?}");
+    let row = client.query_one("SELECT version FROM schema_version", &[]).await.expect("a version");
+    assert_eq!(row.get::<_, i64>(0), 999);
+}
+
+#[tokio::test]
+async fn the_database_tells_the_time() {
+    let ledger = open(&wharf_testkit::postgres::database()).await;
+    let here = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_millis() as i64;
+    let there = ledger.now().await.expect("a time");
+    assert!((here - there).abs() < 60_000, "{here} {there}");
+    ledger.commit(ensure("p/a")).await.expect("a commit");
+    let at = ledger.log(0, 1).await.expect("a log")[0].at;
+    assert!(at >= there && at <= ledger.now().await.expect("a time"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_open_a_new_database_at_once() {
+    let url = wharf_testkit::postgres::database();
+    let ledgers = join_all((0..4).map(|_| open(&url))).await;
+    for (at, ledger) in ledgers.iter().enumerate() {
+        assert_eq!(ledger.commit(ensure(&format!("p/r{at}"))).await, Ok(at as u64 + 1));
+    }
+}
+
+/// Two processes: one dense log, each sees what the other has done as soon as that was acknowledged, a job is one's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_processes_share_one_ledger() {
+    let url = wharf_testkit::postgres::database();
+    let ledgers = [open(&url).await, open(&url).await];
+    let commits = (0..40).map(|at| {
+        let (one, other) = (ledgers[at % 2].clone(), ledgers[(at + 1) % 2].clone());
+        tokio::spawn(async move {
+            let seq = one.commit(ensure(&format!("p/r{at}"))).await.expect("a commit");
+            assert!(other.latest().await.expect("a number") >= seq);
+            assert!(other.repository(&name(&format!("p/r{at}"))).await.expect("an answer").is_some());
+            seq
+        })
+    });
+    let mut numbers: Vec<u64> = join_all(commits).await.into_iter().map(|seq| seq.expect("no panic")).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=40).collect::<Vec<_>>());
+    let jobs =
+        (0..50).map(|at| NewJob { kind: "k".to_owned(), key: format!("{at}"), payload: String::new() }).collect();
+    ledgers[0].commit(Commit { jobs, ..Commit::default() }).await.expect("a commit");
+    let claims = (0..10).map(|at| ledgers[at % 2].claim_jobs("k", 60_000, 10));
+    let claimed = join_all(claims).await.into_iter().flat_map(|jobs| jobs.expect("jobs"));
+    let mut ids: Vec<i64> = claimed.map(|job| job.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), 50);
+}
+
+/// The server ends all connections: what comes next is answered over new ones.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lost_connections_are_made_anew() {
+    let url = wharf_testkit::postgres::database();
+    let ledger = open(&url).await;
+    ledger.commit(ensure("p/a")).await.expect("a commit");
+    let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    raw(&url).await.query(end, &[]).await.expect("the connections end");
+    assert_eq!(ledger.commit(ensure("p/b")).await, Ok(2));
+    assert!(ledger.repository(&name("p/a")).await.expect("an answer").is_some());
+}
+
+#[test]
+fn it_agrees_with_the_model() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let config = Config { cases: 8, failure_persistence: None, ..Config::default() };
+    let steps = prop::collection::vec(any::<[u8; 4]>(), 1..50);
+    let agrees = |steps: Vec<_>| {
+        runtime.block_on(async { model::agrees(&bench().await, &steps).await });
+        Ok(())
+    };
+    TestRunner::new(config).run(&steps, agrees).expect("the ledger agrees with the model");
+}
