@@ -5,4 +5,5 @@
 
 pub mod fixture;
 pub mod http;
+pub mod postgres;
 pub mod server;
