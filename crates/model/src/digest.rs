@@ -180,6 +180,9 @@ pub enum DigestError {
 
 /// Version of the layout that [`Hasher::save`] writes.
 const SAVED_VERSION: u8 = 1;
+/// Longest content that a saved state may be of, in bytes: well below 2^61, where SHA-256 ends (FIPS 180-4 §1), so that
+/// nothing that is added overflows.
+const SAVED_BYTES_MAX: u64 = 1 << 60;
 
 /// A running hash.
 ///
@@ -299,6 +302,9 @@ impl Hasher {
         let algorithm = Algorithm::from_id(algorithm)?;
         let (length, rest) = rest.split_first_chunk()?;
         let length = u64::from_be_bytes(*length);
+        if length > SAVED_BYTES_MAX {
+            return None;
+        }
         let (words, partial) = rest.split_at_checked(algorithm.len_bytes())?;
         let block = block_bytes(algorithm) as u64;
         if partial.len() as u64 != length % block {
@@ -419,6 +425,9 @@ mod tests {
         let mut later = saved.clone();
         later[0] = 2;
         assert!(Hasher::restore(&later).is_none());
+        let mut far = saved.clone();
+        far[2..10].copy_from_slice(&(u64::MAX - 57).to_be_bytes());
+        assert!(Hasher::restore(&far).is_none());
         let mut longer = saved;
         longer.push(0);
         assert!(Hasher::restore(&longer).is_none());

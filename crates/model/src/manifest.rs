@@ -169,8 +169,8 @@ fn check_shape(media_type: &MediaType, is_image: bool, has_children: bool) -> Re
     if contradicts { Err(ManifestError::Shape(media_type.clone())) } else { Ok(()) }
 }
 
-/// Some readers match keys without regard to case (Go's encoding/json); a body that says `layers` to us and `Layers` to
-/// them is refused. Only the top level matters: it decides what the manifest is.
+/// Some readers match keys without regard to case (Go's encoding/json, for which `ſ` is an `s` too); a body that says
+/// `layers` to us and `Layers` to them is refused. Only the top level matters: it decides what the manifest is.
 fn refuse_other_spellings(bytes: &[u8]) -> Result<(), ManifestError> {
     const KEYS: [&str; 8] =
         ["schemaVersion", "mediaType", "artifactType", "config", "layers", "blobs", "manifests", "subject"];
@@ -186,7 +186,8 @@ fn refuse_other_spellings(bytes: &[u8]) -> Result<(), ManifestError> {
             let mut found = None;
             while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
                 map.next_value::<serde::de::IgnoredAny>()?;
-                let known = KEYS.into_iter().find(|known| known.eq_ignore_ascii_case(&key) && *known != key);
+                let folded = key.replace('\u{17f}', "s");
+                let known = KEYS.into_iter().find(|known| known.eq_ignore_ascii_case(&folded) && *known != key);
                 found = found.or(known);
             }
             Ok(found)

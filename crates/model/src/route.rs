@@ -6,10 +6,14 @@
 
 use std::{borrow::Cow, fmt};
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 use crate::digest::{Digest, DigestError};
 use crate::name::{NameError, Reference, ReferenceError, RepositoryName};
+
+/// What a segment is printed with as it is: the unreserved characters (RFC 3986 §2.3). Names, tags and digests have no other;
+/// a session may be anything.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What a path under `/v2/` is about. The method and the query are the server's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +108,9 @@ impl fmt::Display for Route {
             Route::Manifest(name, reference) => write!(f, "/v2/{name}/manifests/{reference}"),
             Route::Blob(name, digest) => write!(f, "/v2/{name}/blobs/{digest}"),
             Route::Uploads(name) => write!(f, "/v2/{name}/blobs/uploads/"),
-            Route::Upload(name, session) => write!(f, "/v2/{name}/blobs/uploads/{session}"),
+            Route::Upload(name, session) => {
+                write!(f, "/v2/{name}/blobs/uploads/{}", utf8_percent_encode(session, RESERVED))
+            }
             Route::Tags(name) => write!(f, "/v2/{name}/tags/list"),
             Route::Referrers(name, digest) => write!(f, "/v2/{name}/referrers/{digest}"),
         }
@@ -166,6 +172,7 @@ mod tests {
         check("/v2/a/blobs/uploads", "/v2/a/blobs/uploads/");
         check(&format!("/v2/a/blobs/{}", DIGEST.replace(':', "%3A")), &format!("/v2/a/blobs/{DIGEST}"));
         check("/v2/%61/b/manifests/x", "/v2/a/b/manifests/x");
+        check("/v2/a/blobs/uploads/x%2fy", "/v2/a/blobs/uploads/x%2Fy");
     }
 
     #[test]

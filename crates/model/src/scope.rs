@@ -31,10 +31,10 @@ impl FromStr for Scope {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (kind, rest) = text.split_once(':').ok_or(ScopeError)?;
         let (name, actions) = rest.rsplit_once(':').ok_or(ScopeError)?;
+        let kind = kind.split_once('(').map_or(kind, |(kind, _)| kind);
         if kind.is_empty() || name.is_empty() || name.len() > 512 || kind.len() > 64 {
             return Err(ScopeError);
         }
-        let kind = kind.split_once('(').map_or(kind, |(kind, _)| kind);
         let actions: Vec<String> =
             actions.split(',').filter(|action| !action.is_empty()).take(16).map(str::to_owned).collect();
         if actions.is_empty() || actions.iter().any(|action| action.len() > 64) {
@@ -73,6 +73,7 @@ mod tests {
         check("registry:catalog:*", Some(("registry", "catalog", "*")));
         check("repository:a:", None);
         check("repository::pull", None);
+        check("(plugin):a:pull", None);
         check("repository", None);
         check("", None);
         assert_eq!(Scope::parse_all("repository:a:pull  nonsense repository:b:push").len(), 2);

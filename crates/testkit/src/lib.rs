@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "this crate is part of tests")]
 
 pub mod fixture;
+pub mod fuzz;
 pub mod http;
 pub mod postgres;
 pub mod server;
