@@ -91,10 +91,9 @@ impl Registry {
         detached(async move {
             let _busy = registry.busy().await;
             let _lock = lock;
-            let mut upload = registry.load(&access, &name).await?;
-            registry.receive(&mut upload, chunk).await?;
-            registry.keep(&mut upload).await?;
-            Ok(registry.progress(&access, &name, upload.offset()))
+            let appended = registry.append(&access, &name, chunk).await;
+            registry.give_back_after(&appended, name.id).await;
+            appended
         })
         .await
     }
@@ -117,13 +116,9 @@ impl Registry {
         detached(async move {
             let _busy = registry.busy().await;
             let _lock = lock;
-            let mut upload = registry.load(&access, &name).await?;
-            if upload.offset() == 0 {
-                upload.state = UploadState::new(name.id, digest.algorithm());
-            }
-            upload.state.digest = Some(digest);
-            registry.receive(&mut upload, chunk).await?;
-            registry.finish(&access, upload, digest).await
+            let finished = registry.append_and_finish(&access, &name, chunk, digest).await;
+            registry.give_back_after(&finished, name.id).await;
+            finished
         })
         .await
     }
@@ -176,6 +171,46 @@ impl Registry {
         Progress { session: self.0.sessions.seal(name, access), uuid: name.uuid(), offset }
     }
 
+    async fn append(&self, access: &Access, name: &SessionName, chunk: Chunk) -> Result<Progress, Error> {
+        let mut upload = self.load(access, name).await?;
+        self.receive(&mut upload, chunk).await?;
+        self.keep(&mut upload).await?;
+        Ok(self.progress(access, name, upload.offset()))
+    }
+
+    async fn append_and_finish(
+        &self,
+        access: &Access,
+        name: &SessionName,
+        chunk: Chunk,
+        digest: Digest,
+    ) -> Result<(), Error> {
+        let mut upload = self.load(access, name).await?;
+        if upload.offset() == 0 {
+            upload.state = UploadState::new(upload.state.id, digest.algorithm());
+        }
+        upload.state.digest = Some(digest);
+        self.receive(&mut upload, chunk).await?;
+        self.finish(access, upload, digest).await
+    }
+
+    /// Where the disk is full, what the request brought beyond what is noted is thrown away at once rather than when the
+    /// session ends: somebody else needs the room.
+    async fn give_back_after<T: Sync>(&self, outcome: &Result<T, Error>, id: Id) {
+        if !matches!(outcome, Err(Error::Full)) {
+            return;
+        }
+        let Ok(Some(note)) = self.0.ledger.upload(id).await else { return };
+        let Some(mut upload) = Upload::from_note(note) else { return };
+        let given = match upload.state.offset() {
+            0 => self.0.blobs.cancel(&upload.state).await,
+            _ => self.0.blobs.append(&mut upload.state, &mut Body::empty(), 0).await.map(drop),
+        };
+        if let Err(error) = given {
+            tracing::warn!(%error, "what an upload left on a full disk stays until its session ends");
+        }
+    }
+
     async fn load(&self, access: &Access, name: &SessionName) -> Result<Upload, Error> {
         if self.0.sessions.ended.contains_key(&name.id) {
             return Err(Error::UploadUnknown);
@@ -185,7 +220,7 @@ impl Registry {
             if age > self.0.settings.upload_idle + HOUR {
                 return Err(Error::UploadUnknown);
             }
-            return Ok(Upload::new(access, name));
+            return Upload::new(access, name);
         };
         if note.repository != access.repository || note.actor != access.subject.actor.key() {
             return Err(Error::UploadUnknown);
@@ -197,6 +232,9 @@ impl Registry {
     async fn receive(&self, upload: &mut Upload, chunk: Chunk) -> Result<(), Error> {
         let Chunk { range, mut body } = chunk;
         let expected = check_range(upload.offset(), range, body.length())?;
+        if expected.is_some_and(|end| end > BLOB_BYTES_MAX) {
+            return Err(too_long());
+        }
         if upload.state.offset() == 0 {
             let room = INLINE_BLOB_BYTES_MAX - upload.tail.len();
             match body.collect(room).await.map_err(|error| Error::SenderGone(error.to_string()))? {
@@ -219,9 +257,21 @@ impl Registry {
         }
     }
 
-    /// The note is there before the first byte is on the heap, so that whatever a crash leaves is found.
+    /// The note is there before the first byte is on the heap, so that whatever a crash leaves is found. What an earlier
+    /// attempt left there goes first: the note that is written now may know it no more.
     async fn begin_on_heap(&self, upload: &mut Upload) -> Result<(), Error> {
+        self.clear_heap(upload).await?;
+        upload.on_heap = true;
         self.note(upload).await
+    }
+
+    /// Removes what an attempt that came to nothing left on the heap, while the offset says that nothing is there.
+    async fn clear_heap(&self, upload: &Upload) -> Result<(), Error> {
+        if upload.on_heap {
+            let noted = UploadState { digest: upload.noted_digest, ..upload.state.clone() };
+            self.0.blobs.cancel(&noted).await?;
+        }
+        Ok(())
     }
 
     async fn receive_on_heap(&self, upload: &mut Upload, body: &mut Body) -> Result<(), Error> {
@@ -233,7 +283,7 @@ impl Registry {
             match result {
                 Ok(true) => return Ok(()),
                 Ok(false) if upload.offset() > BLOB_BYTES_MAX => {
-                    return Err(Error::SizeInvalid(format!("a blob has at most {BLOB_BYTES_MAX} bytes")));
+                    return Err(too_long());
                 }
                 Ok(false) => self.keep(upload).await?,
                 Err(BlobsError::Sender(error)) => {
@@ -265,10 +315,14 @@ impl Registry {
                 self.discard(&upload).await?;
                 return Err(Error::DigestMismatch { stated: digest, actual });
             }
+            self.clear_heap(&upload).await?;
             (upload.tail.len() as u64, Place::Ledger(upload.tail.clone()))
         } else {
-            if upload.noted_digest != Some(digest) {
-                self.note(&mut upload).await?;
+            // From here on the bytes may have their final name. A note that has a part of them on the heap would not find
+            // that part again.
+            let is_noted_in_part = upload.noted_offset > 0 && upload.noted_offset != upload.state.offset();
+            if upload.noted_digest != Some(digest) || is_noted_in_part {
+                self.keep(&mut upload).await?;
             }
             match self.0.blobs.finish(&upload.state).await {
                 Ok(stored) => (stored.size, Place::Heap(stored.location)),
@@ -319,6 +373,10 @@ impl Registry {
 
 const HOUR: Millis = 3_600_000;
 
+fn too_long() -> Error {
+    Error::SizeInvalid(format!("a blob has at most {BLOB_BYTES_MAX} bytes"))
+}
+
 /// Runs `work` to its end even where whoever waits for it goes away.
 async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
@@ -350,8 +408,14 @@ struct Upload {
     version: u64,
     /// The bytes while they are few; then the state is at zero.
     tail: Bytes,
+    /// Its id is drawn anew for each session that stores something, and so is the location: a session's name outlives the
+    /// session, and coming back by it must never hit the blob that came of it.
     state: UploadState,
+    /// Whether something of it may be on the heap, though the state be at zero.
+    on_heap: bool,
     noted_digest: Option<Digest>,
+    /// Of the state in the note.
+    noted_offset: u64,
 }
 
 /// What a note holds.
@@ -359,19 +423,23 @@ struct Upload {
 struct Noted {
     tail: String,
     state: String,
+    #[serde(default)]
+    on_heap: bool,
 }
 
 impl Upload {
-    fn new(access: &Access, name: &SessionName) -> Upload {
-        Upload {
+    fn new(access: &Access, name: &SessionName) -> Result<Upload, Error> {
+        Ok(Upload {
             id: name.id,
             repository: access.repository.clone(),
             actor: access.subject.actor.key(),
             version: 0,
             tail: Bytes::new(),
-            state: UploadState::new(name.id, name.algorithm),
+            state: UploadState::new(random_id()?, name.algorithm),
+            on_heap: false,
             noted_digest: None,
-        }
+            noted_offset: 0,
+        })
     }
 
     fn from_note(note: UploadNote) -> Option<Upload> {
@@ -383,15 +451,17 @@ impl Upload {
             actor: note.actor,
             version: note.version,
             tail: URL_SAFE_NO_PAD.decode(noted.tail).ok()?.into(),
+            on_heap: noted.on_heap,
             noted_digest: state.digest,
+            noted_offset: state.offset(),
             state,
         })
     }
 
     fn to_note(&mut self) -> UploadNote {
-        self.noted_digest = self.state.digest;
+        (self.noted_digest, self.noted_offset) = (self.state.digest, self.state.offset());
         let state = String::from_utf8_lossy(&state::encode(&self.state)).into_owned();
-        let noted = Noted { tail: URL_SAFE_NO_PAD.encode(&self.tail), state };
+        let noted = Noted { tail: URL_SAFE_NO_PAD.encode(&self.tail), state, on_heap: self.on_heap };
         UploadNote {
             id: self.id,
             repository: self.repository.clone(),

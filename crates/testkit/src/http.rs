@@ -233,6 +233,16 @@ impl Response {
         self.headers.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
+    /// The offset that an upload's `Range` tells; 0-0 is taken for nothing.
+    #[track_caller]
+    pub fn offset(&self) -> usize {
+        let last = self.required("range").strip_prefix("0-").and_then(|last| last.parse().ok());
+        match last.unwrap_or_else(|| panic!("the range of {self:?}")) {
+            0 => 0,
+            last => last + 1,
+        }
+    }
+
     /// The body as JSON.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {

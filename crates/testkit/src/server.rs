@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -15,6 +15,19 @@ use crate::http::{Client, basic};
 pub const PASSWORD: &str = "correct horse";
 /// How long a server may take to say that it listens, on a machine that has other things to do.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Asks until there is an answer; fails the test where none comes for a minute.
+#[track_caller]
+pub fn wait_for<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 /// How a server is started.
 #[derive(Clone, Debug)]
@@ -145,6 +158,35 @@ impl Server {
     /// All that it has said since then, to its last line; it must have ended.
     pub fn said_to_the_end(&self) -> Vec<String> {
         self.log.iter().collect()
+    }
+
+    /// A figure of its process from `/proc/PID/status`, in KiB: `VmHWM`, `RssAnon` and the like.
+    pub fn memory_kib(&self, name: &str) -> u64 {
+        let path = format!("/proc/{}/status", self.pid());
+        let status = std::fs::read_to_string(path).expect("the process runs");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+        let figure = line.and_then(|line| line.trim().strip_suffix(" kB")).expect("the figure is there");
+        figure.parse().expect("it is a number")
+    }
+
+    /// How many files and sockets it has open.
+    pub fn open_files(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.pid())).expect("the process runs").count()
+    }
+
+    /// Fails the test unless it still answers.
+    #[track_caller]
+    pub fn expect_alive(&self) {
+        self.anonymous().get("/livez").expect(200);
+    }
+
+    /// Stops it, and fails the test where it said on the way that something panicked; what it said.
+    #[track_caller]
+    pub fn stop_calmly(&mut self) -> Vec<String> {
+        assert!(self.stop().success(), "it ends well");
+        let said = self.said_to_the_end();
+        assert!(!said.iter().any(|line| line.contains("panicked")), "{}", said.join("\n"));
+        said
     }
 
     /// Kills it, as a power cut would as far as the process goes (SIGKILL).
