@@ -42,7 +42,7 @@ CREATE TABLE member (
     unreferenced_since {int},
     PRIMARY KEY (repository, blob)
 ){keyed};
-CREATE INDEX member_blob ON member (blob);
+CREATE INDEX member_blob ON member (blob, repository);
 CREATE INDEX member_unreferenced ON member (unreferenced_since) WHERE unreferenced_since IS NOT NULL;
 
 -- The exact bytes of manifests, once per digest.

@@ -59,6 +59,7 @@ impl Postgres {
 
 /// Runs the server under a shell that ends it, and removes the folder, as soon as this process has gone and with it the
 /// other end of the shell's input.
+#[allow(clippy::zombie_processes, reason = "it ends after us, by itself")]
 fn serve(postgres: &Path, folder: &Path) -> Child {
     const KEEPER: &str = r#"folder=$1; shift
         "$@" </dev/null & server=$!
@@ -72,6 +73,7 @@ fn serve(postgres: &Path, folder: &Path) -> Child {
     {
         keeper.args(["-c", setting]);
     }
+
     let keeper = keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
     let mut keeper = keeper.expect("a shell starts");
     let mut said = BufReader::new(keeper.stderr.take().expect("its output")).lines();

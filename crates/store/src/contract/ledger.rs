@@ -950,6 +950,17 @@ pub async fn children_go_with_their_index(bench: &Bench) {
         assert_eq!(bench.manifest("p/a", text).await.is_some(), there, "{text}");
     }
     assert_eq!(bench.ledger.expired_trash(10).await.unwrap().len(), 4);
+    // What holds a child may be another child, which goes itself.
+    let siblings = vec![edge(Role::Child, "image"), edge(Role::Child, "about")];
+    bench
+        .made(vec![
+            put_manifest("p/a", "image", vec![]),
+            put_manifest("p/a", "about", vec![edge(Role::Subject, "image")]),
+            put_manifest("p/a", "both", siblings),
+            delete_manifest("p/a", "both", 0),
+        ])
+        .await;
+    assert!(bench.manifest("p/a", "image").await.is_none() && bench.manifest("p/a", "about").await.is_none());
 }
 
 /// The purge that takes the last edge from what no repository has frees it; one of many does not.

@@ -27,8 +27,11 @@ const BLOBS: [&str; 5] = ["b0", "b1", "b2", "b3", "b4"];
 const TAGS: [&str; 3] = ["t0", "t1", "t2"];
 const MEDIA: [&str; 2] = ["a/x", "a/y"];
 
+/// How, what, and whether it must be there.
+type Names = (Role, &'static str, bool);
+
 /// The manifests: what each names, and whether that must be there.
-const MANIFESTS: [(&str, &[(Role, &str, bool)]); 7] = [
+const MANIFESTS: [(&str, &[Names]); 7] = [
     ("m0", &[(Role::Config, "b0", true), (Role::Layer, "b1", true)]),
     ("m1", &[(Role::Layer, "b1", true), (Role::Layer, "b2", true)]),
     ("m2", &[(Role::Child, "m0", false), (Role::Child, "m1", true), (Role::Child, "b3", false)]),
@@ -405,16 +408,16 @@ async fn compare(bench: &Bench, model: &Model) {
 
 async fn compare_repository(bench: &Bench, model: &Model, at: usize) {
     let repository = name(REPOSITORIES[at]);
-    for blob in 0..BLOBS.len() {
+    for (blob, text) in BLOBS.iter().enumerate() {
         let expect = model.is_shown(at, blob).then(|| BlobRow {
             size: 2,
             place: match &model.bytes[&blob] {
                 Some(location) => Place::Heap(Location(location.clone())),
-                None => Place::Ledger(Bytes::from_static(BLOBS[blob].as_bytes())),
+                None => Place::Ledger(Bytes::from_static(text.as_bytes())),
             },
         });
-        let found = bench.ledger.blob(&repository, &digest(BLOBS[blob])).await.unwrap();
-        assert_eq!(found, expect, "{} in {repository}", BLOBS[blob]);
+        let found = bench.ledger.blob(&repository, &digest(text)).await.unwrap();
+        assert_eq!(found, expect, "{text} in {repository}");
     }
     for (manifest, (text, _)) in MANIFESTS.iter().enumerate() {
         let found = bench.ledger.manifest(&repository, &Reference::Digest(digest(text))).await.unwrap();
