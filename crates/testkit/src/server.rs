@@ -82,6 +82,7 @@ impl Setup {
         command
     }
 
+    #[expect(clippy::zombie_processes, reason = "whoever gets the child waits for it")]
     fn spawn(&self, data: &Path) -> (Child, SocketAddr, mpsc::Receiver<String>) {
         let mut child = self.command(data).spawn().expect("the server can be started");
         let stderr = child.stderr.take().expect("its stderr is a pipe");
@@ -106,6 +107,7 @@ impl Setup {
                 }
                 Err(_) => {
                     let _ = child.kill();
+                    let _ = child.wait();
                     panic!("the server did not start; it said:\n{}", said.join("\n"));
                 }
             }
