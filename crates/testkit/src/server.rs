@@ -82,7 +82,6 @@ impl Setup {
         command
     }
 
-    #[expect(clippy::zombie_processes, reason = "whoever gets the child waits for it")]
     fn spawn(&self, data: &Path) -> (Child, SocketAddr, mpsc::Receiver<String>) {
         let mut child = self.command(data).spawn().expect("the server can be started");
         let stderr = child.stderr.take().expect("its stderr is a pipe");
