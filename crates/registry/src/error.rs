@@ -48,9 +48,9 @@ pub enum Error {
     #[error("the content has the digest {actual}, not {stated}")]
     DigestMismatch {
         /// What the client said.
-        stated: Digest,
+        stated: Box<Digest>,
         /// What it is.
-        actual: Digest,
+        actual: Box<Digest>,
     },
     /// The manifest is none.
     #[error(transparent)]
@@ -92,6 +92,11 @@ fn count(missing: &[Digest]) -> String {
 }
 
 impl Error {
+    /// The content has another digest than was said.
+    pub(crate) fn digest_mismatch(stated: Digest, actual: Digest) -> Error {
+        Error::DigestMismatch { stated: Box::new(stated), actual: Box::new(actual) }
+    }
+
     /// The code of the Distribution spec; `None` for failures of the registry itself, for which it has none.
     pub fn code(&self) -> Option<ErrorCode> {
         Some(match self {

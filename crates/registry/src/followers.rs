@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::Mutex;
 use wharf_store::ledger::change::{Change, Commit, Entry, Refused};
 use wharf_store::ledger::notes::{Cursor, NewJob};
 use wharf_store::ledger::query::LedgerError;
@@ -58,12 +59,20 @@ pub struct Following {
     ledger: Arc<dyn Ledger>,
     followed: AtomicU64,
     paused: AtomicBool,
+    /// Held from the reading of the cursor to its writing: a step that is under way would undo a pause, and a pause the step.
+    turn: Mutex<()>,
 }
 
 impl Following {
     /// The follower over this ledger; nothing runs yet.
     pub fn new(follower: &'static dyn Follower, ledger: Arc<dyn Ledger>) -> Following {
-        Following { follower, ledger, followed: AtomicU64::new(0), paused: AtomicBool::new(false) }
+        Following {
+            follower,
+            ledger,
+            followed: AtomicU64::new(0),
+            paused: AtomicBool::new(false),
+            turn: Mutex::default(),
+        }
     }
 
     /// Its name.
@@ -86,6 +95,7 @@ impl Following {
     /// # Errors
     /// The ledger fails.
     pub async fn pause(&self, paused: bool) -> Result<(), LedgerError> {
+        let _turn = self.turn.lock().await;
         let cursor = self.ledger.cursor(self.name()).await?.unwrap_or_default();
         self.ledger.put_cursor(self.name(), Cursor { paused, ..cursor }).await?;
         self.paused.store(paused, Ordering::Release);
@@ -114,34 +124,46 @@ impl Following {
     /// # Errors
     /// The ledger fails; what was committed stays, and the rest is followed next time.
     pub async fn catch_up(&self) -> Result<(), Refused> {
+        while self.step().await? {}
+        Ok(())
+    }
+
+    /// Follows one batch; whether there may be more.
+    async fn step(&self) -> Result<bool, Refused> {
+        let _turn = self.turn.lock().await;
         let cursor = self.ledger.cursor(self.name()).await?;
         self.paused.store(cursor.is_some_and(|cursor| cursor.paused), Ordering::Release);
         if self.is_paused() {
             self.followed.store(cursor.map_or(0, |cursor| cursor.seq), Ordering::Release);
-            return Ok(());
+            return Ok(false);
         }
-        let mut seq = match cursor {
+        let seq = match cursor {
             Some(cursor) if cursor.version == self.follower.version() => {
                 cursor.seq.max(self.followed.load(Ordering::Acquire))
             }
-            _ => self.rebuild().await?,
+            _ => self.derive().await?,
         };
-        loop {
-            let entries = self.ledger.log(seq, BATCH).await?;
-            let Some(last) = entries.last().map(|entry| entry.seq) else { break };
+        let entries = self.ledger.log(seq, BATCH).await?;
+        let last = entries.last().map(|entry| entry.seq);
+        if let Some(last) = last {
             self.follow(&entries, last).await?;
-            seq = last;
-            self.followed.store(seq, Ordering::Release);
         }
-        self.followed.store(seq, Ordering::Release);
-        Ok(())
+        self.followed.store(last.unwrap_or(seq), Ordering::Release);
+        Ok(last.is_some())
     }
 
-    /// Derives everything anew.
+    /// Derives everything anew. A follower that was told to wait goes on waiting afterwards.
     ///
     /// # Errors
     /// The ledger fails; nothing has changed then.
     pub async fn rebuild(&self) -> Result<Seq, Refused> {
+        let _turn = self.turn.lock().await;
+        let cursor = self.ledger.cursor(self.name()).await?;
+        self.paused.store(cursor.is_some_and(|cursor| cursor.paused), Ordering::Release);
+        self.derive().await
+    }
+
+    async fn derive(&self) -> Result<Seq, Refused> {
         let (seq, reaction) = self.follower.rebuild(&*self.ledger).await?;
         self.commit(reaction, seq).await?;
         self.followed.store(seq, Ordering::Release);
@@ -164,7 +186,7 @@ impl Following {
     }
 
     async fn commit(&self, reaction: Reaction, seq: Seq) -> Result<(), Refused> {
-        let cursor = Cursor { seq, version: self.follower.version(), paused: false };
+        let cursor = Cursor { seq, version: self.follower.version(), paused: self.is_paused() };
         let commit = Commit {
             actor: format!("follower:{}", self.name()),
             changes: reaction.changes,

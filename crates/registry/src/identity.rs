@@ -105,7 +105,7 @@ impl Identity {
     /// The same with another clock, by which tokens and what is remembered end.
     pub fn with_clock(ledger: Arc<dyn Ledger>, key: &MasterKey, clock: Arc<dyn Clock>) -> Identity {
         let identity = Identity::over(Arc::new(ledger.clone()), key, clock);
-        ledger.observe(identity.users.clone());
+        ledger.observe(identity.users.observer());
         identity
     }
 
@@ -320,3 +320,6 @@ fn check_lengths(name: &str, password: &str) -> Result<(), AuthError> {
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod fuzz;

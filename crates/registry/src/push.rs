@@ -80,7 +80,7 @@ fn digest_of(push: &Push) -> Result<Digest, Error> {
         Reference::Tag(_) => Ok(Digest::of(Algorithm::Sha256, &push.bytes)),
         Reference::Digest(stated) => {
             let actual = Digest::of(stated.algorithm(), &push.bytes);
-            if actual == *stated { Ok(actual) } else { Err(Error::DigestMismatch { stated: *stated, actual }) }
+            if actual == *stated { Ok(actual) } else { Err(Error::digest_mismatch(*stated, actual)) }
         }
     }
 }

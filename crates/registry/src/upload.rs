@@ -186,6 +186,11 @@ impl Registry {
         digest: Digest,
     ) -> Result<(), Error> {
         let mut upload = self.load(access, name).await?;
+        if let Some(noted) = upload.noted_digest.filter(|noted| *noted != digest) {
+            // A finish that failed may have put the bytes to rest under that name, and only by it are they found again.
+            self.discard(&upload).await?;
+            return Err(Error::UploadInvalid(format!("it was to be finished as {noted}; begin a new one")));
+        }
         if upload.offset() == 0 {
             upload.state = UploadState::new(upload.state.id, digest.algorithm());
         }
@@ -245,7 +250,9 @@ impl Registry {
                     self.receive_on_heap(upload, &mut body).await?;
                 }
             }
-        } else {
+        } else if body.length() != Some(0) {
+            // Nothing is asked of the heap for nothing: after a finish that failed the bytes may be at rest already, and to
+            // finish once more is all that is left to do.
             self.receive_on_heap(upload, &mut body).await?;
         }
         match expected {
@@ -305,7 +312,7 @@ impl Registry {
 
     async fn note(&self, upload: &mut Upload) -> Result<(), Error> {
         upload.version += 1;
-        if self.0.ledger.put_upload(&upload.to_note()).await? { Ok(()) } else { Err(Error::UploadBusy) }
+        if self.0.ledger.put_upload(&upload.next_note()).await? { Ok(()) } else { Err(Error::UploadBusy) }
     }
 
     async fn finish(&self, access: &Access, mut upload: Upload, digest: Digest) -> Result<(), Error> {
@@ -313,7 +320,7 @@ impl Registry {
             let actual = Digest::of(digest.algorithm(), &upload.tail);
             if actual != digest {
                 self.discard(&upload).await?;
-                return Err(Error::DigestMismatch { stated: digest, actual });
+                return Err(Error::digest_mismatch(digest, actual));
             }
             self.clear_heap(&upload).await?;
             (upload.tail.len() as u64, Place::Ledger(upload.tail.clone()))
@@ -328,7 +335,7 @@ impl Registry {
                 Ok(stored) => (stored.size, Place::Heap(stored.location)),
                 Err(BlobsError::Digest { actual }) => {
                     self.discard(&upload).await?;
-                    return Err(Error::DigestMismatch { stated: digest, actual });
+                    return Err(Error::digest_mismatch(digest, actual));
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -361,6 +368,10 @@ impl Registry {
         for note in idle {
             let Ok(_lock) = self.0.sessions.lock(note.id) else { continue };
             let id = note.id;
+            // Until it was locked it may have gone on, or have become a blob.
+            if self.0.ledger.upload(id).await?.is_none_or(|current| current.version != note.version) {
+                continue;
+            }
             match Upload::from_note(note) {
                 Some(upload) => self.discard(&upload).await?,
                 None => self.0.ledger.delete_upload(id).await?,
@@ -458,7 +469,7 @@ impl Upload {
         })
     }
 
-    fn to_note(&mut self) -> UploadNote {
+    fn next_note(&mut self) -> UploadNote {
         (self.noted_digest, self.noted_offset) = (self.state.digest, self.state.offset());
         let state = String::from_utf8_lossy(&state::encode(&self.state)).into_owned();
         let noted = Noted { tail: URL_SAFE_NO_PAD.encode(&self.tail), state, on_heap: self.on_heap };
@@ -583,3 +594,6 @@ impl Drop for SessionLock {
         self.at_work.lock().remove(&self.id);
     }
 }
+
+#[cfg(test)]
+mod fuzz;

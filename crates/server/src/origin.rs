@@ -102,7 +102,13 @@ impl std::str::FromStr for Network {
         let address: IpAddr = address.parse().map_err(|_| NetworkError)?;
         let width = if address.is_ipv4() { 32 } else { 128 };
         let prefix = prefix.map_or(Ok(width), |prefix| prefix.parse().map_err(|_| NetworkError))?;
-        if prefix > width { Err(NetworkError) } else { Ok(Network { address, prefix }) }
+        match address.to_canonical() {
+            _ if prefix > width => Err(NetworkError),
+            // An IPv4 address that was written as IPv6 is the same address; a network of both families is not a range here.
+            canonical if canonical != address && prefix < 96 => Err(NetworkError),
+            canonical if canonical != address => Ok(Network { address: canonical, prefix: prefix - 96 }),
+            _ => Ok(Network { address, prefix }),
+        }
     }
 }
 
@@ -158,7 +164,9 @@ mod tests {
         check("::1", "::1", true);
         check("fd00::/8", "fd12::1", true);
         check("fd00::/8", "10.0.0.1", false);
-        for bad in ["", "10.0.0.0/33", "10.0.0/8", "x", "::/129", "10.0.0.0/-1"] {
+        check("::ffff:10.0.0.0/104", "10.255.0.1", true);
+        check("::ffff:10.0.0.0/104", "11.0.0.1", false);
+        for bad in ["", "::ffff:10.0.0.0/95", "10.0.0.0/33", "10.0.0/8", "x", "::/129", "10.0.0.0/-1"] {
             assert_eq!(bad.parse::<Network>(), Err(NetworkError), "{bad}");
         }
     }

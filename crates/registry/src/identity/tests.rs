@@ -80,7 +80,7 @@ impl House {
         }
         let change = Change::PutUser { id, name: name.to_owned(), password_hash, admin };
         let entry = Entry { seq: 1, at: NOW, actor: "test".to_owned(), changes: vec![change] };
-        self.identity.users.committed(&entry);
+        self.identity.users.observer().committed(&entry);
     }
 
     async fn basic(&self, name: &str, password: &str) -> Result<Subject, AuthError> {

@@ -45,10 +45,14 @@ impl Source for Arc<dyn Ledger> {
     }
 }
 
-/// See the module. An observer of the ledger.
+/// Counts the changes of users. An observer of the ledger; it must not hold the ledger, which holds it.
+#[derive(Default)]
+pub(super) struct Changes(AtomicU64);
+
+/// See the module.
 pub(super) struct Users {
     source: Arc<dyn Source>,
-    version: AtomicU64,
+    changes: Arc<Changes>,
     by_name: Cache<String, Kept>,
     by_id: Cache<Id, Kept>,
 }
@@ -62,12 +66,17 @@ struct Kept {
 impl Users {
     pub(super) fn new(source: Arc<dyn Source>) -> Users {
         let (by_name, by_id) = (Cache::new(USERS_MAX), Cache::new(USERS_MAX));
-        Users { source, version: AtomicU64::new(0), by_name, by_id }
+        Users { source, changes: Arc::default(), by_name, by_id }
+    }
+
+    /// What must observe the ledger for this to be right.
+    pub(super) fn observer(&self) -> Arc<Changes> {
+        self.changes.clone()
     }
 
     /// How many changes of users this process has seen. What was learnt after reading it holds as long as it stays.
     pub(super) fn version(&self) -> u64 {
-        self.version.load(Ordering::Acquire)
+        self.changes.0.load(Ordering::Acquire)
     }
 
     /// The user of that name, as of now.
@@ -99,14 +108,14 @@ impl Users {
 
     /// Forgets what is known of every user.
     pub(super) fn forget(&self) {
-        self.version.fetch_add(1, Ordering::AcqRel);
+        self.changes.0.fetch_add(1, Ordering::AcqRel);
     }
 }
 
-impl Observer for Users {
+impl Observer for Changes {
     fn committed(&self, entry: &Entry) {
         if entry.changes.iter().any(|change| matches!(change, Change::PutUser { .. })) {
-            self.forget();
+            self.0.fetch_add(1, Ordering::AcqRel);
         }
     }
 }

@@ -64,6 +64,11 @@ impl Faulty {
         plan.faults.insert(next, fault);
     }
 
+    /// Lets nothing go wrong any more.
+    pub fn heal(&self) {
+        self.plan.lock().faults.clear();
+    }
+
     /// How many operations there were.
     pub fn operations(&self) -> u64 {
         self.plan.lock().operations

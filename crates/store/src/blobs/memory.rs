@@ -40,6 +40,11 @@ impl Memory {
         Memory::default()
     }
 
+    /// How many uploads have something here that is not at rest.
+    pub fn uploads(&self) -> usize {
+        self.heap.lock().uploads.len()
+    }
+
     /// What a power cut does: of uploads, only what was synced is left.
     pub fn crash(&self) {
         self.heap.lock().uploads.retain(|_, upload| {
@@ -113,6 +118,8 @@ impl Blobs for Memory {
         let size = state.offset();
         let mut heap = self.heap.lock();
         if heap.resting.get(&location).is_some_and(|bytes| bytes.len() as u64 == size) {
+            // What was sent once more after that.
+            heap.uploads.remove(&state.id);
             return Ok(Stored { location, size });
         }
         let mut bytes = match heap.uploads.get(&state.id) {

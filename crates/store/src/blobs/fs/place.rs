@@ -55,6 +55,8 @@ pub(super) fn finish(tree: &Tree, state: &UploadState, digest: Digest) -> Result
     let folder = tree.shard(digest)?;
     let target = folder.join(stored.location.0.rsplit('/').next().unwrap_or_default());
     if target.metadata().is_ok_and(|metadata| metadata.len() == stored.size) {
+        // What was sent once more after that.
+        remove(&tree.upload(state.id))?;
         sync_folder(&folder)?;
         return Ok(stored);
     }

@@ -1,0 +1,272 @@
+//! A registry in a temporary folder, with every part of it in reach.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt as _, stream};
+use tempfile::TempDir;
+use wharf_content::body::Body;
+use wharf_model::api::project::ProjectSettings;
+use wharf_model::digest::{Algorithm, Digest};
+use wharf_model::id::Id;
+use wharf_model::media::OCI_MANIFEST;
+use wharf_model::name::{Reference, RepositoryName};
+use wharf_registry::access::Action;
+use wharf_registry::actor::{Actor, Ceiling, Subject};
+use wharf_registry::error::Error;
+use wharf_registry::followers::{FOLLOWERS, Following};
+use wharf_registry::jobs::Reclaimer;
+use wharf_registry::pull::Served;
+use wharf_registry::push::{Push, Pushed};
+use wharf_registry::registry::{Access, Registry, Settings};
+use wharf_registry::secret::MasterKey;
+use wharf_registry::upload::{Chunk, Progress};
+use wharf_store::blobs::memory::Memory;
+use wharf_store::blobs::{Blobs as _, Location, faulty as faulty_blobs};
+use wharf_store::clock::{ManualClock, Millis};
+use wharf_store::ledger::{Ledger, LedgerOptions, faulty as faulty_ledger, sqlite::Sqlite};
+
+pub(crate) const HOUR: Millis = 3_600_000;
+pub(crate) const GRACE: Millis = 4 * HOUR;
+pub(crate) const TRASH: Millis = 10 * HOUR;
+pub(crate) const IDLE: Millis = 6 * HOUR;
+/// When the tests begin.
+const START: Millis = 1_800_000_000_000;
+
+pub(crate) struct House {
+    pub(crate) folder: TempDir,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) heap: Arc<Memory>,
+    pub(crate) blobs: Arc<faulty_blobs::Faulty>,
+    pub(crate) ledger: Arc<faulty_ledger::Faulty>,
+    pub(crate) registry: Registry,
+}
+
+pub(crate) fn admin() -> Subject {
+    let actor = Actor::User { id: Id([1; 16]), name: "admin".into(), admin: true };
+    Subject { actor, ceiling: Ceiling::None }
+}
+
+pub(crate) fn name(text: &str) -> RepositoryName {
+    text.parse().expect("a repository's name")
+}
+
+pub(crate) fn tagged(text: &str) -> Reference {
+    Reference::Tag(text.parse().expect("a tag"))
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> Digest {
+    Digest::of(Algorithm::Sha256, bytes)
+}
+
+/// Bytes that are the same for the same seed and length.
+pub(crate) fn noise(seed: u64, length: usize) -> Bytes {
+    wharf_testkit::fixture::noise(seed, length).into()
+}
+
+/// A chunk that goes wherever the session stands.
+pub(crate) fn chunk(bytes: &[u8]) -> Chunk {
+    Chunk { range: None, body: Body::full(Bytes::copy_from_slice(bytes)) }
+}
+
+/// A chunk whose sender goes away after `bytes`.
+pub(crate) fn broken(bytes: &[u8]) -> Chunk {
+    let gone = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    let pieces: Vec<_> =
+        bytes.chunks(5_000).map(|piece| Ok(Bytes::copy_from_slice(piece))).chain([Err(gone)]).collect();
+    Chunk { range: None, body: Body::new(None, stream::iter(pieces)) }
+}
+
+/// An image of these blobs, the first of which is its config.
+pub(crate) fn image(blobs: &[Digest]) -> Bytes {
+    let descriptor =
+        |digest: &Digest| serde_json::json!({ "mediaType": "application/x.test", "digest": digest, "size": 1 });
+    let (config, layers) = blobs.split_first().expect("an image has a config");
+    let layers: Vec<_> = layers.iter().map(descriptor).collect();
+    let image = serde_json::json!({ "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": descriptor(config), "layers": layers });
+    image.to_string().into()
+}
+
+async fn open(
+    path: PathBuf,
+    clock: &Arc<ManualClock>,
+    blobs: &Arc<faulty_blobs::Faulty>,
+) -> (Arc<faulty_ledger::Faulty>, Registry) {
+    let options = LedgerOptions { clock: Some(clock.clone()), grace: GRACE };
+    let ledger = Sqlite::open(path, options).await.expect("a ledger");
+    let ledger = Arc::new(faulty_ledger::Faulty::new(ledger));
+    let settings = Settings { trash: TRASH, upload_idle: IDLE, ..Settings::default() };
+    let key = MasterKey::from_bytes([7; 32]);
+    let registry = Registry::new(ledger.clone(), blobs.clone(), &key, settings);
+    (ledger, registry)
+}
+
+impl House {
+    pub(crate) async fn new() -> House {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (clock, heap) = (Arc::new(ManualClock::new(START)), Arc::new(Memory::new()));
+        let blobs = Arc::new(faulty_blobs::Faulty::new(heap.clone()));
+        let (ledger, registry) = open(folder.path().join("ledger.db"), &clock, &blobs).await;
+        House { folder, clock, heap, blobs, ledger, registry }
+    }
+
+    /// The power goes and comes back: what was not durable is lost, and so is all that the process knew.
+    pub(crate) async fn crash(&mut self) {
+        self.heap.crash();
+        (self.ledger, self.registry) = open(self.folder.path().join("ledger.db"), &self.clock, &self.blobs).await;
+    }
+
+    pub(crate) fn advance(&self, millis: Millis) {
+        self.clock.advance(Duration::from_millis(millis.unsigned_abs()));
+    }
+
+    pub(crate) async fn access(&self, action: Action, repository: &str) -> Access {
+        self.registry.authorise(&admin(), action, &name(repository)).await.expect("an administrator may")
+    }
+
+    // --- uploads
+
+    pub(crate) async fn begin(&self, repository: &str) -> String {
+        let access = self.access(Action::Push, repository).await;
+        self.registry.begin_upload(&access, Algorithm::Sha256).await.expect("begun").session
+    }
+
+    pub(crate) async fn append(&self, repository: &str, session: &str, chunk: Chunk) -> Result<u64, Error> {
+        let access = self.access(Action::Push, repository).await;
+        self.registry.append_upload(&access, session, chunk).await.map(|progress| progress.offset)
+    }
+
+    pub(crate) async fn finish(
+        &self,
+        repository: &str,
+        session: &str,
+        chunk: Chunk,
+        digest: Digest,
+    ) -> Result<(), Error> {
+        let access = self.access(Action::Push, repository).await;
+        self.registry.finish_upload(&access, session, chunk, digest).await
+    }
+
+    pub(crate) async fn status(&self, repository: &str, session: &str) -> Result<Progress, Error> {
+        let access = self.access(Action::Push, repository).await;
+        self.registry.upload_status(&access, session).await
+    }
+
+    pub(crate) async fn cancel(&self, repository: &str, session: &str) -> Result<(), Error> {
+        let access = self.access(Action::Push, repository).await;
+        self.registry.cancel_upload(&access, session).await
+    }
+
+    pub(crate) async fn push_blob(&self, repository: &str, bytes: &[u8]) -> Digest {
+        let (session, digest) = (self.begin(repository).await, sha256(bytes));
+        self.finish(repository, &session, chunk(bytes), digest).await.expect("pushed");
+        digest
+    }
+
+    pub(crate) async fn try_mount(&self, repository: &str, digest: Digest, from: Option<&str>) -> Result<bool, Error> {
+        let access = self.access(Action::Push, repository).await;
+        self.registry.mount_blob(&access, digest, from.map(name)).await
+    }
+
+    pub(crate) async fn mount(&self, repository: &str, digest: Digest, from: Option<&str>) -> bool {
+        self.try_mount(repository, digest, from).await.expect("the ledger answers")
+    }
+
+    pub(crate) async fn pull_blob(&self, repository: &str, digest: &Digest) -> Result<Bytes, Error> {
+        let access = self.access(Action::Pull, repository).await;
+        let found = self.registry.blob(&access, digest).await?;
+        match self.registry.open_blob(&found, None).await? {
+            Served::Body(mut body) => {
+                Ok(body.collect(1 << 24).await.expect("memory does not break").expect("within the limit"))
+            }
+            Served::Redirect(url) => panic!("memory has no {url}"),
+        }
+    }
+
+    /// Whether the repository shows the blob; and where it does, the bytes must be right.
+    pub(crate) async fn shows(&self, repository: &str, digest: &Digest) -> bool {
+        match self.pull_blob(repository, digest).await {
+            Ok(bytes) => {
+                assert_eq!(Digest::of(digest.algorithm(), &bytes), *digest);
+                true
+            }
+            Err(Error::BlobUnknown(_) | Error::NameUnknown(_)) => false,
+            Err(error) => panic!("{digest} in {repository}: {error}"),
+        }
+    }
+
+    // --- manifests
+
+    pub(crate) async fn put(&self, repository: &str, reference: Reference, bytes: Bytes) -> Result<Pushed, Error> {
+        let access = self.access(Action::Push, repository).await;
+        let push = Push { reference, tags: Vec::new(), content_type: None, bytes };
+        self.registry.put_manifest(&access, push).await
+    }
+
+    /// Pushes an image of these blobs, which are there already.
+    pub(crate) async fn push_image(&self, repository: &str, tag: &str, blobs: &[Digest]) -> Digest {
+        self.put(repository, tagged(tag), image(blobs)).await.expect("pushed").digest
+    }
+
+    pub(crate) async fn pull(&self, repository: &str, reference: &Reference) -> Option<Bytes> {
+        let access = self.access(Action::Pull, repository).await;
+        match self.registry.manifest(&access, reference).await {
+            Ok(row) => {
+                assert_eq!(Digest::of(row.digest.algorithm(), &row.bytes), row.digest);
+                Some(row.bytes.clone())
+            }
+            Err(Error::ManifestUnknown(_) | Error::NameUnknown(_)) => None,
+            Err(error) => panic!("{reference} in {repository}: {error}"),
+        }
+    }
+
+    pub(crate) async fn delete(&self, repository: &str, reference: &Reference) -> Result<(), Error> {
+        let access = self.access(Action::Delete, repository).await;
+        self.registry.delete_manifest(&access, reference).await
+    }
+
+    pub(crate) async fn delete_blob(&self, repository: &str, digest: &Digest) -> Result<(), Error> {
+        let access = self.access(Action::Delete, repository).await;
+        self.registry.delete_blob(&access, digest).await
+    }
+
+    pub(crate) async fn make_public(&self, project: &str, public: bool) {
+        let project = project.parse().expect("a project's name");
+        self.registry.put_project(&admin(), &project, &ProjectSettings { public }).await.expect("an administrator may");
+    }
+
+    // --- faults
+
+    /// Nothing goes wrong from now on.
+    pub(crate) fn heal(&self) {
+        self.ledger.heal();
+        self.blobs.heal();
+    }
+
+    // --- what runs beside
+
+    pub(crate) async fn sweep(&self) {
+        self.registry.sweep().await.expect("no fault");
+    }
+
+    /// Sweeps, and removes the bytes that are free then.
+    pub(crate) async fn clean(&self) {
+        self.sweep().await;
+        Reclaimer::new(&self.registry).work_off().await.expect("no fault");
+    }
+
+    pub(crate) fn totals(&self) -> Following {
+        Following::new(FOLLOWERS[0], self.ledger.clone())
+    }
+
+    /// What rests on the heap.
+    pub(crate) async fn resting(&self) -> Vec<Location> {
+        self.heap.list().map(|found| found.expect("memory does not fail").0).collect().await
+    }
+
+    pub(crate) async fn latest(&self) -> u64 {
+        self.ledger.latest().await.expect("no fault")
+    }
+}

@@ -1,0 +1,289 @@
+//! Uploads: where the bytes go, what survives, what ends a session.
+
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::oneshot;
+use wharf_content::body::Body;
+use wharf_model::digest::{Algorithm, Digest};
+use wharf_model::limits::INLINE_BLOB_BYTES_MAX;
+use wharf_model::range::ByteRange;
+use wharf_registry::access::Action;
+use wharf_registry::error::Error;
+use wharf_registry::upload::Chunk;
+use wharf_store::blobs::faulty::{Failure, Fault};
+use wharf_store::ledger::faulty::When;
+
+use crate::house::{HOUR, House, IDLE, broken, chunk, noise, sha256};
+
+const REPOSITORY: &str = "acme/app";
+
+#[tokio::test]
+async fn up_to_16_kib_bytes_rest_in_the_ledger() {
+    let house = House::new().await;
+    for (length, on_heap) in [(0, 0), (1, 0), (INLINE_BLOB_BYTES_MAX - 1, 0), (INLINE_BLOB_BYTES_MAX, 0)] {
+        let digest = house.push_blob(REPOSITORY, &noise(1, length)).await;
+        assert!(house.shows(REPOSITORY, &digest).await);
+        assert_eq!(house.resting().await.len(), on_heap, "{length}");
+    }
+    let digest = house.push_blob(REPOSITORY, &noise(1, INLINE_BLOB_BYTES_MAX + 1)).await;
+    assert!(house.shows(REPOSITORY, &digest).await);
+    assert_eq!((house.resting().await.len(), house.heap.uploads()), (1, 0));
+}
+
+#[tokio::test]
+async fn many_small_chunks_spill_when_they_are_many() {
+    let house = House::new().await;
+    for length in [INLINE_BLOB_BYTES_MAX, INLINE_BLOB_BYTES_MAX + 1, 50_000] {
+        let content = noise(length as u64, length);
+        let session = house.begin(REPOSITORY).await;
+        let mut sent = 0;
+        for piece in content.chunks(5_000) {
+            sent += piece.len() as u64;
+            assert_eq!(house.append(REPOSITORY, &session, chunk(piece)).await.expect("appended"), sent);
+            assert_eq!(house.heap.uploads() > 0, sent > INLINE_BLOB_BYTES_MAX as u64, "{sent} of {length}");
+        }
+        house.finish(REPOSITORY, &session, chunk(b""), sha256(&content)).await.expect("finished");
+        assert_eq!(house.pull_blob(REPOSITORY, &sha256(&content)).await.expect("there"), content);
+    }
+    assert_eq!((house.resting().await.len(), house.heap.uploads()), (2, 0));
+}
+
+#[tokio::test]
+async fn the_digest_may_be_of_another_algorithm_than_the_session() {
+    let house = House::new().await;
+    for length in [100, 40_000] {
+        let content = noise(3, length);
+        let digest = Digest::of(Algorithm::Sha512, &content);
+        let (at_once, in_two) = (house.begin(REPOSITORY).await, house.begin(REPOSITORY).await);
+        house.finish(REPOSITORY, &at_once, chunk(&content), digest).await.expect("finished");
+        house.append(REPOSITORY, &in_two, chunk(&content)).await.expect("appended");
+        house.finish(REPOSITORY, &in_two, chunk(b""), digest).await.expect("finished");
+        assert_eq!(house.pull_blob(REPOSITORY, &digest).await.expect("there"), content);
+        assert!(!house.shows(REPOSITORY, &sha256(&content)).await, "only under the name that it was given");
+    }
+    house.clean().await;
+    assert_eq!(house.resting().await.len(), 1, "the second copy went");
+}
+
+#[tokio::test]
+async fn a_wrong_digest_ends_the_session_and_leaves_nothing() {
+    let house = House::new().await;
+    for length in [100, 40_000] {
+        let session = house.begin(REPOSITORY).await;
+        house.append(REPOSITORY, &session, chunk(&noise(4, length))).await.expect("appended");
+        let finished = house.finish(REPOSITORY, &session, chunk(b"more"), sha256(b"other")).await;
+        assert!(matches!(finished, Err(Error::DigestMismatch { .. })), "{finished:?}");
+        assert!(matches!(house.status(REPOSITORY, &session).await, Err(Error::UploadUnknown)));
+        assert_eq!((house.resting().await.len(), house.heap.uploads()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn resumes_after_a_crash_at_the_offset_that_it_tells() {
+    let mut house = House::new().await;
+    for (first, second) in [(0, 100), (100, 100), (100, 40_000), (40_000, 100), (40_000, 40_000)] {
+        let content = noise(first as u64 + 5, first + second);
+        let session = house.begin(REPOSITORY).await;
+        house.append(REPOSITORY, &session, chunk(&content[..first])).await.expect("appended");
+        house.crash().await;
+        assert_eq!(house.status(REPOSITORY, &session).await.expect("there").offset, first as u64);
+        house.finish(REPOSITORY, &session, chunk(&content[first..]), sha256(&content)).await.expect("finished");
+        assert_eq!(house.pull_blob(REPOSITORY, &sha256(&content)).await.expect("there"), content);
+    }
+}
+
+#[tokio::test]
+async fn what_came_before_the_sender_went_is_kept() {
+    let house = House::new().await;
+    let content = noise(6, 60_000);
+    let session = house.begin(REPOSITORY).await;
+    let gone = house.append(REPOSITORY, &session, broken(&content[..40_000])).await;
+    assert!(matches!(gone, Err(Error::SenderGone(_))), "{gone:?}");
+    let offset = house.status(REPOSITORY, &session).await.expect("there").offset;
+    assert_eq!(offset, 40_000);
+    house.finish(REPOSITORY, &session, chunk(&content[40_000..]), sha256(&content)).await.expect("finished");
+    assert_eq!(house.pull_blob(REPOSITORY, &sha256(&content)).await.expect("there"), content);
+}
+
+#[tokio::test]
+async fn a_chunk_in_the_wrong_place_or_of_the_wrong_length_is_not_kept() {
+    let house = House::new().await;
+    for first in [10_u64, 40_000] {
+        let content = noise(7, first as usize);
+        let session = house.begin(REPOSITORY).await;
+        house.append(REPOSITORY, &session, chunk(&content)).await.expect("appended");
+        for range in [(0, 4), (first + 1, first + 5)] {
+            let range = Some(ByteRange { start: range.0, end: range.1 });
+            let refused = house.append(REPOSITORY, &session, Chunk { range, ..chunk(b"late") }).await;
+            assert!(matches!(refused, Err(Error::RangeInvalid { offset }) if offset == first), "{refused:?}");
+        }
+        for (said, sent) in [(10, 4), (4, 10), (30_000, 40_000), (40_000, 30_000)] {
+            let pieces = stream::iter([Ok(noise(8, sent))]);
+            let range = Some(ByteRange { start: first, end: first + said });
+            let refused = house.append(REPOSITORY, &session, Chunk { range, body: Body::new(None, pieces) }).await;
+            assert!(matches!(refused, Err(Error::SizeInvalid(_))), "{refused:?}");
+            assert_eq!(house.status(REPOSITORY, &session).await.expect("there").offset, first);
+        }
+        house.finish(REPOSITORY, &session, chunk(b""), sha256(&content)).await.expect("finished");
+        assert!(house.shows(REPOSITORY, &sha256(&content)).await);
+    }
+    assert_eq!(house.heap.uploads(), 0, "nor does the heap keep it");
+}
+
+#[tokio::test]
+async fn cancelled_is_over_and_gone() {
+    let house = House::new().await;
+    for length in [0, 100, 40_000] {
+        let session = house.begin(REPOSITORY).await;
+        house.append(REPOSITORY, &session, chunk(&noise(9, length))).await.expect("appended");
+        house.cancel(REPOSITORY, &session).await.expect("cancelled");
+        assert!(matches!(house.status(REPOSITORY, &session).await, Err(Error::UploadUnknown)));
+        assert!(matches!(house.cancel(REPOSITORY, &session).await, Err(Error::UploadUnknown)));
+        assert!(matches!(house.append(REPOSITORY, &session, chunk(b"x")).await, Err(Error::UploadUnknown)));
+        assert_eq!((house.resting().await.len(), house.heap.uploads()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn belongs_to_its_repository() {
+    let house = House::new().await;
+    let session = house.begin(REPOSITORY).await;
+    house.append(REPOSITORY, &session, chunk(b"abc")).await.expect("appended");
+    for (repository, session) in [("acme/other", session.as_str()), (REPOSITORY, "nonsense"), (REPOSITORY, "")] {
+        assert!(matches!(house.status(repository, session).await, Err(Error::UploadUnknown)), "{repository} {session}");
+        let finished = house.finish(repository, session, chunk(b""), sha256(b"abc")).await;
+        assert!(matches!(finished, Err(Error::UploadUnknown)), "{repository} {session}");
+    }
+    assert_eq!(house.status(REPOSITORY, &session).await.expect("there").offset, 3);
+}
+
+#[tokio::test]
+async fn one_sender_at_a_time() {
+    let house = House::new().await;
+    let session = house.begin(REPOSITORY).await;
+    let (send, held) = oneshot::channel::<()>();
+    let pieces = stream::iter([Ok(noise(1, 10))]).chain(stream::once(async {
+        let _ = held.await;
+        Ok(noise(2, 10))
+    }));
+    let access = house.access(Action::Push, REPOSITORY).await;
+    let slow = Chunk { range: None, body: Body::new(None, pieces.boxed()) };
+    let first = tokio::spawn({
+        let (registry, session) = (house.registry.clone(), session.clone());
+        async move { registry.append_upload(&access, &session, slow).await }
+    });
+    tokio::task::yield_now().await;
+    assert!(matches!(house.append(REPOSITORY, &session, chunk(b"x")).await, Err(Error::UploadBusy)));
+    assert!(matches!(house.cancel(REPOSITORY, &session).await, Err(Error::UploadBusy)));
+    send.send(()).expect("it waits");
+    assert_eq!(first.await.expect("ends").expect("appended").offset, 20);
+    assert_eq!(house.append(REPOSITORY, &session, chunk(b"x")).await.expect("free again"), 21);
+}
+
+#[tokio::test]
+async fn idle_sessions_end() {
+    let house = House::new().await;
+    for length in [100, 40_000] {
+        let session = house.begin(REPOSITORY).await;
+        house.append(REPOSITORY, &session, chunk(&noise(1, length))).await.expect("appended");
+        house.advance(IDLE - 1);
+        house.sweep().await;
+        assert_eq!(house.append(REPOSITORY, &session, chunk(b"x")).await.expect("there"), length as u64 + 1);
+        house.advance(IDLE - 1);
+        house.sweep().await;
+        assert!(house.status(REPOSITORY, &session).await.is_ok(), "what it received last counts");
+        house.advance(1);
+        house.sweep().await;
+        assert!(matches!(house.status(REPOSITORY, &session).await, Err(Error::UploadUnknown)));
+        assert_eq!((house.resting().await.len(), house.heap.uploads()), (0, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_never_received_anything_ends_by_its_age() {
+    let mut house = House::new().await;
+    let session = house.begin(REPOSITORY).await;
+    house.crash().await;
+    house.advance(IDLE);
+    assert_eq!(house.status(REPOSITORY, &session).await.expect("there").offset, 0);
+    house.advance(2 * HOUR);
+    assert!(matches!(house.status(REPOSITORY, &session).await, Err(Error::UploadUnknown)));
+}
+
+/// The name of a finished session outlives it: whoever comes back by it begins anew and harms nothing.
+#[tokio::test]
+async fn a_finished_session_cannot_harm_its_blob() {
+    let mut house = House::new().await;
+    let content = noise(1, 40_000);
+    let session = house.begin(REPOSITORY).await;
+    house.finish(REPOSITORY, &session, chunk(&content), sha256(&content)).await.expect("finished");
+    assert!(matches!(house.status(REPOSITORY, &session).await, Err(Error::UploadUnknown)));
+    house.crash().await;
+    house.append(REPOSITORY, &session, chunk(&noise(2, 40_000))).await.expect("anew");
+    let finished = house.finish(REPOSITORY, &session, chunk(b""), sha256(&content)).await;
+    assert!(matches!(finished, Err(Error::DigestMismatch { .. })), "{finished:?}");
+    assert!(house.shows(REPOSITORY, &sha256(&content)).await);
+    house.crash().await;
+    house.finish(REPOSITORY, &session, chunk(&content), sha256(&content)).await.expect("the same once more");
+    house.clean().await;
+    assert!(house.shows(REPOSITORY, &sha256(&content)).await);
+    assert_eq!((house.resting().await.len(), house.heap.uploads()), (1, 0));
+}
+
+/// A finish that failed at any point can be repeated, or the session cancelled; neither leaves bytes behind.
+#[tokio::test]
+async fn a_finish_that_failed_can_be_repeated_or_cancelled() {
+    let content = noise(1, 40_000);
+    for before in [0, 10_000, 30_000, 40_000] {
+        for cancel in [false, true] {
+            for call in 1..8 {
+                for when in [When::Before, When::After] {
+                    let house = House::new().await;
+                    let session = house.begin(REPOSITORY).await;
+                    house.append(REPOSITORY, &session, chunk(&content[..before])).await.expect("appended");
+                    house.ledger.fail(call, when);
+                    let failed = house.finish(REPOSITORY, &session, chunk(&content[before..]), sha256(&content)).await;
+                    house.ledger.heal();
+                    let what = format!("{before} bytes before, call {call} fails {when:?}: {failed:?}");
+                    assert!(
+                        failed.is_ok() || !house.shows(REPOSITORY, &sha256(&content)).await || when == When::After,
+                        "{what}"
+                    );
+                    settle(&house, &session, cancel, &what).await;
+                }
+            }
+        }
+    }
+}
+
+async fn settle(house: &House, session: &str, cancel: bool, what: &str) {
+    let content = noise(1, 40_000);
+    match house.status(REPOSITORY, session).await {
+        Err(Error::UploadUnknown) => assert!(house.shows(REPOSITORY, &sha256(&content)).await, "{what}"),
+        Err(error) => panic!("{what}: {error}"),
+        Ok(_) if cancel => house.cancel(REPOSITORY, session).await.expect(what),
+        Ok(progress) => {
+            let rest = chunk(&content[progress.offset as usize..]);
+            house.finish(REPOSITORY, session, rest, sha256(&content)).await.expect(what);
+            assert!(house.shows(REPOSITORY, &sha256(&content)).await, "{what}");
+        }
+    }
+    house.clean().await;
+    let expect = usize::from(house.shows(REPOSITORY, &sha256(&content)).await);
+    assert_eq!((house.resting().await.len(), house.heap.uploads()), (expect, 0), "{what}");
+}
+
+#[tokio::test]
+async fn a_full_heap_is_said_and_costs_nothing_that_was_acknowledged() {
+    let house = House::new().await;
+    let content = noise(1, 60_000);
+    let session = house.begin(REPOSITORY).await;
+    house.append(REPOSITORY, &session, chunk(&content[..30_000])).await.expect("appended");
+    for fault in [Fault::Before(Failure::Full), Fault::Cut(7, Failure::Full), Fault::After(Failure::Full)] {
+        house.blobs.fail_next(fault);
+        let full = house.append(REPOSITORY, &session, chunk(&content[30_000..])).await;
+        assert!(matches!(full, Err(Error::Full)), "{full:?}");
+        assert_eq!(house.status(REPOSITORY, &session).await.expect("there").offset, 30_000);
+    }
+    house.finish(REPOSITORY, &session, chunk(&content[30_000..]), sha256(&content)).await.expect("finished");
+    assert_eq!(house.pull_blob(REPOSITORY, &sha256(&content)).await.expect("there"), content);
+}
