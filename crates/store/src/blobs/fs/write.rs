@@ -1,16 +1,20 @@
-//! Appending: what comes is hashed here, in the task, while a blocking thread writes what came before. Memory is bounded by
-//! one budget of all uploads; an upload whose sender pauses holds none of it.
+//! Appending: the task gathers what comes, while a blocking thread hashes and writes what came before. One thread does both,
+//! a piece at a time, because the hash leaves the piece in the cache that the write reads it from. Memory is bounded by one
+//! budget of all uploads; an upload whose sender pauses holds none of it.
 
 use std::fs::File;
 use std::io::{self, IoSlice};
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use rustix::fs::Advice;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::{JoinHandle, spawn_blocking};
 use wharf_content::body::Body;
+use wharf_model::digest::Hasher;
 
 use super::tree::Tree;
 use super::turn::Turn;
@@ -23,14 +27,18 @@ const BUDGET_BYTES: usize = 16 << 20;
 const BATCH_BYTES_MAX: usize = 1 << 20;
 /// Written at once by each of very many, in bytes.
 const BATCH_BYTES_MIN: usize = 64 << 10;
-/// Hashed before other tasks get a chance, in bytes: about a tenth of a millisecond.
-const HASH_BYTES: usize = 256 << 10;
+/// Taken from a chunk before other tasks get a chance, in bytes.
+const PIECE_BYTES: usize = 256 << 10;
+/// Hashed before it is written, in bytes: fits in a core's own cache.
+const WARM_BYTES: usize = 128 << 10;
+/// Written before the disk is told to begin with it, in bytes: so that little is left to do when all is to be durable.
+const WRITE_OUT_BYTES: u64 = 16 << 20;
 /// Below this many bytes a chunk is copied to its neighbours: a chunk costs a slice, and may keep a larger buffer alive.
 const SMALL_BYTES: usize = 4 << 10;
 /// Most slices in one write, well under the system's 1024.
 const SLICES_MAX: usize = 256;
-/// Most threads that write at the same time.
-const WRITERS_MAX: usize = 4;
+/// Threads that hash and write at the same time, unless there are more cores: some of them wait for the disk.
+const WRITERS_MIN: usize = 4;
 /// How long a sender may pause before what it sent so far is written, however little.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -43,9 +51,10 @@ pub(super) struct Writes {
 
 impl Writes {
     pub(super) fn new() -> Writes {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Writes {
             budget: Arc::new(Semaphore::new(BUDGET_BYTES)),
-            writers: Arc::new(Semaphore::new(WRITERS_MAX)),
+            writers: Arc::new(Semaphore::new(cores.max(WRITERS_MIN))),
             active: Arc::default(),
         }
     }
@@ -66,13 +75,13 @@ impl Writes {
         });
         let (file, path) = file.await?;
         let target = Arc::new(Target { file, path, _turn: turn });
-        let mut writing = Writing::new(self, target, state.offset());
-        let ended = writing.receive(state, body, limit).await;
+        let mut writing = Writing::new(self, target, state.hasher.clone());
+        let ended = writing.receive(body, limit).await;
         if !matches!(ended, Ok(_) | Err(BlobsError::Sender(_))) {
             return ended;
         }
         writing.dispatch().await?;
-        writing.land().await?;
+        state.hasher = writing.land().await?;
         ended
     }
 }
@@ -89,18 +98,26 @@ struct Writing<'a> {
     writes: &'a Writes,
     target: Arc<Target>,
     batch: Batch,
-    flight: Option<JoinHandle<io::Result<()>>>,
+    flight: Flight,
     _active: Active,
 }
 
+/// Where the running hash is.
+enum Flight {
+    /// Here: nothing is being written.
+    Landed(Hasher),
+    /// With the thread that writes.
+    Under(JoinHandle<io::Result<Hasher>>),
+}
+
 impl<'a> Writing<'a> {
-    fn new(writes: &'a Writes, target: Arc<Target>, at: u64) -> Writing<'a> {
-        let active = Active::new(&writes.active);
-        Writing { writes, target, batch: Batch::at(at), flight: None, _active: active }
+    fn new(writes: &'a Writes, target: Arc<Target>, hasher: Hasher) -> Writing<'a> {
+        let batch = Batch::at(hasher.length());
+        Writing { writes, target, batch, flight: Flight::Landed(hasher), _active: Active::new(&writes.active) }
     }
 
     /// Takes up to `limit` bytes. On return some may still be in the batch or in flight.
-    async fn receive(&mut self, state: &mut UploadState, body: &mut Body, limit: u64) -> Result<bool, BlobsError> {
+    async fn receive(&mut self, body: &mut Body, limit: u64) -> Result<bool, BlobsError> {
         let mut left = limit;
         while left > 0 {
             let Some(chunk) = self.next(body).await? else { return Ok(true) };
@@ -109,7 +126,7 @@ impl<'a> Writing<'a> {
             body.unread(chunk);
             left -= taken.len() as u64;
             while !taken.is_empty() {
-                self.take(state, taken.split_to(taken.len().min(HASH_BYTES))).await?;
+                self.take(taken.split_to(taken.len().min(PIECE_BYTES))).await?;
             }
         }
         Ok(false)
@@ -126,9 +143,9 @@ impl<'a> Writing<'a> {
         Ok(body.next().await)
     }
 
-    /// Hashes a piece and adds it to the batch. Whoever waits for the budget holds none of it but what is being written, so
+    /// Adds a piece to the batch. Whoever waits for the budget holds none of it but what is being written, so
     /// that somebody always goes on.
-    async fn take(&mut self, state: &mut UploadState, piece: Bytes) -> Result<(), BlobsError> {
+    async fn take(&mut self, piece: Bytes) -> Result<(), BlobsError> {
         let size = piece.len() as u32;
         let permit = match self.writes.budget.clone().try_acquire_many_owned(size) {
             Ok(permit) => permit,
@@ -137,7 +154,6 @@ impl<'a> Writing<'a> {
                 self.writes.budget.clone().acquire_many_owned(size).await.map_err(|_| stopped())?
             }
         };
-        state.hasher.update(&piece);
         self.batch.push(piece, permit);
         if self.batch.bytes >= self.batch_bytes() || self.batch.pieces.len() >= SLICES_MAX {
             self.dispatch().await?;
@@ -157,28 +173,27 @@ impl<'a> Writing<'a> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        self.land().await?;
+        let hasher = self.land().await?;
         let writer = self.writes.writers.clone().acquire_owned().await.map_err(|_| stopped())?;
         let next = Batch::at(self.batch.at + self.batch.bytes as u64);
         let batch = std::mem::replace(&mut self.batch, next);
         let target = self.target.clone();
-        self.flight = Some(spawn_blocking(move || {
+        self.flight = Flight::Under(spawn_blocking(move || {
             let _writer = writer;
-            batch.write(&target.file)
+            batch.write(&target.file, hasher)
         }));
         Ok(())
     }
 
-    /// Waits until what was handed over has been written.
-    async fn land(&mut self) -> Result<(), BlobsError> {
-        match self.flight.as_mut() {
-            None => Ok(()),
-            Some(flight) => {
-                let written = flight.await;
-                self.flight = None;
-                written.map_err(|_| stopped())?.map_err(|error| failed("writing", &self.target.path, error))
-            }
-        }
+    /// Waits until what was handed over has been written; the hash of all of it.
+    async fn land(&mut self) -> Result<Hasher, BlobsError> {
+        let hasher = match &mut self.flight {
+            Flight::Landed(hasher) => return Ok(hasher.clone()),
+            Flight::Under(written) => written.await.map_err(|_| stopped())?,
+        };
+        let hasher = hasher.map_err(|error| failed("writing", &self.target.path, error))?;
+        self.flight = Flight::Landed(hasher.clone());
+        Ok(hasher)
     }
 }
 
@@ -222,23 +237,52 @@ impl Batch {
         }
     }
 
-    /// Writes all of it where it belongs. Blocks.
-    fn write(mut self, file: &File) -> io::Result<()> {
+    /// Hashes all of it and writes it where it belongs. Blocks.
+    fn write(mut self, file: &File, mut hasher: Hasher) -> io::Result<Hasher> {
         self.settle();
-        let mut slices: Vec<IoSlice<'_>> = self.pieces.iter().map(|piece| IoSlice::new(piece)).collect();
-        let (mut slices, mut at) = (&mut slices[..], self.at);
-        while !slices.is_empty() {
-            match rustix::io::pwritev(file, slices, at) {
-                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(written) => {
-                    IoSlice::advance_slices(&mut slices, written);
-                    at += written as u64;
-                }
-                Err(rustix::io::Errno::INTR) => {}
-                Err(error) => return Err(error.into()),
+        let mut pieces = &self.pieces[..];
+        while !pieces.is_empty() {
+            let start = hasher.length();
+            let mut warm = 0;
+            while warm < pieces.len() && hasher.length() - start < WARM_BYTES as u64 {
+                hasher.update(&pieces[warm]);
+                warm += 1;
             }
+            let (now, later) = pieces.split_at(warm);
+            write_all(file, now, start)?;
+            pieces = later;
         }
-        Ok(())
+        begin_write_out(file, self.at, hasher.length());
+        Ok(hasher)
+    }
+}
+
+fn write_all(file: &File, pieces: &[Bytes], mut at: u64) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = pieces.iter().map(|piece| IoSlice::new(piece)).collect();
+    let mut slices = &mut slices[..];
+    while !slices.is_empty() {
+        match rustix::io::pwritev(file, slices, at) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => {
+                IoSlice::advance_slices(&mut slices, written);
+                at += written as u64;
+            }
+            Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Lets the disk begin with what is complete, where `from..to` crossed a multiple of [`WRITE_OUT_BYTES`]; does not wait.
+///
+/// The advice says that the pages are not needed, and this is what Linux makes of it: it starts to write the dirty ones and
+/// drops those that are clean already, which just after they were written is next to none.
+fn begin_write_out(file: &File, from: u64, to: u64) {
+    let (begin, end) = (from - from % WRITE_OUT_BYTES, to - to % WRITE_OUT_BYTES);
+    if let Some(length) = NonZeroU64::new(end - begin) {
+        // Only advice: where it is not taken, syncing takes longer.
+        rustix::fs::fadvise(file, begin, Some(length), Advice::DontNeed).ok();
     }
 }
 
