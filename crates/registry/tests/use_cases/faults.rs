@@ -65,6 +65,7 @@ struct Session {
     offset: u64,
     /// When it told so.
     told_at: Millis,
+    begun_at: Millis,
 }
 
 struct Play {
@@ -78,6 +79,9 @@ struct Play {
     sessions: Vec<Session>,
     over: Vec<Session>,
     history: Vec<String>,
+    /// How often something was done that had been asked for, and how often nobody knew.
+    done: u64,
+    unknown: u64,
 }
 
 fn contents() -> Vec<Bytes> {
@@ -136,6 +140,8 @@ impl Play {
             sessions: Vec::new(),
             over: Vec::new(),
             history: Vec::new(),
+            done: 0,
+            unknown: 0,
         }
     }
 
@@ -182,6 +188,10 @@ impl Play {
         self.house.heal();
         let said = answer.as_ref().err().map(ToString::to_string).unwrap_or_else(|| "done".to_owned());
         self.note(format!("  {said}"));
+        match &answer {
+            Ok(_) => self.done += 1,
+            Err(error) => self.unknown += u64::from(refusal(error).is_none()),
+        }
         let mut possible = Vec::new();
         for model in std::mem::take(&mut self.models) {
             let mut after = model.clone();
@@ -242,7 +252,10 @@ impl Play {
         let content = self.random.below(self.contents.len() as u64) as usize;
         let name = self.house.begin(repository).await;
         self.note(format!("begin content {content} in {repository}"));
-        self.sessions.push(Session { name, repository, content, offset: 0, told_at: self.now() });
+        self.sessions.push(Session { name, repository, content, offset: 0, told_at: self.now(), begun_at: self.now() });
+        if self.random.chance(50) {
+            self.finish().await;
+        }
     }
 
     fn pick_session(&mut self) -> Option<Session> {
@@ -255,6 +268,7 @@ impl Play {
         let content = self.contents[session.content].clone();
         let rest = &content[session.offset as usize..];
         let piece = &rest[..self.random.below(rest.len() as u64 + 1) as usize];
+        let most = session.offset + piece.len() as u64;
         let breaks = self.random.chance(20);
         self.note(format!(
             "append {} of content {} at {} breaks: {breaks}",
@@ -268,12 +282,16 @@ impl Play {
         self.house.heal();
         self.note(format!("  {answer:?}"));
         match answer {
-            Ok(offset) => assert_eq!(offset, session.offset + piece.len() as u64, "{}", self.history.join("\n")),
+            Ok(offset) => {
+                assert_eq!(offset, session.offset + piece.len() as u64, "{}", self.history.join("\n"));
+                (session.offset, session.told_at) = (offset, self.now());
+            }
             Err(Error::SenderGone(_)) => assert!(breaks || is_faulty),
+            // A finish that failed has put all of it to rest: it can be finished once more, nothing else.
+            Err(Error::UploadInvalid(_)) if session.offset == content.len() as u64 => {}
             Err(Error::UploadUnknown) => assert!(self.may_be_over(&session), "{}", self.history.join("\n")),
             Err(error) => assert!(is_faulty, "{error}\n{}", self.history.join("\n")),
         }
-        let most = session.offset + piece.len() as u64;
         if self.ask(&mut session, most).await {
             self.sessions.push(session);
         } else {
@@ -294,7 +312,7 @@ impl Play {
                 let is_over = self.may_be_over(session) && offset == 0;
                 let fits = (session.offset..=most).contains(&offset);
                 assert!(fits || is_over, "{offset} is not in {}..={most}\n{}", session.offset, self.history.join("\n"));
-                (session.offset, session.told_at) = (offset, if fits { session.told_at } else { self.now() });
+                (session.offset, session.told_at) = (offset, if fits { session.told_at } else { session.begun_at });
                 true
             }
             Err(Error::UploadUnknown) => {
@@ -340,22 +358,35 @@ impl Play {
         if is_done || is_wrong {
             return self.over.push(session);
         }
-        self.ask_after_failure(&mut session, content.len() as u64).await;
-        self.sessions.push(session);
+        if self.ask_after_failure(&mut session, content.len() as u64).await {
+            self.sessions.push(session);
+        } else {
+            self.over.push(session);
+        }
     }
 
-    /// After a finish that failed, the session is where it was or further, or has become the blob.
-    async fn ask_after_failure(&mut self, session: &mut Session, length: u64) {
-        let status = self.house.status(session.repository, &session.name).await;
-        let offset = status.unwrap_or_else(|error| panic!("{error}\n{}", self.history.join("\n"))).offset;
-        self.note(format!("  it stands at {offset}"));
-        if offset < session.offset {
+    /// After a finish that failed, the session is where it was or further, or has become the blob. Whether it is there.
+    async fn ask_after_failure(&mut self, session: &mut Session, length: u64) -> bool {
+        let status = self.house.status(session.repository, &session.name).await.map(|progress| progress.offset);
+        self.note(format!("  it stands at {status:?}"));
+        if status.as_ref().map_or(true, |offset| *offset < session.offset) {
             let access = self.house.access(Action::Pull, session.repository).await;
             let found = self.house.registry.blob(&access, &sha256(&self.contents[session.content])).await;
             assert!(found.is_ok() || self.may_be_over(session), "{}", self.history.join("\n"));
         }
-        assert!(offset <= length);
-        (session.offset, session.told_at) = (offset, self.now());
+        match status {
+            Ok(offset) => {
+                assert!(offset <= length);
+                // One that has become a blob begins anew, and is then as old as its name.
+                let told_at = if offset == 0 { session.begun_at } else { self.now() };
+                (session.offset, session.told_at) = (offset, told_at);
+                true
+            }
+            Err(error) => {
+                assert!(matches!(error, Error::UploadUnknown), "{error}\n{}", self.history.join("\n"));
+                false
+            }
+        }
     }
 
     async fn cancel(&mut self) {
@@ -584,6 +615,7 @@ fn seeds() -> std::ops::Range<u64> {
 
 #[tokio::test]
 async fn random_work_over_faulty_stores() {
+    let (mut done, mut unknown) = (0, 0);
     for seed in seeds() {
         let mut play = Play::new(seed).await;
         play.note(format!("seed {seed}"));
@@ -591,5 +623,8 @@ async fn random_work_over_faulty_stores() {
             play.step().await;
         }
         play.come_to_rest().await;
+        (done, unknown) = (done + play.done, unknown + play.unknown);
     }
+    // Histories in which little happens would prove little.
+    assert!(done > 10 * seeds().count() as u64 && unknown > seeds().count() as u64, "{done} done, {unknown} unknown");
 }

@@ -233,9 +233,9 @@ async fn a_finished_session_cannot_harm_its_blob() {
 #[tokio::test]
 async fn a_finish_that_failed_can_be_repeated_or_cancelled() {
     let content = noise(1, 40_000);
-    for before in [0, 10_000, 30_000, 40_000] {
+    for before in [0, 10_000, 30_000] {
         for cancel in [false, true] {
-            for call in 1..8 {
+            for call in 1..6 {
                 for when in [When::Before, When::After] {
                     let house = House::new().await;
                     let session = house.begin(REPOSITORY).await;
