@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
 use crate::media::MediaType;
@@ -18,7 +19,8 @@ pub struct Descriptor {
     pub media_type: MediaType,
     /// What it is named by.
     pub digest: Digest,
-    /// Its size, in bytes.
+    /// Its size, in bytes; at most `i64::MAX`.
+    #[serde(deserialize_with = "size")]
     pub size: u64,
     /// The type of the artifact, where the content is a manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -29,6 +31,12 @@ pub struct Descriptor {
     /// Free text by key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub annotations: Option<BTreeMap<String, String>>,
+}
+
+/// The spec's sizes are 64 bits with a sign: readers that were written to that fail on more.
+fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let size = i64::deserialize(deserializer)?;
+    u64::try_from(size).map_err(|_| D::Error::custom("a size is not negative"))
 }
 
 impl Descriptor {

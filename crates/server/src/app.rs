@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use http_body::Body as HttpBody;
 use tower::ServiceExt as _;
 use wharf_model::code::ErrorCode;
-use wharf_model::limits::REQUEST_TARGET_BYTES_MAX;
+use wharf_model::limits::{API_BODY_BYTES_MAX, REQUEST_TARGET_BYTES_MAX};
 use wharf_model::route::Route;
 use wharf_registry::access::Action;
 use wharf_registry::actor::Subject;
@@ -161,6 +161,11 @@ impl App {
             Ok(subject) => subject,
             Err(failure) => return challenged_basic(failure.response(), &origin),
         };
+        // The router would find out only by reading.
+        if body.size_hint().lower() > API_BODY_BYTES_MAX as u64 {
+            let message = format!("a body has at most {API_BODY_BYTES_MAX} bytes here");
+            return Failure::other(StatusCode::PAYLOAD_TOO_LARGE, "BODY_INVALID", message).response();
+        }
         let mut request = Request::from_parts(parts, axum::body::Body::new(body));
         request.extensions_mut().insert(subject);
         let Ok(answer) = self.0.api.clone().oneshot(request).await;

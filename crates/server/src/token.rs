@@ -72,9 +72,13 @@ fn refused(failure: Failure, origin: &Origin) -> respond::Answer {
 
 async fn read(body: &mut Body) -> Result<String, Failure> {
     let invalid = |status, message: &str| Failure::other(status, "FORM_INVALID", message);
+    let too_large = || invalid(StatusCode::PAYLOAD_TOO_LARGE, "the form is too large");
+    if body.length().is_some_and(|length| length > TOKEN_BODY_BYTES_MAX as u64) {
+        return Err(too_large());
+    }
     let all = body.collect(TOKEN_BODY_BYTES_MAX).await;
     let all = all.map_err(|error| invalid(StatusCode::BAD_REQUEST, &error.to_string()))?;
-    let all = all.map_err(|_| invalid(StatusCode::PAYLOAD_TOO_LARGE, "the form is too large"))?;
+    let all = all.map_err(|_| too_large())?;
     String::from_utf8(all.into()).map_err(|_| invalid(StatusCode::BAD_REQUEST, "the form is not text"))
 }
 

@@ -13,7 +13,7 @@ use wharf_registry::upload::{Chunk, Progress};
 
 use super::{Call, Outcome};
 use crate::error::Failure;
-use crate::extract::{self, Query};
+use crate::extract::Query;
 use crate::respond::{self, Answer};
 
 /// POST: mounts, takes a whole blob at once, or begins a session.
@@ -122,14 +122,14 @@ fn created(repository: &RepositoryName, digest: &Digest) -> Answer {
 }
 
 fn content_range(call: &Call<'_>) -> Result<Option<ByteRange>, Failure> {
-    let Some(text) = extract::header(call.parts, header::CONTENT_RANGE) else { return Ok(None) };
+    let Some(value) = call.parts.headers.get(header::CONTENT_RANGE) else { return Ok(None) };
     // A last PUT without a body is sent by some with the range of nothing.
     if call.body.length() == Some(0) {
         return Ok(None);
     }
     let message = "Content-Range is written <first byte>-<last byte>";
     let malformed = || Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::BlobUploadInvalid, message);
-    range::chunk(text).map(Some).ok_or_else(malformed)
+    value.to_str().ok().and_then(range::chunk).map(Some).ok_or_else(malformed)
 }
 
 fn parse_digest(text: &str) -> Result<Digest, Failure> {
