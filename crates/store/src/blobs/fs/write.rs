@@ -105,7 +105,7 @@ struct Writing<'a> {
 /// Where the running hash is.
 enum Flight {
     /// Here: nothing is being written.
-    Landed(Hasher),
+    Landed(Box<Hasher>),
     /// With the thread that writes.
     Under(JoinHandle<io::Result<Hasher>>),
 }
@@ -113,7 +113,13 @@ enum Flight {
 impl<'a> Writing<'a> {
     fn new(writes: &'a Writes, target: Arc<Target>, hasher: Hasher) -> Writing<'a> {
         let batch = Batch::at(hasher.length());
-        Writing { writes, target, batch, flight: Flight::Landed(hasher), _active: Active::new(&writes.active) }
+        Writing {
+            writes,
+            target,
+            batch,
+            flight: Flight::Landed(Box::new(hasher)),
+            _active: Active::new(&writes.active),
+        }
     }
 
     /// Takes up to `limit` bytes. On return some may still be in the batch or in flight.
@@ -188,11 +194,11 @@ impl<'a> Writing<'a> {
     /// Waits until what was handed over has been written; the hash of all of it.
     async fn land(&mut self) -> Result<Hasher, BlobsError> {
         let hasher = match &mut self.flight {
-            Flight::Landed(hasher) => return Ok(hasher.clone()),
+            Flight::Landed(hasher) => return Ok(Hasher::clone(hasher)),
             Flight::Under(written) => written.await.map_err(|_| stopped())?,
         };
         let hasher = hasher.map_err(|error| failed("writing", &self.target.path, error))?;
-        self.flight = Flight::Landed(hasher.clone());
+        self.flight = Flight::Landed(Box::new(hasher.clone()));
         Ok(hasher)
     }
 }
