@@ -15,16 +15,17 @@ use wharf_model::code::ErrorCode;
 use wharf_model::limits::{API_BODY_BYTES_MAX, REQUEST_TARGET_BYTES_MAX};
 use wharf_model::route::Route;
 use wharf_registry::access::Action;
-use wharf_registry::actor::Subject;
+use wharf_registry::actor::{Actor, Subject};
 use wharf_registry::identity::AuthError;
 use wharf_registry::registry::Registry;
 
 use crate::body::{self, ResponseBody};
 use crate::error::Failure;
+use crate::exchange::Who;
 use crate::oci::{self, Call, Outcome};
 use crate::origin::{Network, Origin, Peer};
-use crate::respond::Answer;
-use crate::{api, extract, health, token};
+use crate::respond::{self, Answer};
+use crate::{api, extract, health, logs, token};
 
 /// What the application is set to.
 #[derive(Clone, Debug, Default)]
@@ -120,32 +121,44 @@ impl App {
             Ok(route) => route,
             Err(error) => return distributed(Failure::misrouted(error, &parts.method).response()),
         };
-        let outcome = self.routed(parts, body, &route).await;
-        let mut answer = answered(outcome);
+        let subject = self.authenticate(parts).await;
+        let who = subject.as_ref().ok().and_then(|subject| who(&subject.actor));
+        let mut answer = match subject {
+            Ok(subject) => answered(self.routed(parts, body, &route, &subject).await),
+            Err(failure) => failure.response(),
+        };
+        if let Some(who) = who {
+            answer.extensions_mut().insert(who);
+        }
         if answer.status() == StatusCode::UNAUTHORIZED {
             self.challenge(&mut answer, parts, peer, &route);
         }
         distributed(answer)
     }
 
-    async fn routed(&self, parts: &Parts, body: wharf_content::body::Body, route: &Route) -> Outcome {
+    async fn routed(
+        &self,
+        parts: &Parts,
+        body: wharf_content::body::Body,
+        route: &Route,
+        subject: &Subject,
+    ) -> Outcome {
         let registry = &self.0.registry;
-        let subject = self.authenticate(parts).await?;
         let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
         match route {
             Route::Base if is_read => {
-                registry.enter(&subject)?;
+                registry.enter(subject)?;
                 oci::base::get()
             }
             Route::Catalog if is_read => {
-                let readable = registry.authorise_system(&subject, Action::List)?;
+                let readable = registry.authorise_system(subject, Action::List)?;
                 oci::base::catalog(registry, &readable, parts).await
             }
             _ => {
                 let (Some(action), Some(repository)) = (action(route, &parts.method), route.repository()) else {
                     return Err(not_allowed(route));
                 };
-                let access = registry.authorise(&subject, action, repository).await?;
+                let access = registry.authorise(subject, action, repository).await?;
                 handle(Call { registry, access, parts, body }, route).await
             }
         }
@@ -166,15 +179,28 @@ impl App {
             let message = format!("a body has at most {API_BODY_BYTES_MAX} bytes here");
             return Failure::other(StatusCode::PAYLOAD_TOO_LARGE, "BODY_INVALID", message).response();
         }
+        let who = who(&subject.actor);
         let mut request = Request::from_parts(parts, axum::body::Body::new(body));
         request.extensions_mut().insert(subject);
-        let Ok(answer) = self.0.api.clone().oneshot(request).await;
+        let Ok(mut answer) = self.0.api.clone().oneshot(request).await;
+        if let Some(who) = who {
+            answer.extensions_mut().insert(who);
+        }
         challenged_basic(answer.map(ResponseBody::api), &origin)
     }
 
-    /// Says how to log in: with a token for just this, or by Basic.
+    /// Says how to log in, in one way: Docker obeys every challenge that it finds, and fails for want of a password where
+    /// Basic stands beside Bearer and it has a token, or nothing and the project is public. Who came with Basic gets that.
     fn challenge(&self, answer: &mut Answer, parts: &Parts, peer: &Peer, route: &Route) {
         let origin = self.origin(parts, peer);
+        let came_with = |scheme: &str| {
+            let start = extract::header(parts, header::AUTHORIZATION).and_then(|text| text.get(..scheme.len()));
+            start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+        };
+        if came_with("Basic ") {
+            respond::set(answer, header::WWW_AUTHENTICATE, format_args!("Basic realm=\"{origin}\""));
+            return;
+        }
         let mut bearer = format!("Bearer realm=\"{origin}/token\",service=\"{}\"", origin.host());
         let actions = match action(route, &parts.method) {
             Some(Action::Pull) => "pull",
@@ -187,17 +213,10 @@ impl App {
             _ if *route == Route::Catalog => bearer.push_str(",scope=\"registry:catalog:*\""),
             _ => {}
         }
-        if let Some(authorization) = extract::header(parts, header::AUTHORIZATION)
-            && authorization.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("bearer "))
-        {
+        if came_with("Bearer ") {
             bearer.push_str(",error=\"invalid_token\"");
         }
-        let basic = format!("Basic realm=\"{origin}\"");
-        for value in [bearer, basic] {
-            if let Ok(value) = HeaderValue::try_from(value) {
-                answer.headers_mut().append(header::WWW_AUTHENTICATE, value);
-            }
-        }
+        respond::set(answer, header::WWW_AUTHENTICATE, bearer);
     }
 }
 
@@ -217,6 +236,14 @@ async fn handle(call: Call<'_>, route: &Route) -> Outcome {
         (Route::Tags(_), "GET" | "HEAD") => oci::tags::list(call).await,
         (Route::Referrers(_, digest), "GET" | "HEAD") => oci::referrers::list(call, digest).await,
         (route, _) => Err(not_allowed(&route)),
+    }
+}
+
+/// Who asked, for the access log; nobody where there is none or nobody in particular.
+fn who(actor: &Actor) -> Option<Who> {
+    match actor {
+        Actor::User { name, .. } if logs::access_enabled() => Some(Who(name.to_string())),
+        _ => None,
     }
 }
 
@@ -261,7 +288,7 @@ pub(crate) fn unauthenticated(error: AuthError) -> Failure {
 
 fn welcome() -> Answer {
     let text = "This is a Wharf registry. Clients speak to it under /v2/; see `wharf --help` for more.\n";
-    crate::respond::bytes("text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
+    respond::bytes("text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
 }
 
 impl crate::listen::Handler for App {

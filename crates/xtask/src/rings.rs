@@ -15,6 +15,8 @@ const PACKAGES: &[(&str, &str)] = &[
     ("buildah", "/usr/bin/buildah"),
     ("crun", "/usr/bin/crun"),
     ("containerd", "/usr/bin/ctr"),
+    ("docker.io", "/usr/sbin/dockerd"),
+    ("runc", "/usr/sbin/runc"),
     ("postgresql", "/usr/share/doc/postgresql/copyright"),
 ];
 

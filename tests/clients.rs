@@ -1,0 +1,48 @@
+//! Real clients against the real server, over HTTP, with login: skopeo, podman, buildah, containerd's `ctr`, Docker and curl.
+//!
+//! The server's challenge offers Bearer before Basic, so all of them go through the token service. They run in a sandbox
+//! each ([`sandbox`]), with files, mounts and processes of their own that vanish with the test. What the server was asked is
+//! read from its access log ([`requests`]), because a client that falls back to something slower says nothing.
+//!
+//! These are not tests of every corner (tests/spec.rs is), but of what those clients really send.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+
+#[path = "clients/buildah.rs"]
+mod buildah;
+#[path = "clients/containerd.rs"]
+mod containerd;
+#[path = "clients/curl.rs"]
+mod curl;
+#[path = "clients/docker.rs"]
+mod docker;
+#[path = "clients/images.rs"]
+mod images;
+#[path = "clients/podman.rs"]
+mod podman;
+#[path = "clients/requests.rs"]
+mod requests;
+#[path = "clients/sandbox.rs"]
+mod sandbox;
+#[path = "clients/skopeo.rs"]
+mod skopeo;
+#[path = "clients/tls.rs"]
+mod tls;
+
+use wharf_testkit::http::Client;
+use wharf_testkit::server::{Server, Setup};
+
+/// A server as it comes, which logs each request.
+fn server() -> Server {
+    setup().start()
+}
+
+fn setup() -> Setup {
+    Setup::new(env!("CARGO_BIN_EXE_wharf")).env("WHARF_LOG__ACCESS", "true").env("WHARF_LOG__FORMAT", "json")
+}
+
+/// Lets anybody pull from a project.
+#[track_caller]
+fn publish(client: &Client, project: &str) {
+    let target = format!("/api/v1/projects/{project}");
+    client.put(&target, "application/json", r#"{"public": true}"#).expect(200);
+}
