@@ -3,7 +3,7 @@
 //!
 //! `WHARF_CRASH_ROUNDS` says how often, `WHARF_CRASH_SEED` repeats a run as far as the load goes; when exactly a kill hits is
 //! nobody's to repeat.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, missing_docs, reason = "tests")]
 
 #[path = "crash/audit.rs"]
 mod audit;

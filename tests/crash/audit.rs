@@ -12,7 +12,7 @@ pub(crate) fn every_file_is_known(data: &Path) {
         pairs(&ledger, "SELECT location, size FROM blob WHERE location IS NOT NULL").into_iter().collect();
     let jobs = texts(&ledger, "SELECT payload FROM job WHERE kind = 'reclaim'");
     let uploads: BTreeSet<String> =
-        texts(&ledger, "SELECT CAST(state AS TEXT) FROM upload").iter().map(id_of).collect();
+        texts(&ledger, "SELECT CAST(state AS TEXT) FROM upload").iter().map(|note| id_of(note)).collect();
     let files = files(&data.join("blobs"));
     for (name, length) in &files {
         let id = name.rsplit(['.', '/']).next().unwrap_or_default();
@@ -80,7 +80,7 @@ fn pairs(ledger: &Connection, text: &str) -> Vec<(String, u64)> {
 }
 
 /// The id under which an upload writes, out of its note.
-fn id_of(note: &String) -> String {
+fn id_of(note: &str) -> String {
     let note: serde_json::Value = serde_json::from_str(note).unwrap();
     let state: serde_json::Value = serde_json::from_str(note["state"].as_str().unwrap()).unwrap();
     state["id"].as_str().unwrap().to_owned()
