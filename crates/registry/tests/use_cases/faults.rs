@@ -222,6 +222,7 @@ impl Play {
     }
 
     async fn step(&mut self) {
+        let unknown = self.unknown;
         match self.random.below(100) {
             0..12 => self.begin().await,
             12..30 => self.append().await,
@@ -238,6 +239,9 @@ impl Play {
             94..96 => self.reclaim().await,
             96..98 => self.follow().await,
             _ => self.crash().await,
+        }
+        if self.unknown > unknown && self.random.chance(30) {
+            self.crash().await;
         }
         self.look().await;
     }
@@ -378,7 +382,7 @@ impl Play {
             Ok(offset) => {
                 assert!(offset <= length);
                 // One that has become a blob begins anew, and is then as old as its name.
-                let told_at = if offset == 0 { session.begun_at } else { self.now() };
+                let told_at = if offset == 0 { session.begun_at } else { session.told_at };
                 (session.offset, session.told_at) = (offset, told_at);
                 true
             }
