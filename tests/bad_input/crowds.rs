@@ -66,7 +66,7 @@ fn two_hundred_idle_connections() {
     let memory = server.memory_kib("RssAnon");
     let connect = |at: usize| {
         let mut stream = client.connect();
-        if at % 2 == 0 {
+        if at.is_multiple_of(2) {
             stream.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
             read_response(&mut BufReader::new(&stream), false).expect("an answer").expect(200);
         }
