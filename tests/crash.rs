@@ -55,9 +55,14 @@ fn what_was_acknowledged_outlives_any_kill() {
     // A day later, as far as the ledger can tell: what nobody came back for goes, and what is named stays.
     audit::grow_old(&server.data);
     server.restart();
+    let mut before = None;
     wait_for("the garbage to go", || {
         let left = audit::garbage(&server.data);
-        left.inspect(|left| println!("left: {left}")).is_none().then_some(())
+        if left != before {
+            println!("left: {left:?}");
+        }
+        before = left;
+        before.is_none().then_some(())
     });
     check::named_things(&server, &mut journals);
     server.stop_calmly();

@@ -189,7 +189,7 @@ impl Registry {
         if let Some(noted) = upload.noted_digest.filter(|noted| *noted != digest) {
             // A finish that failed may have put the bytes to rest under that name, and only by it are they found again.
             self.discard(&upload).await?;
-            return Err(Error::UploadInvalid(format!("it was to be finished as {noted}; begin a new one")));
+            return Err(Error::UploadInvalid(format!("it was to be finished as {noted}")));
         }
         if upload.offset() == 0 {
             upload.state = UploadState::new(upload.state.id, digest.algorithm());
