@@ -33,12 +33,12 @@ fn builds_on_what_is_there_and_pushes() {
     assert_eq!(pushed.required("docker-content-digest"), sandbox.read("digest"));
     assert_eq!(pushed.json()["layers"].as_array().unwrap().len(), 3);
 
-    sandbox.ok("buildah manifest create list");
+    sandbox.ok("buildah manifest create localhost/list");
     for architecture in ["amd64", "arm64"] {
-        sandbox.ok(format!("buildah manifest add list containers-storage:localhost/child:{architecture}"));
+        sandbox.ok(format!("buildah manifest add localhost/list containers-storage:localhost/child:{architecture}"));
     }
     sandbox.ok(format!(
-        "buildah manifest push -q --all --tls-verify=false --digestfile digest list docker://{at}/acme/multi:v1"
+        "buildah manifest push -q --all --tls-verify=false --digestfile digest localhost/list docker://{at}/acme/multi:v1"
     ));
     let index = admin.get(&format!("/v2/acme/multi/manifests/{}", sandbox.read("digest"))).expect(200);
     assert_eq!(index.json()["manifests"].as_array().unwrap().len(), 2);

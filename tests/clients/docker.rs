@@ -16,7 +16,7 @@ fn docker() -> Option<(Sandbox, Daemon)> {
     sandbox.write("daemon.json", "{}");
     let at = |name| sandbox.at(name);
     let line = format!(
-        "dockerd --config-file {} --data-root {} --exec-root {} -p {} -H unix://{} -s vfs --iptables=false \
+        "dockerd --config-file {} --data-root {} --exec-root {} -p {} -H unix://{} -G root -s vfs --iptables=false \
          --ip6tables=false --bridge=none --ip-forward=false --ip-masq=false --cgroup-parent=/t",
         at("daemon.json"),
         at("data"),

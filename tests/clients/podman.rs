@@ -88,9 +88,9 @@ fn indexes() {
     let sandbox = sandbox();
     image.push(&admin, "acme/app", "v1");
     login(&sandbox, &server);
-    sandbox.ok(format!("{PODMAN} manifest create list"));
-    sandbox.ok(format!("{PODMAN} manifest add --all --tls-verify=false list docker://{at}/acme/app:v1"));
-    sandbox.ok(format!("{PODMAN} manifest push -q --all --tls-verify=false list docker://{at}/other/app:v1"));
+    sandbox.ok(format!("{PODMAN} manifest create localhost/list"));
+    sandbox.ok(format!("{PODMAN} manifest add --all --tls-verify=false localhost/list docker://{at}/acme/app:v1"));
+    sandbox.ok(format!("{PODMAN} manifest push -q --all --tls-verify=false localhost/list docker://{at}/other/app:v1"));
     let index = admin.get("/v2/other/app/manifests/v1").expect(200).json();
     let children: Vec<_> = index["manifests"].as_array().unwrap().iter().map(|child| child["digest"].clone()).collect();
     assert_eq!(children, [image.amd64.digest().to_string(), image.arm64.digest().to_string()]);

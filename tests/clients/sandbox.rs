@@ -1,18 +1,21 @@
 //! A place of its own for the programs of one test.
 //!
 //! A program runs in namespaces of its own: with its own processes, which the kernel ends with the first of them, and its
-//! own mounts over `/etc`, `/run` and `/var/lib`, which are folders of the sandbox. The network is the machine's. Whatever
-//! happens to a test (it panics, it is killed), its programs end with its thread. Where the machine forbids namespaces, only
-//! options and the environment say where files go: said once on stderr; what cannot do without is left out by its test.
+//! own mounts over `/etc`, `/run`, `/var/cache` and `/var/lib`, which are folders of the sandbox. The network is the
+//! machine's. Whatever happens to a test (it panics, it is killed), its programs end with its thread. Where the machine
+//! forbids namespaces, only options and the environment say where files go: said once on stderr; what cannot do without is
+//! left out by its test.
 
 use std::ffi::OsString;
 use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
 /// How long one command may take; then it is killed and the test fails.
@@ -35,8 +38,8 @@ const PACKAGES: &[(&str, &str)] = &[
 /// What a private `/etc` takes over from the machine's.
 const ETC: &[&str] = &["group", "hosts", "ld.so.cache", "nsswitch.conf", "passwd"];
 /// Puts the sandbox's folders in place, inside of the namespaces, and becomes the program.
-const INSIDE: &str =
-    r#"mount --bind "$0/etc" /etc && mount --bind "$0/run" /run && mount --bind "$0/lib" /var/lib && exec "$@""#;
+const INSIDE: &str = r#"mount --bind "$0/etc" /etc && mount --bind "$0/run" /run && mount --bind "$0/lib" /var/lib &&
+    mount --bind "$0/cache" /var/cache && exec "$@""#;
 
 /// See the module.
 pub(crate) struct Sandbox {
@@ -65,7 +68,7 @@ impl Sandbox {
         }
         let folder = TempDir::with_prefix("wharf-client-").expect("a temporary folder can be made");
         let sandbox = Sandbox { folder };
-        for name in ["etc/containers", "home/.config/containers", "lib", "run/lock", "tmp", "xdg"] {
+        for name in ["cache", "etc/containers", "home/.config/containers", "lib", "run/lock", "tmp", "xdg"] {
             std::fs::create_dir_all(sandbox.path(name)).unwrap();
         }
         for name in ETC {
@@ -243,11 +246,15 @@ struct Leashed(Child);
 impl Leashed {
     #[track_caller]
     fn spawn(command: &mut Command) -> Leashed {
-        Leashed(command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
+        Leashed(command.process_group(0).spawn().unwrap_or_else(|error| panic!("{command:?}: {error}")))
     }
 
     fn end(&mut self) {
-        let _ = self.0.kill();
+        // Where there are namespaces the first process takes the rest along, elsewhere its group. The number of one that was
+        // waited for may be another's by now.
+        if matches!(self.0.try_wait(), Ok(None)) {
+            let _ = rustix::process::kill_process_group(Pid::from_child(&self.0), Signal::KILL);
+        }
         let _ = self.0.wait();
     }
 }

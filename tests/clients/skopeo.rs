@@ -128,16 +128,17 @@ fn formats_and_compressions() {
     let (at, admin) = (server.address, server.admin());
     let sandbox = logged_in(&server, &image);
     let push = "skopeo copy -q --dest-tls-verify=false";
-    let layers = |tag: &str| {
-        let manifest = admin.get(&format!("/v2/{tag}/app/manifests/v1")).expect(200);
+    let layers = |server: &Server, name: &str| {
+        let manifest = server.admin().get(&format!("/v2/{name}/manifests/v1")).expect(200);
         let json = manifest.json();
         assert_eq!(json["mediaType"].as_str(), manifest.header("content-type"));
         let layers = json["layers"].as_array().unwrap().iter();
-        (manifest, layers.map(|layer| layer["mediaType"].as_str().unwrap().to_owned()).collect::<Vec<_>>())
+        let types = layers.map(|layer| layer["mediaType"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        (manifest, types)
     };
 
     sandbox.ok(format!("{push} --format v2s2 oci:layout:multi docker://{at}/docker/app:v1"));
-    let (docker, types) = layers("docker");
+    let (docker, types) = layers(&server, "docker/app");
     assert_eq!(docker.required("content-type"), "application/vnd.docker.distribution.manifest.v2+json");
     assert_eq!(types, ["application/vnd.docker.image.rootfs.diff.tar.gzip"; 2]);
     sandbox.ok(format!("{PULL} docker://{at}/docker/app:v1 dir:docker"));
@@ -149,10 +150,12 @@ fn formats_and_compressions() {
     sandbox.ok(format!("{WITHIN} --all docker://{at}/acme/app:list docker://{at}/other/app:list"));
     assert_eq!(admin.get("/v2/other/app/manifests/list").expect(200).body, list.body);
 
-    // Elsewhere, because skopeo rather mounts what it knows than packs it anew.
+    // Another registry, because skopeo rather mounts what it knows than packs it anew.
+    let server = super::server();
+    let at = server.address;
     let sandbox = logged_in(&server, &image);
     sandbox.ok(format!("{push} --dest-compress-format zstd oci:layout:multi docker://{at}/zstd/app:v1"));
-    let (_, types) = layers("zstd");
+    let (_, types) = layers(&server, "zstd/app");
     assert_eq!(types, ["application/vnd.oci.image.layer.v1.tar+zstd"; 2]);
     sandbox.ok(format!("skopeo copy -q --src-tls-verify=false --dest-decompress docker://{at}/zstd/app:v1 dir:plain"));
     let plain = std::fs::read_to_string(sandbox.path("plain/manifest.json")).unwrap();
