@@ -1,3 +1,5 @@
+//! Bodies that are too large, too short, too long, or not what they say.
+
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 

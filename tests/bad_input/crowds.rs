@@ -1,3 +1,5 @@
+//! Many at once: open uploads, idle connections, pipelined requests.
+
 use std::io::{BufReader, Write as _};
 use std::net::TcpStream;
 

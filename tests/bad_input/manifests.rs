@@ -1,3 +1,5 @@
+//! Manifests that are none, or more than one thing.
+
 use serde_json::json;
 use wharf_model::limits::{MANIFEST_BYTES_MAX, MANIFEST_DESCRIPTORS_MAX};
 use wharf_model::media::{OCI_INDEX, OCI_MANIFEST};

@@ -1,3 +1,5 @@
+//! Names, digests, tags and parameters of every wrong shape.
+
 use wharf_testkit::fixture::{Artifact, begin, digest, push_blob};
 
 use super::{head, raw, setup};

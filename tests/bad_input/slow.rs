@@ -1,3 +1,5 @@
+//! Senders and readers that take their time.
+
 use std::io::Write as _;
 use std::net::TcpStream;
 

@@ -1,3 +1,5 @@
+//! What is not HTTP, or hardly.
+
 use std::io::{BufReader, Read as _, Write as _};
 use std::process::Command;
 

@@ -1,3 +1,5 @@
+//! Who is there: challenges, Basic, tokens, public projects.
+
 use serde_json::json;
 use wharf_testkit::fixture::{Artifact, begin, digest, push_blob};
 use wharf_testkit::http::{Client, basic};

@@ -1,3 +1,5 @@
+//! end-2: blobs are pulled.
+
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_testkit::fixture::{digest, noise, push_blob};
 

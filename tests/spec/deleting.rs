@@ -1,3 +1,5 @@
+//! end-9, end-10: tags, manifests and blobs are deleted.
+
 use serde_json::json;
 use wharf_testkit::fixture::{Artifact, digest, push_blob};
 

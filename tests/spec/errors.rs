@@ -1,3 +1,5 @@
+//! end-1 and what every endpoint shares: codes, names, methods.
+
 use std::io::{BufReader, Write as _};
 
 use wharf_testkit::fixture::digest;

@@ -1,3 +1,5 @@
+//! end-8 and the catalog: lists in pages.
+
 use serde_json::json;
 use wharf_testkit::fixture::{Artifact, push_blob};
 use wharf_testkit::http::{Client, Response};

@@ -1,3 +1,5 @@
+//! end-3, end-7: manifests are pulled and pushed.
+
 use serde_json::json;
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::media::{DOCKER_MANIFEST, DOCKER_MANIFEST_LIST, OCI_INDEX, OCI_MANIFEST};

@@ -1,3 +1,5 @@
+//! end-12: what is attached to a manifest.
+
 use serde_json::{Value, json};
 use wharf_model::media::OCI_INDEX;
 use wharf_testkit::fixture::{Artifact, descriptor, digest};

@@ -1,3 +1,5 @@
+//! end-4 to end-6, end-11, end-13, end-14: blobs are pushed and mounted.
+
 use std::io::Write as _;
 
 use wharf_model::digest::{Algorithm, Digest};
