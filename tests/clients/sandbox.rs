@@ -226,6 +226,15 @@ impl Sandbox {
     }
 }
 
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        // Layers are unpacked into folders that only root can empty as they are.
+        if !rustix::process::geteuid().is_root() {
+            let _ = Command::new("chmod").args(["-R", "u+rwX"]).arg(self.folder.path()).status();
+        }
+    }
+}
+
 /// A program that runs beside the test.
 pub(crate) struct Daemon {
     child: Leashed,
