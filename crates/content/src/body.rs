@@ -10,7 +10,7 @@ use futures_util::{Stream, StreamExt as _};
 /// Dropping it ends whatever feeds it. Reading is cancel-safe: a chunk is either returned or still to come.
 pub struct Body {
     length: Option<u64>,
-    /// What was taken and given back: comes first.
+    /// What was read and given back: comes first.
     unread: Option<Bytes>,
     chunks: Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>,
 }
@@ -34,7 +34,8 @@ impl Body {
         Body::full(Bytes::new())
     }
 
-    /// `start`, then the rest of this body.
+    /// `start`, which is no part of this body and makes it longer, then what is left of it. What was read from it goes back
+    /// by [`Body::unread`].
     pub fn prepend(self, start: Bytes) -> Body {
         if start.is_empty() {
             return self;
@@ -43,8 +44,10 @@ impl Body {
         Body::new(length, futures_util::stream::iter([Ok(start)]).chain(self.into_stream()))
     }
 
-    /// Gives back the end of the chunk that was read last; it is the next to be read. The announced length stays.
+    /// Gives back the end of what was read last, be it of one chunk or of several; it is the next to be read. The announced
+    /// length stays, as that counts it already.
     pub fn unread(&mut self, rest: Bytes) {
+        debug_assert!(self.unread.is_none(), "what was given back before has not been read since");
         self.unread = Some(rest).filter(|rest| !rest.is_empty());
     }
 
@@ -128,6 +131,18 @@ mod tests {
         body.unread(chunk);
         let mut body = body.prepend(Bytes::from_static(b"0"));
         assert_eq!(body.collect(4).await.expect("no failure"), Ok(Bytes::from_static(b"0a")));
+    }
+
+    #[tokio::test]
+    async fn each_byte_counts_once_in_the_length() {
+        let chunks = ["ab", "cd"].map(|chunk| Ok(Bytes::from_static(chunk.as_bytes())));
+        let mut body = Body::new(Some(4), futures_util::stream::iter(chunks));
+        let start = body.collect(1).await.expect("no failure").expect_err("more than one byte");
+        body.unread(start);
+        assert_eq!(body.length(), Some(4), "what was read and given back is in it already");
+        let mut body = body.prepend(Bytes::from_static(b"01"));
+        assert_eq!(body.length(), Some(6), "what is put before it is not");
+        assert_eq!(body.collect(6).await.expect("no failure"), Ok(Bytes::from_static(b"01abcd")));
     }
 
     #[tokio::test]

@@ -246,7 +246,8 @@ impl Registry {
                 Ok(bytes) => upload.extend_tail(&bytes),
                 Err(start) => {
                     self.begin_on_heap(upload).await?;
-                    let mut body = body.prepend(start).prepend(upload.tail.clone());
+                    body.unread(start);
+                    let mut body = body.prepend(upload.tail.clone());
                     self.receive_on_heap(upload, &mut body).await?;
                 }
             }
