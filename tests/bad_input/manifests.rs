@@ -62,6 +62,8 @@ fn what_is_no_manifest() {
         layer(&|layer| layer["digest"] = json!("../../etc/passwd")),
         layer(&|layer| layer["digest"] = json!(7)),
         layer(&|layer| layer["mediaType"] = json!("x".repeat(10_000))),
+        with("\"artifactType\"", &format!("\"{}\"", "x".repeat(256))),
+        with("\"artifactType\"", "\"a/b\\u0000\""),
         with("\"subject\"", "\"x\""),
         with("\"subject\"", r#"{"digest":"sha256:1","size":1,"mediaType":"a/b"}"#),
         with("\"annotations\"", &deep("[", "]")),

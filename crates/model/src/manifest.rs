@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
-use crate::limits::{MANIFEST_BYTES_MAX, MANIFEST_DESCRIPTORS_MAX};
+use crate::limits::{MANIFEST_BYTES_MAX, MANIFEST_DESCRIPTORS_MAX, MEDIA_TYPE_BYTES_MAX};
 use crate::media::{self, MediaType};
 
 /// What a manifest holds, as far as a registry cares.
@@ -19,7 +19,8 @@ pub struct Manifest {
     /// The media type under which it is served: the `Content-Type` of its push, else its own `mediaType`, else what its
     /// shape tells.
     pub media_type: MediaType,
-    /// Its artifact type as the referrers API tells it: `artifactType`, else the config's media type.
+    /// Its artifact type as the referrers API tells it: `artifactType`, else the config's media type. At most
+    /// [`MEDIA_TYPE_BYTES_MAX`] bytes without control characters, of any other form.
     pub artifact_type: Option<String>,
     /// The config of an image.
     pub config: Option<Descriptor>,
@@ -95,6 +96,7 @@ impl Manifest {
         }
         let media_type = settle_media_type(content_type, wire.media_type, wire.manifests.is_some())?;
         check_shape(&media_type, is_image, wire.manifests.is_some())?;
+        check_artifact_type(wire.artifact_type.as_deref())?;
         let config_type = wire.config.as_ref().map(|config| config.media_type.to_string());
         let mut layers = wire.layers.unwrap_or_default();
         layers.extend(wire.blobs.unwrap_or_default());
@@ -164,6 +166,12 @@ fn settle_media_type(
     }
 }
 
+/// No form is asked of it, as no media type is refused; but lists repeat it, and not every ledger keeps a NUL in a text.
+fn check_artifact_type(text: Option<&str>) -> Result<(), ManifestError> {
+    let fits = text.is_none_or(|text| text.len() <= MEDIA_TYPE_BYTES_MAX && !text.chars().any(char::is_control));
+    if fits { Ok(()) } else { Err(ManifestError::ArtifactType) }
+}
+
 fn check_shape(media_type: &MediaType, is_image: bool, has_children: bool) -> Result<(), ManifestError> {
     let contradicts = is_index_type(media_type) && is_image || is_image_type(media_type) && has_children;
     if contradicts { Err(ManifestError::Shape(media_type.clone())) } else { Ok(()) }
@@ -223,6 +231,9 @@ pub enum ManifestError {
     /// A known field in another case.
     #[error("the field {0:?} is spelt in another case; readers would disagree on it")]
     Spelling(&'static str),
+    /// Too long for a media type, or with characters that none has.
+    #[error("artifactType has at most {MEDIA_TYPE_BYTES_MAX} bytes, and no control characters")]
+    ArtifactType,
     /// The header and the body disagree.
     #[error("Content-Type is {stated}, but the manifest's mediaType is {own}")]
     MediaType {
@@ -234,4 +245,27 @@ pub enum ManifestError {
     /// The media type and the fields disagree.
     #[error("the manifest's fields do not fit its media type {0}")]
     Shape(MediaType),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn artifact_types_of_any_form_and_bounded_length() {
+        let check = |text: &str, expect: Result<Option<&str>, ManifestError>| {
+            let manifest = serde_json::json!({ "schemaVersion": 2, "artifactType": text }).to_string();
+            let parsed = Manifest::parse(manifest.as_bytes(), None).map(|manifest| manifest.artifact_type);
+            assert_eq!(parsed, expect.map(|text| text.map(str::to_owned)), "{text:?}");
+        };
+        let (most, more) = ("a".repeat(255), "a".repeat(256));
+        check("application/spdx+json", Ok(Some("application/spdx+json")));
+        check("no type; at all \u{e9}", Ok(Some("no type; at all \u{e9}")));
+        check("", Ok(None));
+        check(&most, Ok(Some(&most)));
+        check(&more, Err(ManifestError::ArtifactType));
+        check("a/b\0", Err(ManifestError::ArtifactType));
+        check("a/b\r\nx: y", Err(ManifestError::ArtifactType));
+        check("a/\u{85}", Err(ManifestError::ArtifactType));
+    }
 }

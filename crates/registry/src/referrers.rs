@@ -129,7 +129,8 @@ impl Found {
 
     fn push(&mut self, descriptor: Descriptor) {
         let annotations = descriptor.annotations.iter().flatten();
-        self.bytes += 300 + annotations.map(|(key, value)| key.len() + value.len() + 8).sum::<usize>();
+        let artifact_type = descriptor.artifact_type.as_ref().map_or(0, String::len);
+        self.bytes += 300 + artifact_type + annotations.map(|(key, value)| key.len() + value.len() + 8).sum::<usize>();
         self.manifests.push(descriptor);
     }
 }
