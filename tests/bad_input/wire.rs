@@ -164,6 +164,13 @@ fn http2_by_prior_knowledge() {
     assert_eq!(curl(&[], "/v2/"), "2 200");
     assert_eq!(curl(&[], "/v2/A/tags/list"), "2 400");
     assert_eq!(curl(&["--request", "POST"], "/v2/acme/app/blobs/uploads/"), "2 202");
+    for (path, status) in
+        [("/v2/", 200), ("/v2/acme/app/tags/list", 404), ("/nothing", 404), ("/livez", 200), ("/token", 200)]
+    {
+        // A body would be an error of the protocol, which curl tells.
+        assert_eq!(curl(&["--head"], path), format!("2 {status}"), "{path}");
+    }
+    assert_eq!(curl(&["--head", "--user", "admin:wrong"], "/v2/"), "2 401");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("blob");
     let bytes = noise(6, 3_000_000);

@@ -85,6 +85,16 @@ impl App {
         B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
+        let is_head = request.method() == Method::HEAD;
+        let answer = self.answer(request, peer).await;
+        if is_head { respond::head_of(answer) } else { answer }
+    }
+
+    async fn answer<B>(&self, request: Request<B>, peer: Peer) -> Answer
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let (parts, body) = request.into_parts();
         if parts.uri.path_and_query().is_some_and(|target| target.as_str().len() > REQUEST_TARGET_BYTES_MAX) {
             return Failure::new(StatusCode::URI_TOO_LONG, ErrorCode::Unsupported, "the URL is too long").response();

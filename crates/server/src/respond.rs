@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
+use http_body::Body as _;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use wharf_model::digest::Digest;
@@ -42,6 +43,17 @@ pub fn bytes(content_type: &str, bytes: Bytes) -> Answer {
 /// An answer with JSON.
 pub fn json(content_type: &str, value: &impl Serialize) -> Answer {
     bytes(content_type, serde_json::to_vec(value).unwrap_or_default().into())
+}
+
+/// What HEAD is answered with where GET is answered with this: the same head, with the length of the body that stays away.
+/// Nothing below does that on HTTP/2.
+pub fn head_of(answer: Answer) -> Answer {
+    let (mut parts, body) = answer.into_parts();
+    let has_length = parts.status != StatusCode::NO_CONTENT && parts.status != StatusCode::NOT_MODIFIED;
+    if has_length && let Some(length) = body.size_hint().exact() {
+        parts.headers.entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
+    }
+    Response::from_parts(parts, ResponseBody::empty())
 }
 
 /// Sets a header. What cannot stand in one is left out: all that comes here was parsed by a grammar without such bytes.

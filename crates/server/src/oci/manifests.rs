@@ -1,7 +1,7 @@
 //! `/v2/<name>/manifests/<tag-or-digest>` (end-3, end-7, end-9).
 
 use bytes::Bytes;
-use http::{Method, StatusCode, header};
+use http::{StatusCode, header};
 use wharf_content::body::Body;
 use wharf_model::code::ErrorCode;
 use wharf_model::limits::{MANIFEST_BYTES_MAX, TAG_PARAMETERS_MAX};
@@ -25,13 +25,8 @@ pub async fn get(call: Call<'_>, reference: Reference) -> Outcome {
         respond::set_digest(&mut answer, &row.digest);
         return Ok(answer);
     }
-    let is_head = call.parts.method == Method::HEAD;
-    let body = if is_head { Bytes::new() } else { row.bytes.clone() };
-    let mut answer = respond::bytes(row.media_type.as_str(), body);
+    let mut answer = respond::bytes(row.media_type.as_str(), row.bytes.clone());
     respond::set_digest(&mut answer, &row.digest);
-    if is_head {
-        respond::set(&mut answer, header::CONTENT_LENGTH, row.bytes.len());
-    }
     Ok(answer)
 }
 
