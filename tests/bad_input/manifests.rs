@@ -53,6 +53,7 @@ fn what_is_no_manifest() {
         json!({ "schemaVersion": 2, "mediaType": 5, "config": config, "layers": [] }).to_string(),
         json!({ "schemaVersion": 2, "mediaType": "no type", "config": config, "layers": [] }).to_string(),
         json!({ "schemaVersion": 2, "Layers": [], "config": config }).to_string(),
+        layer(&|layer| layer["Digest"] = json!(digest(b"another"))),
         layer(&|layer| layer["size"] = json!(-1)),
         layer(&|layer| layer["size"] = json!(1.5)),
         layer(&|layer| layer["size"] = json!("700")),

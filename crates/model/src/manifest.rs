@@ -4,9 +4,11 @@
 //! is what two readers could understand differently: a body that is image and index at once, a field given twice or in
 //! another case, a `mediaType` that contradicts the request's `Content-Type` (CVE-2021-41190).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::descriptor::Descriptor;
 use crate::digest::Digest;
@@ -178,33 +180,92 @@ fn check_shape(media_type: &MediaType, is_image: bool, has_children: bool) -> Re
 }
 
 /// Some readers match keys without regard to case (Go's encoding/json, for which `ſ` is an `s` too); a body that says
-/// `layers` to us and `Layers` to them is refused. Only the top level matters: it decides what the manifest is.
+/// `layers` to us and `Layers` to them is refused, and so is one whose descriptors have a `Digest` beside the `digest`.
 fn refuse_other_spellings(bytes: &[u8]) -> Result<(), ManifestError> {
-    const KEYS: [&str; 8] =
-        ["schemaVersion", "mediaType", "artifactType", "config", "layers", "blobs", "manifests", "subject"];
-    struct Keys;
-    impl<'de> serde::de::Visitor<'de> for Keys {
-        type Value = Option<&'static str>;
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let found = Spelling::Manifest.deserialize(&mut json).map_err(|error| ManifestError::Json(error.to_string()))?;
+    match found {
+/// Looks for a known key in another spelling, in one pass that keeps nothing. What is not of its form is left to be found by
+/// whoever reads it.
+#[derive(Clone, Copy)]
+enum Spelling {
+    /// In a manifest.
+    Manifest,
+    /// In a descriptor, or in each of a list of them.
+    Descriptors,
+}
 
-        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            f.write_str("a JSON object")
-        }
-
-        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut found = None;
-            while let Some(key) = map.next_key::<std::borrow::Cow<'_, str>>()? {
-                map.next_value::<serde::de::IgnoredAny>()?;
-                let folded = key.replace('\u{17f}', "s");
-                let known = KEYS.into_iter().find(|known| known.eq_ignore_ascii_case(&folded) && *known != key);
-                found = found.or(known);
+impl Spelling {
+    const fn keys(self) -> &'static [&'static str] {
+        match self {
+            Spelling::Manifest => {
+                &["schemaVersion", "mediaType", "artifactType", "config", "layers", "blobs", "manifests", "subject"]
             }
-            Ok(found)
+            Spelling::Descriptors => {
+                &["mediaType", "digest", "size", "urls", "annotations", "data", "platform", "artifactType"]
+            }
         }
     }
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let found = serde::Deserializer::deserialize_map(&mut json, Keys)
-        .map_err(|error| ManifestError::Json(error.to_string()))?;
-    match found {
+
+    /// The key that is meant, where `key` is not how it is spelt.
+    fn misspelt(self, key: &str) -> Option<&'static str> {
+        if self.keys().contains(&key) {
+            return None;
+        }
+        let folded = key.replace('\u{17f}', "s");
+        self.keys().iter().copied().find(|known| known.eq_ignore_ascii_case(&folded))
+    }
+
+    fn has_descriptors(self, key: &str) -> bool {
+        matches!((self, key), (Spelling::Manifest, "config" | "layers" | "blobs" | "manifests" | "subject"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Spelling {
+    type Value = Option<&'static str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        match self {
+            Spelling::Manifest => deserializer.deserialize_map(self),
+            Spelling::Descriptors => deserializer.deserialize_any(self),
+        }
+    }
+}
+
+impl<'de> Visitor<'de> for Spelling {
+    type Value = Option<&'static str>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+            let inside = if self.has_descriptors(&key) {
+                map.next_value_seed(Spelling::Descriptors)?
+            } else {
+                map.next_value::<IgnoredAny>()?;
+                None
+            };
+            found = found.or(self.misspelt(&key)).or(inside);
+        }
+        Ok(found)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(inside) = list.next_element_seed(self)? {
+            found = found.or(inside);
+        }
+        Ok(found)
+    }
+}
+
         Some(key) => Err(ManifestError::Spelling(key)),
         None => Ok(()),
     }
@@ -246,6 +307,33 @@ pub enum ManifestError {
     #[error("the manifest's fields do not fit its media type {0}")]
     Shape(MediaType),
 }
+    const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    #[test]
+    fn each_field_has_one_spelling_in_descriptors_too() {
+        let check = |fields: &str, expect: Option<&'static str>| {
+            let one = format!(r#"{{"mediaType":"a/b","digest":"{DIGEST}","size":0{fields}}}"#);
+            for place in [
+                format!(r#""config":{one}"#),
+                format!(r#""layers":[{one}]"#),
+                format!(r#""blobs":[{one}]"#),
+                format!(r#""manifests":[{one},{one}]"#),
+                format!(r#""subject":{one},"config":null"#),
+            ] {
+                let bytes = format!(r#"{{"schemaVersion":2,{place}}}"#);
+                let parsed = Manifest::parse(bytes.as_bytes(), None).map(drop);
+                assert_eq!(parsed, expect.map_or(Ok(()), |key| Err(ManifestError::Spelling(key))), "{bytes}");
+            }
+        };
+        check("", None);
+        check(r#","annotations":{"Digest":"x"},"other":{"Digest":"x"},"Other":1"#, None);
+        check(r#","Digest":"sha256:00""#, Some("digest"));
+        check(r#","SIZE":1"#, Some("size"));
+        check(r#","\u017fize":1"#, Some("size"));
+        check(r#","mediatype":"c/d""#, Some("mediaType"));
+        check(r#","URLs":["https://x"]"#, Some("urls"));
+    }
+
 
 #[cfg(test)]
 mod tests {

@@ -315,6 +315,7 @@ fn manifest() {
         "{\"mediaType\":\"a/b\",\"size\":2,\"digest\":\"",
         SHA256,
         "\"}",
+        "\"Digest\":\"",
     ];
     let feed = feed("manifest", &words);
     bolero::check!(name = "manifest")
@@ -365,6 +366,12 @@ fn check_reading(bytes: &[u8], manifest: &Manifest) {
         assert_eq!(keys.contains(key), value.contains_key(key), "{key} is there in another spelling");
     }
 }
+        let inside =
+            value.get(key).into_iter().flat_map(|one| one.as_array().map_or(std::slice::from_ref(one), |all| all));
+        for descriptor in inside.filter_map(|one| one.as_object()) {
+            let known = |known: &str| descriptor.keys().filter(|key| fold(key) == known).count() <= 1;
+            assert!(["digest", "size", "mediatype", "urls"].into_iter().all(known), "{descriptor:?}");
+        }
 
 /// What is served of it can be read again.
 fn check_descriptors(manifest: &Manifest) {
