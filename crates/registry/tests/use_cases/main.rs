@@ -7,4 +7,5 @@ mod followers;
 mod gc;
 mod house;
 mod model;
+mod referrers;
 mod uploads;
