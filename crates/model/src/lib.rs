@@ -15,6 +15,8 @@ pub mod manifest;
 pub mod media;
 pub mod name;
 pub mod page;
+pub mod pattern;
+pub mod permission;
 pub mod range;
 pub mod route;
 pub mod scope;

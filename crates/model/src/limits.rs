@@ -36,3 +36,5 @@ pub const AUTHORIZATION_BYTES_MAX: usize = 16 << 10;
 pub const CREDENTIAL_BYTES_MAX: usize = 1 << 10;
 /// How much an upload may receive before what came is made durable and noted, in bytes: what a crash can cost a client.
 pub const UPLOAD_CHECKPOINT_BYTES: u64 = 256 << 20;
+/// Longest pattern over repository or tag names, in bytes: no name is longer.
+pub const PATTERN_BYTES_MAX: usize = NAME_BYTES_MAX;

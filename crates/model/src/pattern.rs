@@ -1,0 +1,217 @@
+//! Patterns over names of repositories and tags, as people write them in bindings and rules: `acme/**`, `v*`.
+
+use std::{fmt, str::FromStr};
+
+use crate::limits::PATTERN_BYTES_MAX;
+
+/// A pattern: `*` stands for any characters but `/`, `**` for any at all, `?` for one that is not `/`; everything else for
+/// itself. At most [`PATTERN_BYTES_MAX`] bytes.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Pattern(Box<str>);
+
+impl Pattern {
+    /// The pattern as written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What every match begins with.
+    pub fn literal_prefix(&self) -> &str {
+        let end = self.0.find(['*', '?']).unwrap_or(self.0.len());
+        &self.0[..end]
+    }
+
+    /// Whether it stands for one name only.
+    pub fn is_literal(&self) -> bool {
+        self.literal_prefix().len() == self.0.len()
+    }
+
+    /// Whether `name` matches as a whole. Takes at most `name.len() * pattern.len()` steps.
+    pub fn matches(&self, name: &str) -> bool {
+        if let Some(prefix) = self.open_prefix() {
+            return name.starts_with(prefix);
+        }
+        if self.is_literal() {
+            return &*self.0 == name;
+        }
+        let (pattern, name) = (self.0.as_bytes(), name.as_bytes());
+        // `reached[k]`: the pattern up to `k` matches the name so far.
+        let mut reached = vec![false; pattern.len() + 1];
+        reached[0] = true;
+        skip_stars(pattern, &mut reached);
+        for &byte in name {
+            let mut next = vec![false; pattern.len() + 1];
+            for at in 0..pattern.len() {
+                let (width, many) = token(pattern, at);
+                if !reached[at] {
+                    continue;
+                }
+                match pattern[at] {
+                    b'*' => next[at] |= many || byte != b'/',
+                    b'?' => next[at + width] |= byte != b'/',
+                    literal => next[at + width] |= literal == byte,
+                }
+            }
+            skip_stars(pattern, &mut next);
+            reached = next;
+        }
+        reached[pattern.len()]
+    }
+
+    /// Whether every name that `other` matches is matched by this one too, as far as can be told from how they are written:
+    /// `true` is certain.
+    pub fn covers(&self, other: &Pattern) -> bool {
+        if self == other {
+            return true;
+        }
+        if other.is_literal() {
+            return self.matches(other.as_str());
+        }
+        self.open_prefix().is_some_and(|prefix| other.literal_prefix().starts_with(prefix))
+    }
+
+    /// What stands before a last `**` that is the only wildcard.
+    fn open_prefix(&self) -> Option<&str> {
+        self.0.strip_suffix("**").filter(|prefix| !prefix.contains(['*', '?']))
+    }
+}
+
+/// How many bytes of the pattern the wildcard or letter at `at` takes, and whether it is `**`.
+fn token(pattern: &[u8], at: usize) -> (usize, bool) {
+    let many = pattern[at] == b'*' && pattern.get(at + 1) == Some(&b'*');
+    (if many { 2 } else { 1 }, many)
+}
+
+/// Stars may stand for nothing.
+fn skip_stars(pattern: &[u8], reached: &mut [bool]) {
+    let mut at = 0;
+    while at < pattern.len() {
+        let (width, _) = token(pattern, at);
+        if pattern[at] == b'*' && reached[at] {
+            reached[at + width] = true;
+        }
+        at += width;
+    }
+}
+
+/// The text is not a pattern.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// It is empty or too long.
+    #[error("a pattern has 1 to {PATTERN_BYTES_MAX} bytes")]
+    Length,
+    /// It has a character that no name has.
+    #[error("a pattern is made of letters, digits, `.`, `_`, `-`, `/`, and the wildcards `*`, `**` and `?`")]
+    Character,
+    /// Stars in a row.
+    #[error("`***` means nothing; write `*` or `**`")]
+    Stars,
+}
+
+impl FromStr for Pattern {
+    type Err = PatternError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.is_empty() || text.len() > PATTERN_BYTES_MAX {
+            return Err(PatternError::Length);
+        }
+        let is_of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/*?".contains(&byte);
+        if !text.bytes().all(is_of_a_name) {
+            return Err(PatternError::Character);
+        }
+        if text.contains("***") { Err(PatternError::Stars) } else { Ok(Pattern(text.into())) }
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl serde::Serialize for Pattern {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Pattern {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    fn pattern(text: &str) -> Pattern {
+        text.parse().expect("a pattern")
+    }
+
+    #[test]
+    fn matching() {
+        let check = |text: &str, name: &str, expect| assert_eq!(pattern(text).matches(name), expect, "{text} {name}");
+        check("acme/app", "acme/app", true);
+        check("acme/app", "acme/apps", false);
+        check("acme/*", "acme/app", true);
+        check("acme/*", "acme/", true);
+        check("acme/*", "acme", false);
+        check("acme/*", "acme/app/web", false);
+        check("acme/**", "acme/app/web", true);
+        check("acme/**", "acme", false);
+        check("**", "acme", true);
+        check("**", "acme/app", true);
+        check("*", "acme", true);
+        check("*", "acme/app", false);
+        check("**/web", "acme/app/web", true);
+        check("**/web", "web", false);
+        check("acme/*/web", "acme/app/web", true);
+        check("acme/*/web", "acme/a/b/web", false);
+        check("v?", "v1", true);
+        check("v?", "v10", false);
+        check("v?", "v", false);
+        check("v*.*.*", "v1.2.3", true);
+        check("v*.*.*", "v1.2", false);
+        check("*a*a*a*b", &"a".repeat(100), false);
+    }
+
+    #[test]
+    fn covering() {
+        let check = |text: &str, other: &str, expect| {
+            assert_eq!(pattern(text).covers(&pattern(other)), expect, "{text} {other}");
+        };
+        check("**", "acme/*", true);
+        check("acme/**", "acme/app", true);
+        check("acme/**", "acme/*", true);
+        check("acme/**", "acme/**", true);
+        check("acme/**", "acme*", false);
+        check("acme/*", "acme/app", true);
+        check("acme/*", "acme/a/b", false);
+        check("acme/*", "acme/**", false);
+        check("*", "acme/*", false);
+    }
+
+    #[test]
+    fn parsing() {
+        let check = |text: &str, expect: Result<(), PatternError>| {
+            assert_eq!(text.parse::<Pattern>().map(drop), expect, "{text}");
+        };
+        check("acme/**", Ok(()));
+        check("", Err(PatternError::Length));
+        check(&"a".repeat(PATTERN_BYTES_MAX + 1), Err(PatternError::Length));
+        check("a b", Err(PatternError::Character));
+        check("a***", Err(PatternError::Stars));
+        check("[ab]", Err(PatternError::Character));
+        assert_eq!(pattern("acme/app-*/x").literal_prefix(), "acme/app-");
+    }
+}
