@@ -19,8 +19,8 @@ const SILENCE_MAX: Duration = Duration::from_secs(120);
 const HEAD_BYTES_MAX: usize = 16 << 10;
 /// Longest body that is kept, in bytes.
 const BODY_BYTES_MAX: u64 = 8 << 20;
-/// What one read asks for, in bytes.
-const READ_BYTES: usize = 256 << 10;
+/// What one read asks for, in bytes: as much as Go's `io.Copy` does, which is how most clients read.
+const READ_BYTES: usize = 32 << 10;
 
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
