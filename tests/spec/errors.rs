@@ -67,6 +67,16 @@ fn methods() {
         let answer = client.request(method, path).body("").send();
         answer.expect_error(405, "UNSUPPORTED").required("allow");
     }
+    let allowed = |path: &str| client.request("TRACE", path).send().expect(405).required("allow").to_owned();
+    assert_eq!(allowed("/v2/acme/app/manifests/x"), "GET, HEAD, PUT, DELETE");
+    assert_eq!(allowed("/v2/acme/app/blobs/uploads/"), "POST");
+    assert_eq!(allowed("/v2/acme/app/blobs/uploads/x"), "GET, PUT, PATCH, DELETE");
+    assert_eq!(allowed("/token"), "GET, HEAD, POST");
+    for path in ["/livez", "/readyz", "/metrics", "/"] {
+        assert_eq!(allowed(path), "GET, HEAD", "{path}");
+        client.head(path).expect(200);
+    }
+    assert_eq!(allowed("/api/v1/projects/acme"), "GET,HEAD,PUT");
     client.get("/v2/acme/app").expect(404);
     client.get("/v2/acme/app/unknown/x").expect(404);
     client.get("/v3/").expect(404);

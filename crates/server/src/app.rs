@@ -1,7 +1,7 @@
 //! Every route and every layer on one page.
 //!
 //! A request is read, its sender authenticated, its route authorised, and only then does a handler run. The table
-//! [`action`] says what each route and method does; what is not in it is not served.
+//! [`operation`] says what each route and method does; what is not in it is not served.
 
 use std::sync::Arc;
 
@@ -12,7 +12,9 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use http_body::Body as HttpBody;
 use tower::ServiceExt as _;
 use wharf_model::code::ErrorCode;
+use wharf_model::digest::Digest;
 use wharf_model::limits::{API_BODY_BYTES_MAX, REQUEST_TARGET_BYTES_MAX};
+use wharf_model::name::{Reference, RepositoryName};
 use wharf_model::route::Route;
 use wharf_registry::access::Action;
 use wharf_registry::actor::{Actor, Subject};
@@ -47,28 +49,81 @@ struct Inner {
     health: health::Health,
 }
 
-/// What the Distribution API does for a route and a method; `None` where there is no such endpoint.
-fn action(route: &Route, method: &Method) -> Option<Action> {
-    let is_read = *method == Method::GET || *method == Method::HEAD;
+/// What the Distribution API does for a route and a method.
+#[derive(Clone, Copy)]
+enum Operation<'a> {
+    Base,
+    Catalog,
+    In(&'a RepositoryName, Task<'a>),
+}
+
+/// What it does in a repository. The compiler sees to it that each has its right and its handler.
+#[derive(Clone, Copy)]
+enum Task<'a> {
+    GetManifest(&'a Reference),
+    PutManifest(&'a Reference),
+    DeleteManifest(&'a Reference),
+    GetBlob(&'a Digest),
+    DeleteBlob(&'a Digest),
+    BeginUpload,
+    GetUpload(&'a str),
+    PatchUpload(&'a str),
+    PutUpload(&'a str),
+    CancelUpload(&'a str),
+    Tags,
+    Referrers(&'a Digest),
+}
+
+/// `None` where there is no such endpoint.
+fn operation<'a>(route: &'a Route, method: &Method) -> Option<Operation<'a>> {
+    use Operation::In;
     Some(match (route, method.as_str()) {
-        (Route::Manifest(..) | Route::Blob(..), _) if is_read => Action::Pull,
-        (Route::Tags(_) | Route::Referrers(..), _) if is_read => Action::Pull,
-        (Route::Manifest(..), "PUT") => Action::Push,
-        (Route::Manifest(..) | Route::Blob(..), "DELETE") => Action::Delete,
-        (Route::Uploads(_), "POST") => Action::Push,
-        (Route::Upload(..), "GET" | "PATCH" | "PUT" | "DELETE") => Action::Push,
+        (Route::Base, "GET" | "HEAD") => Operation::Base,
+        (Route::Catalog, "GET" | "HEAD") => Operation::Catalog,
+        (Route::Manifest(name, reference), "GET" | "HEAD") => In(name, Task::GetManifest(reference)),
+        (Route::Manifest(name, reference), "PUT") => In(name, Task::PutManifest(reference)),
+        (Route::Manifest(name, reference), "DELETE") => In(name, Task::DeleteManifest(reference)),
+        (Route::Blob(name, digest), "GET" | "HEAD") => In(name, Task::GetBlob(digest)),
+        (Route::Blob(name, digest), "DELETE") => In(name, Task::DeleteBlob(digest)),
+        (Route::Uploads(name), "POST") => In(name, Task::BeginUpload),
+        (Route::Upload(name, session), "GET") => In(name, Task::GetUpload(session)),
+        (Route::Upload(name, session), "PATCH") => In(name, Task::PatchUpload(session)),
+        (Route::Upload(name, session), "PUT") => In(name, Task::PutUpload(session)),
+        (Route::Upload(name, session), "DELETE") => In(name, Task::CancelUpload(session)),
+        (Route::Tags(name), "GET" | "HEAD") => In(name, Task::Tags),
+        (Route::Referrers(name, digest), "GET" | "HEAD") => In(name, Task::Referrers(digest)),
         _ => return None,
     })
 }
 
-/// The methods of a route, for `Allow`.
-fn methods(route: &Route) -> &'static str {
-    match route {
-        Route::Base | Route::Catalog | Route::Tags(_) | Route::Referrers(..) => "GET, HEAD",
-        Route::Manifest(..) => "GET, HEAD, PUT, DELETE",
-        Route::Blob(..) => "GET, HEAD, DELETE",
-        Route::Uploads(_) => "POST",
-        Route::Upload(..) => "GET, PATCH, PUT, DELETE",
+impl Task<'_> {
+    /// What whoever asks for it must be allowed.
+    fn action(self) -> Action {
+        use Task::*;
+        match self {
+            GetManifest(_) | GetBlob(_) | Tags | Referrers(_) => Action::Pull,
+            PutManifest(_) | BeginUpload | GetUpload(_) | PatchUpload(_) | PutUpload(_) | CancelUpload(_) => {
+                Action::Push
+            }
+            DeleteManifest(_) | DeleteBlob(_) => Action::Delete,
+        }
+    }
+
+    async fn run(self, call: Call<'_>) -> Outcome {
+        match self {
+            Task::GetManifest(reference) => oci::manifests::get(call, reference.clone()).await,
+            Task::PutManifest(reference) => oci::manifests::put(call, reference.clone()).await,
+            Task::DeleteManifest(reference) => oci::manifests::delete(call, reference.clone()).await,
+            Task::GetBlob(digest) => oci::blobs::get(call, *digest).await,
+            Task::DeleteBlob(digest) => oci::blobs::delete(call, *digest).await,
+            Task::BeginUpload => oci::uploads::post(call).await,
+            Task::GetUpload(session) => oci::uploads::get(call, session).await,
+            Task::PatchUpload(session) => oci::uploads::patch(call, session).await,
+            Task::PutUpload(session) => oci::uploads::put(call, session).await,
+            Task::CancelUpload(session) => oci::uploads::delete(call, session).await,
+            Task::Tags => oci::tags::list(call).await,
+            Task::Referrers(digest) => oci::referrers::list(call, *digest).await,
+        }
     }
 }
 
@@ -103,14 +158,16 @@ impl App {
         if path == "/v2" || path.starts_with("/v2/") {
             return self.distribution(&parts, body::incoming(body), &peer).await;
         }
+        let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
         match path {
-            "/livez" | "/readyz" | "/metrics" => self.0.health.answer(path, &self.0.registry).await,
+            "/livez" | "/readyz" | "/metrics" if is_read => self.0.health.answer(path, &self.0.registry).await,
+            "/" if is_read => welcome(),
+            "/livez" | "/readyz" | "/metrics" | "/" => Failure::not_allowed(&[Method::GET, Method::HEAD]).response(),
             "/token" => {
                 let origin = self.origin(&parts, &peer);
                 answered(token::answer(&self.0.registry, &parts, body::incoming(body), &origin).await)
             }
             _ if path.starts_with("/api/") => self.api(parts, body, &peer).await,
-            "/" => welcome(),
             _ => Failure::other(StatusCode::NOT_FOUND, "NOT_FOUND", "nothing here").response(),
         }
     }
@@ -154,22 +211,18 @@ impl App {
         subject: &Subject,
     ) -> Outcome {
         let registry = &self.0.registry;
-        let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
-        match route {
-            Route::Base if is_read => {
+        match operation(route, &parts.method).ok_or_else(|| not_allowed(route))? {
+            Operation::Base => {
                 registry.enter(subject)?;
                 oci::base::get()
             }
-            Route::Catalog if is_read => {
+            Operation::Catalog => {
                 let readable = registry.authorise_system(subject, Action::List)?;
                 oci::base::catalog(registry, &readable, parts).await
             }
-            _ => {
-                let (Some(action), Some(repository)) = (action(route, &parts.method), route.repository()) else {
-                    return Err(not_allowed(route));
-                };
-                let access = registry.authorise(subject, action, repository).await?;
-                handle(Call { registry, access, parts, body }, route).await
+            Operation::In(repository, task) => {
+                let access = registry.authorise(subject, task.action(), repository).await?;
+                task.run(Call { registry, access, parts, body }).await
             }
         }
     }
@@ -182,7 +235,7 @@ impl App {
         let origin = self.origin(&parts, peer);
         let subject = match self.authenticate(&parts).await {
             Ok(subject) => subject,
-            Err(failure) => return challenged_basic(failure.response(), &origin),
+            Err(failure) => return respond::challenged(failure.response(), &origin),
         };
         // The router would find out only by reading.
         if body.size_hint().lower() > API_BODY_BYTES_MAX as u64 {
@@ -196,7 +249,7 @@ impl App {
         if let Some(who) = who {
             answer.extensions_mut().insert(who);
         }
-        challenged_basic(answer.map(ResponseBody::api), &origin)
+        respond::challenged(answer.map(ResponseBody::api), &origin)
     }
 
     /// Says how to log in, in one way: Docker obeys every challenge that it finds, and fails for want of a password where
@@ -208,44 +261,25 @@ impl App {
             start.is_some_and(|start| start.eq_ignore_ascii_case(scheme))
         };
         if came_with("Basic ") {
-            respond::set(answer, header::WWW_AUTHENTICATE, format_args!("Basic realm=\"{origin}\""));
-            return;
+            return respond::challenge(answer, &origin);
         }
         let mut bearer = format!("Bearer realm=\"{origin}/token\",service=\"{}\"", origin.host());
-        let actions = match action(route, &parts.method) {
-            Some(Action::Pull) => "pull",
-            Some(Action::Push) => "pull,push",
-            Some(Action::Delete) => "delete",
-            _ => "",
-        };
-        match route.repository() {
-            Some(name) if !actions.is_empty() => bearer.push_str(&format!(",scope=\"repository:{name}:{actions}\"")),
-            _ if *route == Route::Catalog => bearer.push_str(",scope=\"registry:catalog:*\""),
-            _ => {}
+        match operation(route, &parts.method) {
+            Some(Operation::In(name, task)) => {
+                let actions = match task.action() {
+                    Action::Push => "pull,push",
+                    Action::Delete => "delete",
+                    _ => "pull",
+                };
+                bearer.push_str(&format!(",scope=\"repository:{name}:{actions}\""));
+            }
+            Some(Operation::Catalog) => bearer.push_str(",scope=\"registry:catalog:*\""),
+            Some(Operation::Base) | None => {}
         }
         if came_with("Bearer ") {
             bearer.push_str(",error=\"invalid_token\"");
         }
         respond::set(answer, header::WWW_AUTHENTICATE, bearer);
-    }
-}
-
-async fn handle(call: Call<'_>, route: &Route) -> Outcome {
-    let method = call.parts.method.clone();
-    match (route.clone(), method.as_str()) {
-        (Route::Manifest(_, reference), "GET" | "HEAD") => oci::manifests::get(call, reference).await,
-        (Route::Manifest(_, reference), "PUT") => oci::manifests::put(call, reference).await,
-        (Route::Manifest(_, reference), "DELETE") => oci::manifests::delete(call, reference).await,
-        (Route::Blob(_, digest), "GET" | "HEAD") => oci::blobs::get(call, digest).await,
-        (Route::Blob(_, digest), "DELETE") => oci::blobs::delete(call, digest).await,
-        (Route::Uploads(_), "POST") => oci::uploads::post(call).await,
-        (Route::Upload(_, session), "GET") => oci::uploads::get(call, &session).await,
-        (Route::Upload(_, session), "PATCH") => oci::uploads::patch(call, &session).await,
-        (Route::Upload(_, session), "PUT") => oci::uploads::put(call, &session).await,
-        (Route::Upload(_, session), "DELETE") => oci::uploads::delete(call, &session).await,
-        (Route::Tags(_), "GET" | "HEAD") => oci::tags::list(call).await,
-        (Route::Referrers(_, digest), "GET" | "HEAD") => oci::referrers::list(call, digest).await,
-        (route, _) => Err(not_allowed(&route)),
     }
 }
 
@@ -262,10 +296,9 @@ fn answered(outcome: Outcome) -> Answer {
 }
 
 fn not_allowed(route: &Route) -> Failure {
-    let allow = methods(route);
-    let message = format!("this endpoint has the methods {allow}");
-    let failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, message);
-    Failure { allow: Some(allow), ..failure }
+    const ALL: [Method; 6] = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let has: Vec<Method> = ALL.into_iter().filter(|method| operation(route, method).is_some()).collect();
+    Failure::not_allowed(&has)
 }
 
 /// What every answer of the Distribution API carries. What people push never runs as a page of ours.
@@ -275,15 +308,6 @@ fn distributed(mut answer: Answer) -> Answer {
     headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
-    answer
-}
-
-fn challenged_basic(mut answer: Answer, origin: &Origin) -> Answer {
-    if answer.status() == StatusCode::UNAUTHORIZED
-        && let Ok(value) = HeaderValue::try_from(format!("Basic realm=\"{origin}\""))
-    {
-        answer.headers_mut().insert(header::WWW_AUTHENTICATE, value);
-    }
     answer
 }
 

@@ -17,7 +17,7 @@ pub struct Failure {
     /// The body.
     pub entry: ErrorEntry,
     /// The methods that the endpoint does have, where that is the error.
-    pub allow: Option<&'static str>,
+    pub allow: Option<String>,
 }
 
 impl Failure {
@@ -31,6 +31,15 @@ impl Failure {
     pub fn other(status: StatusCode, code: &str, message: impl Into<String>) -> Failure {
         let (code, message) = (code.to_owned(), message.into());
         Failure { status, entry: ErrorEntry { code, message, detail: serde_json::Value::Null }, allow: None }
+    }
+
+    /// The endpoint is there, and has other methods: these.
+    pub fn not_allowed(methods: &[Method]) -> Failure {
+        let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
+        let allow = methods.join(", ");
+        let message = format!("this endpoint has the methods {allow}");
+        let failure = Failure::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, message);
+        Failure { allow: Some(allow), ..failure }.detail(serde_json::json!({ "methods": methods }))
     }
 
     /// With something more for programs.
@@ -47,8 +56,8 @@ impl Failure {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Some(methods) = self.allow {
-            headers.insert(header::ALLOW, HeaderValue::from_static(methods));
+        if let Some(methods) = self.allow.and_then(|methods| HeaderValue::try_from(methods).ok()) {
+            headers.insert(header::ALLOW, methods);
         }
         if retry {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

@@ -6,11 +6,12 @@ use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
 use http_body::Body as _;
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use wharf_model::digest::Digest;
 
 use crate::body::ResponseBody;
+use crate::origin::Origin;
 
 /// `Docker-Content-Digest`: the digest of what is answered.
 pub const DOCKER_CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-digest");
@@ -71,6 +72,20 @@ pub fn set_digest(answer: &mut Answer, digest: &Digest) {
     set(answer, header::ETAG, format_args!("\"{digest}\""));
 }
 
+/// Asks for a name and a password.
+pub fn challenge(answer: &mut Answer, origin: &Origin) {
+    set(answer, header::WWW_AUTHENTICATE, format_args!("Basic realm=\"{origin}\""));
+}
+
+/// The answer, and where it is that a login is needed, how to log in: outside of the Distribution API always by name and
+/// password.
+pub fn challenged(mut answer: Answer, origin: &Origin) -> Answer {
+    if answer.status() == StatusCode::UNAUTHORIZED {
+        challenge(&mut answer, origin);
+    }
+    answer
+}
+
 /// Points to the next page (RFC 5988): the same path, with these parameters.
 pub fn set_next(answer: &mut Answer, path: impl Display, parameters: &[(&str, &str)]) {
     let mut target = path.to_string();
@@ -80,9 +95,6 @@ pub fn set_next(answer: &mut Answer, path: impl Display, parameters: &[(&str, &s
     }
     set(answer, header::LINK, format_args!("<{target}>; rel=\"next\""));
 }
-
-/// What must be written otherwise inside a quoted string of a header.
-pub const QUOTED: &AsciiSet = &CONTROLS.add(b'"').add(b'\\').add(b'<').add(b'>');
 
 /// Whether the client has this content already (`If-None-Match`, RFC 9110 §13.1.2).
 pub fn is_known(headers: &http::HeaderMap, digest: &Digest) -> bool {

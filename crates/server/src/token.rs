@@ -6,7 +6,6 @@ use http::{HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
 use serde::Serialize;
 use wharf_content::body::Body;
-use wharf_model::code::ErrorCode;
 use wharf_model::limits::{SCOPES_MAX, TOKEN_BODY_BYTES_MAX};
 use wharf_model::scope::Scope;
 use wharf_registry::identity::Credential;
@@ -31,21 +30,18 @@ struct Token {
 pub async fn answer(registry: &Registry, parts: &Parts, mut body: Body, origin: &Origin) -> Outcome {
     let authorization = parts.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
     let form = match parts.method {
-        Method::GET => parts.uri.query().unwrap_or_default().to_owned(),
+        Method::GET | Method::HEAD => parts.uri.query().unwrap_or_default().to_owned(),
         Method::POST => read(&mut body).await?,
-        _ => {
-            let message = "a token is asked for with GET or POST";
-            return Err(Failure::new(StatusCode::METHOD_NOT_ALLOWED, ErrorCode::Unsupported, message));
-        }
+        _ => return Err(Failure::not_allowed(&[Method::GET, Method::HEAD, Method::POST])),
     };
     let form = Form::parse(&form);
     let offline = form.get("offline_token").is_some_and(|text| text == "true")
         || form.get("access_type").is_some_and(|text| text == "offline");
-    let credential = if parts.method == Method::GET { Credential::Header(authorization) } else { form.credential()? };
+    let credential = if parts.method == Method::POST { form.credential()? } else { Credential::Header(authorization) };
     let policy = registry.settings().policy;
     let issued = match registry.identity().token(credential, &form.scopes(), offline, &policy).await {
         Ok(issued) => issued,
-        Err(error) => return Ok(refused(crate::app::unauthenticated(error), origin)),
+        Err(error) => return Ok(respond::challenged(crate::app::unauthenticated(error).response(), origin)),
     };
     let issued_at = Timestamp::from_millisecond(issued.issued_at).map(|at| at.to_string()).unwrap_or_default();
     let mut answer = respond::json(
@@ -60,14 +56,6 @@ pub async fn answer(registry: &Registry, parts: &Parts, mut body: Body, origin: 
     );
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(answer)
-}
-
-fn refused(failure: Failure, origin: &Origin) -> respond::Answer {
-    let mut answer = failure.response();
-    if answer.status() == StatusCode::UNAUTHORIZED {
-        respond::set(&mut answer, header::WWW_AUTHENTICATE, format_args!("Basic realm=\"{origin}\""));
-    }
-    answer
 }
 
 async fn read(body: &mut Body) -> Result<String, Failure> {
