@@ -171,9 +171,20 @@ fn parameters_and_headers_of_every_wrong_shape() {
             let status = client.get(&format!("{list}?n={n}")).status;
             assert!(status == 200 || status == 400 && n.len() > 19, "{n}: {status}");
         }
-        for last in ["", "%00", "%ff%fe", "..", "%2f", &"z".repeat(15_000), "zzz&last=a"] {
+        for last in ["%00", "a%00b", "a%0a"] {
+            client.get(&format!("{list}?last={last}")).expect_error(400, "UNSUPPORTED");
+        }
+        for last in ["", "%ff%fe", "..", "%2f", &"z".repeat(15_000), "zzz&last=a"] {
             client.get(&format!("{list}?last={last}")).expect(200);
         }
+    }
+    let referrers = format!("/v2/acme/app/referrers/{blob}");
+    for bad in ["artifactType=%00", "artifactType=a/b%00", "last=%00"] {
+        client.get(&format!("{referrers}?{bad}")).expect_error(400, "UNSUPPORTED");
+    }
+    for odd in ["artifactType=%ff", "artifactType=no+type", "last=%ff", "last=%2b5", "last=%2b99999999999999999999999"]
+    {
+        client.get(&format!("{referrers}?{odd}")).expect(200);
     }
     let path = format!("/v2/acme/app/blobs/{blob}");
     let many = format!("bytes={}", "0-1,".repeat(20_000));
@@ -211,6 +222,9 @@ fn credentials_of_every_wrong_shape() {
         "Basic YWRtaW4=",
         "Basic YWRtaW46",
         "Basic OmNvcnJlY3Q=",
+        // A name, and a password, with a NUL.
+        "Basic YWRtaW4AOng=",
+        "Basic YWRtaW46eAA=",
         "Bearer",
         "Bearer ",
         "Bearer x",

@@ -15,23 +15,33 @@ impl Page {
     /// Reads the parameters `n` and `last`. Without `n`, and where it asks for more, it is [`PAGE_ENTRIES_MAX`].
     ///
     /// # Errors
-    /// [`PageError`] where `n` is not a number, or negative.
+    /// [`PageError`] where `n` is not a number, or negative, or `last` has control characters: no entry of any list has, and
+    /// not every ledger can be asked for a NUL.
     pub fn parse(n: Option<&str>, last: Option<&str>) -> Result<Page, PageError> {
         let limit = match n {
             None => PAGE_ENTRIES_MAX,
             Some(digits) if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) => {
                 digits.parse().unwrap_or(PAGE_ENTRIES_MAX).min(PAGE_ENTRIES_MAX)
             }
-            Some(_) => return Err(PageError),
+            Some(_) => return Err(PageError::Limit),
         };
+        if last.is_some_and(|last| last.chars().any(char::is_control)) {
+            return Err(PageError::After);
+        }
         Ok(Page { limit, after: last.filter(|last| !last.is_empty()).map(str::to_owned) })
     }
 }
 
-/// `n` is not a number.
+/// Which parameter is not of its form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("n is the most entries to list: a whole number from 0, at most {PAGE_ENTRIES_MAX} at once")]
-pub struct PageError;
+pub enum PageError {
+    /// `n` is not a number.
+    #[error("n is the most entries to list: a whole number from 0, at most {PAGE_ENTRIES_MAX} at once")]
+    Limit,
+    /// `last` is no entry of any list.
+    #[error("last is the entry that the page comes after; none has control characters")]
+    After,
+}
 
 #[cfg(test)]
 mod tests {
@@ -46,9 +56,22 @@ mod tests {
         check(Some("10000"), Ok(10_000));
         check(Some("1000000000"), Ok(10_000));
         check(Some("99999999999999999999999999"), Ok(10_000));
-        check(Some("-1"), Err(PageError));
-        check(Some("+1"), Err(PageError));
-        check(Some(""), Err(PageError));
-        check(Some("ten"), Err(PageError));
+        check(Some("-1"), Err(PageError::Limit));
+        check(Some("+1"), Err(PageError::Limit));
+        check(Some(""), Err(PageError::Limit));
+        check(Some("ten"), Err(PageError::Limit));
+    }
+
+    #[test]
+    fn what_comes_before_is_text() {
+        let check = |last, expect: Result<Option<&str>, PageError>| {
+            let after = Page::parse(None, Some(last)).map(|page| page.after);
+            assert_eq!(after, expect.map(|text| text.map(str::to_owned)), "{last:?}");
+        };
+        check("", Ok(None));
+        check("v1", Ok(Some("v1")));
+        check("\u{fffd}~", Ok(Some("\u{fffd}~")));
+        check("\0", Err(PageError::After));
+        check("v1\n", Err(PageError::After));
     }
 }

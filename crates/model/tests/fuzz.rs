@@ -234,11 +234,13 @@ fuzz_text!(
 
 fuzz_text!(
     page,
-    &["0", "7", "10000", "10001", "99999999999999999999999", "-", "+", "\n", " ", "٣", "latest"],
+    &["0", "7", "10000", "10001", "99999999999999999999999", "-", "+", "\n", " ", "٣", "latest", "\0"],
     |text| {
         let (n, last) = text.split_once('\n').map_or((text, None), |(n, last)| (n, Some(last)));
         let page = Page::parse(Some(n), last);
-        assert_eq!(page.is_ok(), !n.is_empty() && n.chars().all(|digit| digit.is_ascii_digit()), "{n:?}");
+        let is_number = !n.is_empty() && n.chars().all(|digit| digit.is_ascii_digit());
+        let is_text = last.is_none_or(|last| !last.chars().any(char::is_control));
+        assert_eq!(page.is_ok(), is_number && is_text, "{text:?}");
         if let Ok(page) = page {
             let digits = n.trim_start_matches('0');
             let expect =
@@ -364,14 +366,14 @@ fn check_reading(bytes: &[u8], manifest: &Manifest) {
     assert_eq!(manifest.manifests.len(), count("manifests"));
     for key in ["config", "layers", "blobs", "manifests", "subject"] {
         assert_eq!(keys.contains(key), value.contains_key(key), "{key} is there in another spelling");
-    }
-}
         let inside =
             value.get(key).into_iter().flat_map(|one| one.as_array().map_or(std::slice::from_ref(one), |all| all));
         for descriptor in inside.filter_map(|one| one.as_object()) {
             let known = |known: &str| descriptor.keys().filter(|key| fold(key) == known).count() <= 1;
             assert!(["digest", "size", "mediatype", "urls"].into_iter().all(known), "{descriptor:?}");
         }
+    }
+}
 
 /// What is served of it can be read again.
 fn check_descriptors(manifest: &Manifest) {

@@ -216,7 +216,7 @@ impl Identity {
                 Header::Bearer(_) => return Err(AuthError::BadCredentials),
             },
             Credential::Password { name, password } => {
-                check_lengths(name, password)?;
+                check_form(name, password)?;
                 self.passwords.verify(name, password).await?
             }
             Credential::Refresh(token) if token.len() > AUTHORIZATION_BYTES_MAX => return Err(AuthError::Malformed),
@@ -309,13 +309,14 @@ fn basic(credentials: &str) -> Result<Header<'static>, AuthError> {
     let decoded = BASE64.decode(credentials).map_err(|_| AuthError::Malformed)?;
     let decoded = String::from_utf8(decoded).map_err(|_| AuthError::Malformed)?;
     let (name, password) = decoded.split_once(':').ok_or(AuthError::Malformed)?;
-    check_lengths(name, password)?;
+    check_form(name, password)?;
     Ok(Header::Basic { name: name.to_owned(), password: password.to_owned() })
 }
 
-fn check_lengths(name: &str, password: &str) -> Result<(), AuthError> {
-    let fit = !name.is_empty() && name.len() <= CREDENTIAL_BYTES_MAX && password.len() <= CREDENTIAL_BYTES_MAX;
-    if fit { Ok(()) } else { Err(AuthError::Malformed) }
+/// RFC 7617 §2: neither has control characters; and not every ledger can be asked for a name with a NUL.
+fn check_form(name: &str, password: &str) -> Result<(), AuthError> {
+    let fits = |text: &str| text.len() <= CREDENTIAL_BYTES_MAX && !text.chars().any(char::is_control);
+    if !name.is_empty() && fits(name) && fits(password) { Ok(()) } else { Err(AuthError::Malformed) }
 }
 
 #[cfg(test)]

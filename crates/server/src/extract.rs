@@ -31,7 +31,7 @@ impl<'a> Query<'a> {
     /// `n` and `last`.
     ///
     /// # Errors
-    /// `n` is not a number.
+    /// `n` is not a number, or `last` no text of a list.
     pub fn page(&self) -> Result<Page, Failure> {
         Page::parse(self.get("n").as_deref(), self.get("last").as_deref())
             .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, error.to_string()))

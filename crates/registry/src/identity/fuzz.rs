@@ -38,6 +38,7 @@ fn authorization() {
             Ok(Header::Basic { name, password }) => {
                 assert!(!name.is_empty() && !name.contains(':'), "{name:?}");
                 assert!(name.len() <= CREDENTIAL_BYTES_MAX && password.len() <= CREDENTIAL_BYTES_MAX);
+                assert!(!name.chars().chain(password.chars()).any(char::is_control), "{name:?}");
                 let plain = format!("bAsIc {}", STANDARD.encode(format!("{name}:{password}")));
                 match Header::parse(plain.as_bytes()) {
                     Ok(Header::Basic { name: n, password: p }) => assert_eq!((n, p), (name, password)),

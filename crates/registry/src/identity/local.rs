@@ -55,10 +55,13 @@ fn params() -> Result<Params, PasswordError> {
 /// The hash of a password with a random salt, in PHC form. Takes tens of milliseconds and 19 MiB: not on an async thread.
 ///
 /// # Errors
-/// [`PasswordError`]: it is empty or longer than [`CREDENTIAL_BYTES_MAX`], or there is no randomness.
+/// [`PasswordError`]: it is empty or longer than [`CREDENTIAL_BYTES_MAX`], has control characters, which no client can send, or there is no randomness.
 pub fn hash_password(password: &str) -> Result<String, PasswordError> {
     if password.is_empty() || password.len() > CREDENTIAL_BYTES_MAX {
         return Err(PasswordError::Length);
+    }
+    if password.chars().any(char::is_control) {
+        return Err(PasswordError::Control);
     }
     let mut salt = [0; 16];
     fill(&mut salt)?;
@@ -119,6 +122,9 @@ pub enum PasswordError {
     /// It is empty or too long.
     #[error("a password has 1 to {CREDENTIAL_BYTES_MAX} bytes")]
     Length,
+    /// It has control characters, a line break at its end perhaps.
+    #[error("a password has no control characters; is there a line break at its end?")]
+    Control,
     /// It cannot be hashed, or its hash cannot be read.
     #[error("the password cannot be hashed: {0}")]
     Hash(String),
@@ -376,6 +382,9 @@ mod tests {
         assert_eq!(verify("password", known), Ok(true), "the vector of the reference implementation, other parameters");
         assert_eq!(hash_password(""), Err(PasswordError::Length));
         assert_eq!(hash_password(&"x".repeat(CREDENTIAL_BYTES_MAX + 1)), Err(PasswordError::Length));
+        for text in ["secret\n", "\0", "a\tb", "\u{85}"] {
+            assert_eq!(hash_password(text), Err(PasswordError::Control), "nobody could log in with {text:?}");
+        }
         assert!(matches!(verify("x", "plain"), Err(PasswordError::Hash(_))));
     }
 

@@ -151,6 +151,13 @@ async fn headers_of_every_shape() {
     let long = "x".repeat(CREDENTIAL_BYTES_MAX + 1);
     check(&basic_header(&long, "x"), malformed.clone()).await;
     check(&basic_header("admin", &long), malformed.clone()).await;
+    for (name, password) in
+        [("admin\0", "secret"), ("\0", "x"), ("a\nb", "x"), ("admin", "secret\0"), ("admin", "\u{9b}")]
+    {
+        check(&basic_header(name, password), malformed.clone()).await;
+        let shown = house.token(Credential::Password { name, password }, "").await;
+        assert_eq!(shown.map(drop), malformed, "{name:?} {password:?}");
+    }
     check(format!("Bearer {}", "x".repeat(AUTHORIZATION_BYTES_MAX)).as_bytes(), malformed).await;
     check(b"Bearer nonsense", Err(AuthError::BadCredentials)).await;
 }
