@@ -164,6 +164,7 @@ impl Error {
             Refused::ManifestUnknown(digest) => Error::ManifestUnknown(Reference::Digest(digest)),
             Refused::TagUnknown(tag) => Error::ManifestUnknown(Reference::Tag(tag)),
             Refused::BlobUnknown(digest) => Error::BlobUnknown(digest),
+            Refused::UploadUnknown => Error::UploadUnknown,
             Refused::Missing(missing) => Error::ManifestBlobUnknown(missing),
             Refused::NameTaken(name) => Error::Unsupported(format!("the name {name} is taken")),
             Refused::Failed(error) => error.into(),

@@ -131,8 +131,8 @@ impl Registry {
         access.expect(&[Action::Push])?;
         let name = self.0.sessions.open(session, access)?;
         let _lock = self.0.sessions.lock(name.id)?;
-        let upload = self.load(access, &name).await?;
-        self.discard(&upload).await
+        let mut upload = self.load(access, &name).await?;
+        self.discard(&mut upload).await
     }
 
     /// Makes a blob of another repository one of this, without moving a byte: of `from`, or of any that the caller may read.
@@ -188,7 +188,7 @@ impl Registry {
         let mut upload = self.load(access, name).await?;
         if let Some(noted) = upload.noted_digest.filter(|noted| *noted != digest) {
             // A finish that failed may have put the bytes to rest under that name, and only by it are they found again.
-            self.discard(&upload).await?;
+            self.discard(&mut upload).await?;
             return Err(Error::UploadInvalid(format!("it was to be finished as {noted}")));
         }
         if upload.offset() == 0 {
@@ -208,8 +208,8 @@ impl Registry {
         let Ok(Some(note)) = self.0.ledger.upload(id).await else { return };
         let Some(mut upload) = Upload::from_note(note) else { return };
         let given = match upload.state.offset() {
-            0 => self.0.blobs.cancel(&upload.state).await,
-            _ => self.0.blobs.append(&mut upload.state, &mut Body::empty(), 0).await.map(drop),
+            0 => self.clear_heap(&mut upload).await,
+            _ => self.0.blobs.append(&mut upload.state, &mut Body::empty(), 0).await.map(drop).map_err(Error::from),
         };
         if let Err(error) = given {
             tracing::warn!(%error, "what an upload left on a full disk stays until its session ends");
@@ -274,8 +274,9 @@ impl Registry {
     }
 
     /// Removes what an attempt that came to nothing left on the heap, while the offset says that nothing is there.
-    async fn clear_heap(&self, upload: &Upload) -> Result<(), Error> {
+    async fn clear_heap(&self, upload: &mut Upload) -> Result<(), Error> {
         if upload.on_heap {
+            self.claim(upload).await?;
             let noted = UploadState { digest: upload.noted_digest, ..upload.state.clone() };
             self.0.blobs.cancel(&noted).await?;
         }
@@ -303,6 +304,22 @@ impl Registry {
         }
     }
 
+    /// Takes the note for this request, before bytes go that may rest under their final name: a commit that made them a
+    /// blob, and of which nobody learned whether it was made, may have been made or still come. It ends the note as it was,
+    /// so of the two exactly one comes first; where it was the commit, the bytes are the blob's.
+    async fn claim(&self, upload: &mut Upload) -> Result<(), Error> {
+        if upload.noted_digest.is_none() {
+            return Ok(());
+        }
+        match self.note(upload).await {
+            Err(Error::UploadBusy) if self.0.ledger.upload(upload.id).await?.is_none() => {
+                self.0.sessions.ended.insert(upload.id, ());
+                Err(Error::UploadUnknown)
+            }
+            claimed => claimed,
+        }
+    }
+
     /// Makes what was received durable, and notes it.
     async fn keep(&self, upload: &mut Upload) -> Result<(), Error> {
         if upload.state.offset() > 0 {
@@ -320,10 +337,10 @@ impl Registry {
         let (size, place) = if upload.state.offset() == 0 {
             let actual = Digest::of(digest.algorithm(), &upload.tail);
             if actual != digest {
-                self.discard(&upload).await?;
+                self.discard(&mut upload).await?;
                 return Err(Error::digest_mismatch(digest, actual));
             }
-            self.clear_heap(&upload).await?;
+            self.clear_heap(&mut upload).await?;
             (upload.tail.len() as u64, Place::Ledger(upload.tail.clone()))
         } else {
             // From here on the bytes may have their final name. A note that has a part of them on the heap would not find
@@ -335,14 +352,14 @@ impl Registry {
             match self.0.blobs.finish(&upload.state).await {
                 Ok(stored) => (stored.size, Place::Heap(stored.location)),
                 Err(BlobsError::Digest { actual }) => {
-                    self.discard(&upload).await?;
+                    self.discard(&mut upload).await?;
                     return Err(Error::digest_mismatch(digest, actual));
                 }
                 Err(error) => return Err(error.into()),
             }
         };
         let repository = access.repository.clone();
-        let ended = (upload.version > 0).then_some(upload.id);
+        let ended = (upload.version > 0).then_some((upload.id, upload.version));
         let changes = vec![
             Change::EnsureRepository { repository: repository.clone() },
             Change::PutBlob { repository, digest, size, place, upload: ended, adopted: false },
@@ -353,8 +370,9 @@ impl Registry {
     }
 
     /// Bytes first, then the note: were it the other way round, a crash between them would leave bytes that nobody finds.
-    async fn discard(&self, upload: &Upload) -> Result<(), Error> {
+    async fn discard(&self, upload: &mut Upload) -> Result<(), Error> {
         if upload.version > 0 {
+            self.claim(upload).await?;
             self.0.blobs.cancel(&upload.state).await?;
             self.0.ledger.delete_upload(upload.id).await?;
         }
@@ -374,7 +392,7 @@ impl Registry {
                 continue;
             }
             match Upload::from_note(note) {
-                Some(upload) => self.discard(&upload).await?,
+                Some(mut upload) => self.discard(&mut upload).await?,
                 None => self.0.ledger.delete_upload(id).await?,
             }
             ended += 1;

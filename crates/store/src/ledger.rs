@@ -53,10 +53,11 @@ impl Default for LedgerOptions {
 /// The number of an entry of the log: dense, in the order of commits, from 1. 0 is before the first.
 pub type Seq = u64;
 
-/// Is told of every commit of this process, in order, when it is durable and before it is acknowledged: caches forget here
-/// what is no longer so. Must be quick and must not call the ledger.
+/// Is told of every commit, in order: of those of this process when they are durable and before they are acknowledged, of
+/// other processes' when this one writes next. Caches forget here what is no longer so. Must be quick and must not call the
+/// ledger.
 pub trait Observer: Send + Sync {
-    /// `entry` was just committed.
+    /// `entry` was committed.
     fn committed(&self, entry: &Entry);
 }
 

@@ -1,19 +1,22 @@
 //! The ledger in PostgreSQL keeps the contract, and does with its database and beside other processes what it says.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
 use wharf_store::contract::ledger::{Bench, name};
 use wharf_store::contract::model;
-use wharf_store::ledger::change::{Change, Commit};
+use wharf_store::ledger::change::{Change, Commit, Entry, Refused};
 use wharf_store::ledger::notes::NewJob;
 use wharf_store::ledger::query::LedgerError;
-use wharf_store::ledger::{Ledger, LedgerOptions, postgres::Postgres};
+use wharf_store::ledger::{Ledger, LedgerOptions, Observer, postgres::Postgres};
 
 async fn bench() -> Bench {
     let url = wharf_testkit::postgres::database();
@@ -113,6 +116,123 @@ async fn lost_connections_are_made_anew() {
     raw(&url).await.query(end, &[]).await.expect("the connections end");
     assert_eq!(ledger.commit(ensure("p/b")).await, Ok(2));
     assert!(ledger.repository(&name("p/a")).await.expect("an answer").is_some());
+}
+
+/// Where a connection breaks at a COMMIT.
+#[derive(Clone, Copy, Debug)]
+enum Cut {
+    /// Before the server gets it.
+    Before,
+    /// After the server has made it, before the answer comes.
+    After,
+}
+
+/// A way to the database that breaks when it is told to.
+struct Wire {
+    url: String,
+    cut: Arc<Mutex<Option<Cut>>>,
+    _folder: tempfile::TempDir,
+}
+
+impl Wire {
+    fn to(url: &str) -> Wire {
+        let (socket, database) = url.trim_start_matches("postgres://postgres@").split_once('/').expect("a database");
+        let server = PathBuf::from(socket.replace("%2F", "/")).join(".s.PGSQL.5432");
+        let folder = tempfile::tempdir().expect("a folder");
+        let listener = UnixListener::bind(folder.path().join(".s.PGSQL.5432")).expect("a socket");
+        let cut: Arc<Mutex<Option<Cut>>> = Arc::default();
+        let host = folder.path().to_str().expect("UTF-8").replace('/', "%2F");
+        let wire = Wire { url: format!("postgres://postgres@{host}/{database}"), cut: cut.clone(), _folder: folder };
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let server = UnixStream::connect(&server).await.expect("the server's socket");
+                tokio::spawn(carry(client, server, cut.clone()));
+            }
+        });
+        wire
+    }
+
+    fn cut(&self, cut: Cut) {
+        *self.cut.lock().expect("not poisoned") = Some(cut);
+    }
+}
+
+async fn carry(mut client: UnixStream, mut server: UnixStream, cut: Arc<Mutex<Option<Cut>>>) -> std::io::Result<()> {
+    let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    loop {
+        tokio::select! {
+            length = client.read(&mut asked) => {
+                let asked = &asked[..length?];
+                let commits = asked.windows(7).any(|text| text == b"COMMIT\0");
+                let cut = if commits { cut.lock().expect("not poisoned").take() } else { None };
+                if asked.is_empty() || matches!(cut, Some(Cut::Before)) {
+                    return Ok(());
+                }
+                server.write_all(asked).await?;
+                if matches!(cut, Some(Cut::After)) {
+                    server.read(&mut answered).await?;
+                    return Ok(());
+                }
+            }
+            length = server.read(&mut answered) => match length? {
+                0 => return Ok(()),
+                length => client.write_all(&answered[..length]).await?,
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Told(Mutex<Vec<Entry>>);
+
+impl Told {
+    fn numbers(&self) -> Vec<u64> {
+        self.0.lock().expect("not poisoned").iter().map(|entry| entry.seq).collect()
+    }
+}
+
+impl Observer for Told {
+    fn committed(&self, entry: &Entry) {
+        self.0.lock().expect("not poisoned").push(entry.clone());
+    }
+}
+
+/// The connection breaks at a COMMIT: who waits is told what came of it, and so is who observes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_outcome_of_a_commit_that_is_not_answered_is_learned() {
+    let wire = Wire::to(&wharf_testkit::postgres::database());
+    let (ledger, told) = (open(&wire.url).await, Arc::new(Told::default()));
+    ledger.observe(told.clone());
+    wire.cut(Cut::After);
+    assert_eq!(ledger.commit(ensure("p/a")).await, Ok(1), "it was made");
+    assert_eq!((told.numbers(), *ledger.watch().borrow()), (vec![1], 1));
+    wire.cut(Cut::Before);
+    let lost = ledger.commit(ensure("p/b")).await;
+    assert!(matches!(lost, Err(Refused::Failed(LedgerError::Unavailable(_)))), "{lost:?}");
+    assert_eq!(ledger.repository(&name("p/b")).await, Ok(None), "nothing of it was");
+    assert_eq!(ledger.commit(ensure("p/b")).await, Ok(2));
+    assert_eq!(told.numbers(), [1, 2]);
+    // Notes are as good as commits.
+    wire.cut(Cut::After);
+    assert_eq!(ledger.put_cursor("f", Default::default()).await, Ok(()));
+    assert!(ledger.cursor("f").await.expect("an answer").is_some());
+}
+
+/// What came to be without this process, it tells before it goes on: also where what it writes then has no effect.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn observers_are_told_of_what_others_committed() {
+    let url = wharf_testkit::postgres::database();
+    let (one, other, told) = (open(&url).await, open(&url).await, Arc::new(Told::default()));
+    one.observe(told.clone());
+    for at in 1..=300 {
+        assert_eq!(other.commit(ensure(&format!("p/r{at}"))).await, Ok(at));
+    }
+    assert!(told.numbers().is_empty());
+    assert_eq!(one.commit(ensure("p/r1")).await, Ok(300), "no effect");
+    assert_eq!((told.numbers(), *one.watch().borrow()), ((1..=300).collect(), 300));
+    assert_eq!(told.0.lock().expect("not poisoned")[6].changes, ensure("p/r7").changes);
+    assert_eq!(one.commit(ensure("p/new")).await, Ok(301));
+    assert_eq!(told.numbers(), (1..=301).collect::<Vec<_>>());
 }
 
 #[test]

@@ -10,6 +10,7 @@ use wharf_registry::access::Action;
 use wharf_registry::error::Error;
 use wharf_registry::upload::Chunk;
 use wharf_store::blobs::faulty::{Failure, Fault};
+use wharf_store::ledger::Ledger as _;
 use wharf_store::ledger::faulty::When;
 
 use crate::house::{HOUR, House, IDLE, broken, chunk, noise, sha256};
@@ -270,6 +271,44 @@ async fn settle(house: &House, session: &str, cancel: bool, what: &str) {
     house.clean().await;
     let expect = usize::from(house.shows(REPOSITORY, &sha256(&content)).await);
     assert_eq!((house.resting().await.len(), house.heap.uploads()), (expect, 0), "{what}");
+}
+
+/// A commit whose outcome nobody learned may arrive at any time: of it and of what the client does meanwhile one wins, and a
+/// blob that is shown has its bytes.
+#[tokio::test]
+async fn a_late_commit_and_what_is_done_meanwhile_exclude_each_other() {
+    let content = noise(1, 40_000);
+    for before in [0, 10_000] {
+        for then in ["cancel", "finish", "finish otherwise", "append", "nothing"] {
+            for (call, lands) in (1..6).flat_map(|call| (1..9).map(move |lands| (call, lands))) {
+                let house = House::new().await;
+                let session = house.begin(REPOSITORY).await;
+                house.append(REPOSITORY, &session, chunk(&content[..before])).await.expect("appended");
+                house.ledger.fail(call, When::Late(lands));
+                let _ = house.finish(REPOSITORY, &session, chunk(&content[before..]), sha256(&content)).await;
+                let offset = house.status(REPOSITORY, &session).await.map_or(0, |progress| progress.offset) as usize;
+                let rest = chunk(&content[offset..]);
+                // Whether it is done or refused, nothing may be lost by it.
+                let _ = match then {
+                    "cancel" => house.cancel(REPOSITORY, &session).await,
+                    "finish" => house.finish(REPOSITORY, &session, rest, sha256(&content)).await,
+                    "finish otherwise" => house.finish(REPOSITORY, &session, rest, sha256(b"other")).await,
+                    "append" => house.append(REPOSITORY, &session, rest).await.map(drop),
+                    _ => Ok(()),
+                };
+                house.ledger.land().await;
+                house.heal();
+                let what =
+                    format!("{before} bytes before, call {call} fails, then {then}, it lands {lands} calls later");
+                let shown = house.shows(REPOSITORY, &sha256(&content)).await;
+                let known = house.ledger.count_totals().await.expect("counted").1.blobs;
+                assert_eq!(i64::from(shown), known, "{what}");
+                house.advance(2 * IDLE);
+                house.clean().await;
+                assert_eq!((house.resting().await.len(), house.heap.uploads()), (0, 0), "{what}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

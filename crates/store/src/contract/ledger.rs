@@ -65,6 +65,7 @@ macro_rules! ledger_contract {
             a_blob_needs_its_repository
             the_loser_of_two_uploads_is_reclaimed
             an_upload_ends_with_its_blob
+            an_upload_that_went_on_is_not_ended
             an_unreferenced_blob_is_shown_for_half_the_grace
             pushing_a_blob_again_renews_it
             a_manifest_holds_its_blobs
@@ -596,13 +597,31 @@ pub async fn an_upload_ends_with_its_blob(bench: &Bench) {
     assert!(bench.ledger.put_upload(&upload(id, 1)).await.unwrap());
     let finish = || {
         let (repository, place) = (name("p/a"), inline("x"));
-        Change::PutBlob { repository, digest: digest("x"), size: 1, place, upload: Some(id), adopted: false }
+        Change::PutBlob { repository, digest: digest("x"), size: 1, place, upload: Some((id, 1)), adopted: false }
     };
     assert_eq!(bench.refused(vec![finish()]).await, Refused::RepositoryUnknown);
     assert!(bench.ledger.upload(id).await.unwrap().is_some());
     bench.made(vec![ensure("p/a"), finish()]).await;
     assert_eq!(bench.ledger.upload(id).await.unwrap(), None);
     assert!(!bench.ledger.put_upload(&upload(id, 2)).await.unwrap());
+    assert_eq!(bench.refused(vec![finish()]).await, Refused::UploadUnknown, "it ends once");
+}
+
+/// Whoever has written the note once more has the upload: a commit that would end it as it was is refused.
+pub async fn an_upload_that_went_on_is_not_ended(bench: &Bench) {
+    let id = Id([7; 16]);
+    let finish = |version| {
+        let (repository, place) = (name("p/a"), heap("x1"));
+        Change::PutBlob { repository, digest: digest("x"), size: 1, place, upload: Some((id, version)), adopted: false }
+    };
+    assert!(bench.ledger.put_upload(&upload(id, 1)).await.unwrap());
+    assert!(bench.ledger.put_upload(&upload(id, 2)).await.unwrap());
+    for version in [0, 1, 3] {
+        assert_eq!(bench.refused(vec![ensure("p/a"), finish(version)]).await, Refused::UploadUnknown, "{version}");
+    }
+    assert!(!bench.ledger.knows_location(&Location("x1".to_owned())).await.unwrap());
+    bench.made(vec![ensure("p/a"), finish(2)]).await;
+    assert!(bench.shows("p/a", "x").await);
 }
 
 /// Half the grace after it came it is hidden, after the whole grace it is swept and its bytes are reclaimed.

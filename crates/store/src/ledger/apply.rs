@@ -64,7 +64,7 @@ impl<S: Sql> Context<'_, S> {
             Change::PutProject { project, public } => self.put_project(project.as_str(), *public).await,
             Change::PutUser { id, name, password_hash, admin } => self.put_user(id, name, password_hash, *admin).await,
             Change::PutBlob { repository, digest, size, place, upload, adopted } => {
-                *adopted = self.put_blob(repository, digest, *size, place, upload.as_ref()).await?;
+                *adopted = self.put_blob(repository, digest, *size, place, *upload).await?;
                 Ok(true)
             }
             Change::MountBlob { repository, digest, from, readable } => {
@@ -193,7 +193,7 @@ impl<S: Sql> Context<'_, S> {
         digest: &Digest,
         size: u64,
         place: &Place,
-        upload: Option<&Id>,
+        upload: Option<(Id, u64)>,
     ) -> Result<bool, Refused> {
         let repository = self.repository(repository).await?;
         let found = self.blob(digest).await?;
@@ -210,8 +210,11 @@ impl<S: Sql> Context<'_, S> {
             None => self.insert_blob(digest, size, place).await?,
         };
         self.put_member(repository, blob, digest).await?;
-        if let Some(upload) = upload {
-            self.sql.execute("DELETE FROM upload WHERE uid = $1", &[upload.into()]).await?;
+        if let Some((upload, version)) = upload {
+            let delete = "DELETE FROM upload WHERE uid = $1 AND version = $2";
+            if self.sql.execute(delete, &[(&upload).into(), (version as i64).into()]).await? == 0 {
+                return Err(Refused::UploadUnknown);
+            }
         }
         Ok(adopted)
     }

@@ -98,9 +98,10 @@ pub enum Change {
         size: u64,
         /// Where they are.
         place: Place,
-        /// The upload session that this ends.
+        /// The upload session that this ends, and the version that its note must have. Refused where it has another or is
+        /// not there: then somebody else has ended it, or goes on with it.
         #[serde(skip)]
-        upload: Option<Id>,
+        upload: Option<(Id, u64)>,
         /// Filled: whether the bytes were adopted.
         adopted: bool,
     },
@@ -233,6 +234,9 @@ pub enum Refused {
     /// There is no such blob where it was looked for.
     #[error("the blob {0} is not there")]
     BlobUnknown(Digest),
+    /// The upload session is not there, or no longer as it was.
+    #[error("the upload is not there, or has gone on")]
+    UploadUnknown,
     /// A manifest names things that must be there and are not: all of them, in the order of the manifest.
     #[error("{} things that the manifest names are not there", .0.len())]
     Missing(Vec<Digest>),

@@ -25,6 +25,9 @@ pub enum When {
     Before,
     /// After the ledger has done it: the caller does not know.
     After,
+    /// A commit fails at once and is made later all the same, if it can be: just before the call that comes so many after
+    /// it (1 is the next), or when [`Faulty::land`] is called. What is no commit fails as by [`When::Before`].
+    Late(u64),
 }
 
 /// A ledger in front of another. Every call that can fail counts, in the order in which it is made.
@@ -37,6 +40,8 @@ pub struct Faulty {
 struct Plan {
     calls: u64,
     fault: Option<(u64, When)>,
+    /// A commit that is on its way, and before which call it arrives.
+    late: Option<(u64, Commit)>,
 }
 
 impl Faulty {
@@ -51,6 +56,15 @@ impl Faulty {
         plan.fault = Some((plan.calls + n, when));
     }
 
+    /// Makes the commit that is late, if there is one and it is not refused.
+    pub async fn land(&self) {
+        let late = self.plan.lock().late.take();
+        if let Some((_, commit)) = late {
+            // Nobody waits for it any more, whatever comes of it.
+            let _ = self.inner.commit(commit).await;
+        }
+    }
+
     /// Lets nothing fail.
     pub fn heal(&self) {
         self.plan.lock().fault = None;
@@ -61,18 +75,36 @@ impl Faulty {
         self.plan.lock().calls
     }
 
-    fn fault(&self) -> Option<When> {
+    async fn fault(&self) -> Option<When> {
+        let (fault, lands) = {
+            let mut plan = self.plan.lock();
+            plan.calls += 1;
+            let calls = plan.calls;
+            let lands = plan.late.as_ref().is_some_and(|(at, _)| *at == calls);
+            (plan.fault.take_if(|(at, _)| *at == calls), lands)
+        };
+        if lands {
+            self.land().await;
+        }
+        fault.map(|(_, when)| when)
+    }
+
+    /// Keeps a commit that is to be late.
+    fn keep_late(&self, commit: &Commit) {
         let mut plan = self.plan.lock();
-        plan.calls += 1;
-        let due = plan.fault.is_some_and(|(at, _)| at == plan.calls);
-        if due { plan.fault.take().map(|(_, when)| when) } else { None }
+        let call = plan.calls + 1;
+        if let Some((at, When::Late(after))) = plan.fault
+            && at == call
+        {
+            plan.late = Some((call + after, commit.clone()));
+        }
     }
 
     async fn call<T, E: From<LedgerError>>(&self, call: impl Future<Output = Result<T, E>> + Send) -> Result<T, E> {
         let failed = || Err(LedgerError::Unavailable("a fault that was asked for".to_owned()).into());
-        match self.fault() {
+        match self.fault().await {
             None => call.await,
-            Some(When::Before) => failed(),
+            Some(When::Before | When::Late(_)) => failed(),
             Some(When::After) => call.await.and_then(|_| failed()),
         }
     }
@@ -81,6 +113,7 @@ impl Faulty {
 #[async_trait]
 impl Ledger for Faulty {
     async fn commit(&self, commit: Commit) -> Result<Seq, Refused> {
+        self.keep_late(&commit);
         self.call(self.inner.commit(commit)).await
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use tokio::time::{sleep, timeout};
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
 use tokio_postgres::{Client, NoTls, Statement};
@@ -22,6 +23,10 @@ use crate::clock::{Clock, Millis};
 const READERS_MAX: usize = 16;
 /// How long a question waits for a connection, and a connection for the server.
 const WAIT: Duration = Duration::from_secs(10);
+/// How long the outcome of a COMMIT that was not answered is asked for, as long as the server cannot be reached; and how long
+/// between two questions. Longer than a server takes to start anew.
+const SETTLE: Duration = Duration::from_secs(20);
+const SETTLE_AGAIN: Duration = Duration::from_millis(250);
 /// Bounds of every connection: a statement, and a transaction whose process sleeps while it holds the writer's lock.
 const OPTIONS: &str = "-c statement_timeout=60s -c idle_in_transaction_session_timeout=15s";
 /// Whoever holds this lock writes. Any number will do, as long as it stays.
@@ -85,7 +90,7 @@ fn explain(error: tokio_postgres::Error) -> LedgerError {
 async fn serve(engine: Server, mut desk: Desk) {
     let mut batch = Vec::new();
     while desk.requests.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        let mut writing = Writing { engine: &engine, connection: None };
+        let mut writing = Writing { engine: &engine, connection: None, transaction: 0 };
         desk.serve(&mut writing, std::mem::take(&mut batch)).await;
     }
 }
@@ -166,6 +171,8 @@ impl Sql for Connection {
 struct Writing<'a> {
     engine: &'a Server,
     connection: Option<Connection>,
+    /// The server's number of the transaction.
+    transaction: i64,
 }
 
 impl Writing<'_> {
@@ -182,7 +189,32 @@ impl Writing<'_> {
     async fn try_begin(&mut self) -> Result<Millis, LedgerError> {
         let connection = self.connection.insert(self.engine.connection(&self.engine.writer).await?);
         connection.batch(BEGIN).await?;
-        read::now(connection).await
+        let clock = connection.clock();
+        let row = connection.one("SELECT {now $1}, txid_current()", &[clock]).await?;
+        let mut row = row.ok_or_else(|| LedgerError::Corrupt("no time".to_owned()))?;
+        self.transaction = row.int(1)?;
+        row.int(0)
+    }
+
+    /// Whether a transaction whose COMMIT was not answered was made all the same; asks until the server says so.
+    async fn has_landed(&mut self, transaction: i64) -> bool {
+        loop {
+            self.close();
+            match self.try_has_landed(transaction).await {
+                Ok(landed) => return landed,
+                Err(error) => tracing::warn!(%error, "whether a commit was made is not known yet"),
+            }
+            sleep(SETTLE_AGAIN).await;
+        }
+    }
+
+    /// Whoever has the writer's lock comes after the end of that transaction, however it ended.
+    async fn try_has_landed(&mut self, transaction: i64) -> Result<bool, LedgerError> {
+        self.try_begin().await?;
+        let row = self.one("SELECT txid_status($1)", &[transaction.into()]).await?;
+        let status = row.map_or(Ok(None), |mut row| row.maybe_text(0))?;
+        let status = status.ok_or_else(|| LedgerError::Corrupt("a transaction of late is forgotten".to_owned()))?;
+        Ok(status == "committed")
     }
 }
 
@@ -214,6 +246,18 @@ impl Transactions for Writing<'_> {
                 self.close();
                 self.try_begin().await
             }
+        }
+    }
+
+    /// What breaks off while it commits may have been made or not: then the server is asked, so that who waits is told.
+    async fn commit(&mut self) -> Result<(), LedgerError> {
+        let Err(error) = self.batch("COMMIT").await else { return Ok(()) };
+        let landed = timeout(SETTLE, self.has_landed(self.transaction)).await;
+        self.close();
+        match landed {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(error),
+            Err(_) => Err(unavailable("whether a commit was made could not be learned", error)),
         }
     }
 

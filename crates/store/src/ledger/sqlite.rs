@@ -262,6 +262,10 @@ impl Transactions for Session {
         Ok(self.shared.clock.now())
     }
 
+    async fn commit(&mut self) -> Result<(), LedgerError> {
+        self.batch("COMMIT").await
+    }
+
     /// A full or broken disk may have ended it already.
     async fn abandon(&mut self) {
         if !self.connection.is_autocommit() && self.connection.execute_batch("ROLLBACK").is_err() {

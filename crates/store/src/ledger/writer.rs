@@ -18,6 +18,8 @@ use crate::clock::Millis;
 const WAITING_MAX: usize = 1024;
 /// Most requests in one transaction.
 pub(crate) const BATCH_MAX: usize = 256;
+/// How many entries that came to be unnoticed are read at once.
+const MISSED_PAGE: usize = 256;
 
 /// What the writer is asked for.
 pub(crate) enum Work {
@@ -94,6 +96,10 @@ pub(crate) trait Transactions: Sql {
     /// Begins a transaction that excludes every other writer; the time on the ledger's clock.
     fn begin(&mut self) -> impl Future<Output = Result<Millis, LedgerError>> + Send;
 
+    /// Makes the transaction durable. An error means that nothing of it stays; where that could not be learned it is
+    /// [`LedgerError::Unavailable`].
+    fn commit(&mut self) -> impl Future<Output = Result<(), LedgerError>> + Send;
+
     /// Ends a transaction that broke; nothing of it stays.
     fn abandon(&mut self) -> impl Future<Output = ()> + Send;
 }
@@ -104,7 +110,7 @@ impl Desk {
         while !batch.is_empty() {
             match self.transaction(sql, &batch).await {
                 Ok((results, latest)) => {
-                    self.tell(&results, latest);
+                    self.tell(results.iter().filter_map(entry), latest);
                     for (request, result) in batch.drain(..).zip(results) {
                         let _ = request.answer.send(result.map(|done| (done, latest)));
                     }
@@ -133,7 +139,7 @@ impl Desk {
     ) -> Result<(Vec<Result<Done, Refused>>, Seq), Broken> {
         let whole = |error| Broken { at: None, error };
         let now = sql.begin().await.map_err(whole)?;
-        let mut seq = read::latest(sql).await.map_err(whole)?;
+        let mut seq = self.catch_up(sql).await.map_err(whole)?;
         let mut results = Vec::with_capacity(batch.len());
         for (at, request) in batch.iter().enumerate() {
             let broken = |error| Broken { at: Some(at), error };
@@ -149,8 +155,25 @@ impl Desk {
             }
             results.push(result);
         }
-        sql.batch("COMMIT").await.map_err(whole)?;
+        sql.commit().await.map_err(whole)?;
         Ok((results, seq))
+    }
+
+    /// Tells of what came to be unnoticed here: commits of other processes, and any of this one whose outcome was not
+    /// learned. The number of the latest entry.
+    async fn catch_up(&self, sql: &mut impl Sql) -> Result<Seq, LedgerError> {
+        let latest = read::latest(sql).await?;
+        loop {
+            let told = *self.news.borrow();
+            if told >= latest {
+                return Ok(latest);
+            }
+            let missed = read::log(sql, told, MISSED_PAGE).await?;
+            let Some(last) = missed.last() else {
+                return Err(LedgerError::Corrupt(format!("entry {} of the log is not there", told + 1)));
+            };
+            self.tell(missed.iter(), last.seq);
+        }
     }
 
     async fn one(&self, sql: &mut impl Sql, work: &Work, now: Millis, next: Seq) -> Result<Done, Refused> {
@@ -173,15 +196,17 @@ impl Desk {
     }
 
     /// Observers first, in order; then whoever waits for news; the commits themselves are answered after that.
-    fn tell(&self, results: &[Result<Done, Refused>], latest: Seq) {
+    fn tell<'a>(&self, entries: impl Iterator<Item = &'a Entry>, latest: Seq) {
         let observers = self.observers.read();
-        for result in results {
-            if let Ok(Done::Committed(Some(entry))) = result {
-                observers.iter().for_each(|observer| observer.committed(entry));
-            }
+        for entry in entries {
+            observers.iter().for_each(|observer| observer.committed(entry));
         }
         self.news.send_if_modified(|known| std::mem::replace(known, latest) != latest);
     }
+}
+
+fn entry(result: &Result<Done, Refused>) -> Option<&Entry> {
+    if let Ok(Done::Committed(entry)) = result { entry.as_ref() } else { None }
 }
 
 /// A transaction that cannot go on, and at which request.
