@@ -185,6 +185,11 @@ fn refuse_other_spellings(bytes: &[u8]) -> Result<(), ManifestError> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let found = Spelling::Manifest.deserialize(&mut json).map_err(|error| ManifestError::Json(error.to_string()))?;
     match found {
+        Some(key) => Err(ManifestError::Spelling(key)),
+        None => Ok(()),
+    }
+}
+
 /// Looks for a known key in another spelling, in one pass that keeps nothing. What is not of its form is left to be found by
 /// whoever reads it.
 #[derive(Clone, Copy)]
@@ -266,11 +271,6 @@ impl<'de> Visitor<'de> for Spelling {
     }
 }
 
-        Some(key) => Err(ManifestError::Spelling(key)),
-        None => Ok(()),
-    }
-}
-
 /// Why some bytes are not a manifest that Wharf takes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
@@ -307,6 +307,11 @@ pub enum ManifestError {
     #[error("the manifest's fields do not fit its media type {0}")]
     Shape(MediaType),
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
     const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
     #[test]
@@ -333,11 +338,6 @@ pub enum ManifestError {
         check(r#","mediatype":"c/d""#, Some("mediaType"));
         check(r#","URLs":["https://x"]"#, Some("urls"));
     }
-
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn artifact_types_of_any_form_and_bounded_length() {

@@ -315,9 +315,9 @@ fn manifest() {
         "\"application/vnd.oci.image.index.v1+json\"",
         "1e999",
         "{\"mediaType\":\"a/b\",\"size\":2,\"digest\":\"",
+        "\"Digest\":\"",
         SHA256,
         "\"}",
-        "\"Digest\":\"",
     ];
     let feed = feed("manifest", &words);
     bolero::check!(name = "manifest")
