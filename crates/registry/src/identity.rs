@@ -182,7 +182,8 @@ impl Identity {
     }
 
     /// The token service: a token for whoever shows `credential`, limited to what of `scopes` it may do now; at most
-    /// [`SCOPES_MAX`] are looked at. With `offline`, a refresh token too, unless nobody logged in; it ends with the password.
+    /// [`SCOPES_MAX`] are looked at. With `offline`, a refresh token too, unless nobody logged in, or by such a token:
+    /// else one that was stolen would live for ever. It ends with the password.
     /// The answer does not tell whether a repository is there.
     ///
     /// # Errors
@@ -195,6 +196,7 @@ impl Identity {
         policy: &Policy,
     ) -> Result<Issued, AuthError> {
         let now = self.clock.now();
+        let offline = offline && !matches!(credential, Credential::Refresh(_));
         let row = self.log_in(credential, now).await?;
         let user = row.as_ref().map(|row| (row.id, row.epoch));
         let subject = Subject { actor: actor(row.as_deref()), ceiling: Ceiling::None };

@@ -319,6 +319,7 @@ async fn refresh_tokens() {
     house.clock.advance(Duration::from_secs(3600));
     let again = house.token(Credential::Refresh(&refresh), "repository:acme/app:push").await.expect("exchanged");
     assert_eq!(house.bearer(&again.token).await.expect("good").actor, admin());
+    assert!(again.refresh_token.is_none(), "it begets none like itself");
     let refused = async |token: &str, expect| {
         assert_eq!(house.token(Credential::Refresh(token), "").await.map(drop), Err(expect));
     };
