@@ -1,9 +1,11 @@
 //! Accepting connections and speaking HTTP/1.1 and HTTP/2 on them, with and without TLS, until told to stop.
 //!
 //! Everything that a peer can make us wait for has a bound: the TLS handshake, the head of a request, a body that stands
-//! still in either direction, the number of connections. What a request means is the [`Handler`]'s.
+//! still in either direction, a connection that nothing is asked on, the number of connections. What a request means is
+//! the [`Handler`]'s.
 
 mod idle;
+mod streams;
 mod wire;
 
 use std::convert::Infallible;
@@ -19,7 +21,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -34,6 +36,7 @@ use crate::exchange::{Exchange, Names};
 use crate::metrics::Metrics;
 use crate::origin::Peer;
 use crate::tls::{Certificates, TlsError};
+use streams::{Leaving, Streams};
 use wire::Wire;
 
 /// How long a TLS handshake may take.
@@ -242,12 +245,12 @@ impl<H: Handler> Door<H> {
     async fn begin(&self, mut stream: TcpStream, peer: Peer) -> Option<Begun> {
         let (idle, metrics) = (self.limits.idle_timeout, self.metrics.clone());
         let Some(certificates) = &self.certificates else {
-            let first = timeout(self.limits.header_timeout, wire::First::read(&mut stream)).await.ok()?.ok()??;
+            let first = self.first(&mut stream).await?;
             let is_http2 = first.is_http2();
             return Some(Begun::Plain(Wire::new(stream, first, idle, metrics), is_http2));
         };
         let handshake = TlsAcceptor::from(certificates.current()).accept(stream);
-        let stream = match timeout(HANDSHAKE, handshake).await {
+        let mut stream = match timeout(HANDSHAKE, handshake).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => {
                 tracing::debug!(peer = %peer.address, %error, "no TLS handshake");
@@ -255,8 +258,14 @@ impl<H: Handler> Door<H> {
             }
             Err(_) => return None,
         };
-        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        Some(Begun::Secured(Box::new(Wire::new(stream, wire::First::default(), idle, metrics)), is_http2))
+        let first = self.first(&mut stream).await?;
+        let is_http2 = first.is_http2() || stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        Some(Begun::Secured(Box::new(Wire::new(stream, first, idle, metrics)), is_http2))
+    }
+
+    /// hyper has no bound for the first bytes of HTTP/2.
+    async fn first(&self, stream: &mut (impl AsyncRead + Unpin)) -> Option<wire::First> {
+        timeout(self.limits.header_timeout, wire::First::read(stream)).await.ok()?.ok()?
     }
 
     async fn speak<S>(self: &Arc<Self>, wire: Wire<S>, is_http2: bool, peer: Peer, phase: watch::Receiver<Phase>)
@@ -269,14 +278,17 @@ impl<H: Handler> Door<H> {
             async move {
                 let exchange = Exchange::begin(&door.names, &door.metrics, &request, peer.address);
                 let request = request.map(|body| ServerBody::new(body, door.limits.idle_timeout));
-                Ok::<_, Infallible>(exchange.answer(door.handler.handle(request, peer)).await)
+                let answer = exchange.answer(door.handler.handle(request, peer)).await;
+                Ok::<_, Infallible>(answer.map(Leaving::new))
             }
         });
         let io = TokioIo::new(wire);
         let ended = if is_http2 {
-            drive(self.http2().serve_connection(io, service), phase).await
+            let streams = Streams::new(self.limits.idle_timeout);
+            let rests = Some((streams.open(), self.limits.header_timeout));
+            drive(self.http2(streams).serve_connection(io, service), phase, rests).await
         } else {
-            drive(self.http1().serve_connection(io, service), phase).await
+            drive(self.http1().serve_connection(io, service), phase, None).await
         };
         if let Err(error) = ended {
             tracing::debug!(peer = %peer.address, %error, "the connection broke");
@@ -293,8 +305,8 @@ impl<H: Handler> Door<H> {
         builder
     }
 
-    fn http2(&self) -> http2::Builder<TokioExecutor> {
-        let mut builder = http2::Builder::new(TokioExecutor::new());
+    fn http2(&self, streams: Streams) -> http2::Builder<Streams> {
+        let mut builder = http2::Builder::new(streams);
         builder
             .timer(TokioTimer::new())
             .keep_alive_interval(PING.0)
@@ -314,15 +326,32 @@ enum Begun {
     Secured(Box<Wire<tokio_rustls::server::TlsStream<TcpStream>>>, bool),
 }
 
-/// Runs a connection to its end, or until it is cut.
-async fn drive<C: GracefulConnection>(connection: C, mut phase: watch::Receiver<Phase>) -> Result<(), C::Error> {
-    let mut connection = pin!(connection);
+/// Runs a connection to its end, or until it is cut. One of HTTP/2 on which no stream has been open for so long is told to
+/// end; where it still has not when that time has passed again, it is cut.
+async fn drive<C: GracefulConnection>(
+    connection: C,
+    mut phase: watch::Receiver<Phase>,
+    mut rests: Option<(watch::Receiver<usize>, Duration)>,
+) -> Result<(), C::Error> {
+    let (mut connection, mut has_rested) = (pin!(connection), false);
     loop {
-        let changed = phase.changed();
+        let rested = async {
+            match &mut rests {
+                Some((open, limit)) => streams::rest(open, *limit).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             ended = connection.as_mut() => return ended,
-            _ = changed => {}
+            _ = phase.changed() => {}
+            () = rested => {
+                if has_rested {
+                    return Ok(());
+                }
+                has_rested = true;
+                connection.as_mut().graceful_shutdown();
+            }
         }
         let now = *phase.borrow_and_update();
         match now {

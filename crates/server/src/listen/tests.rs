@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full, StreamBody};
+use hyper_util::rt::TokioExecutor;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -141,6 +142,42 @@ async fn ask_http2(io: impl hyper::rt::Read + hyper::rt::Write + Unpin + Send + 
 }
 
 #[tokio::test]
+async fn an_http2_connection_without_requests_ends_however_lively_it_is() {
+    let server = running(|config| config.limits.header_timeout = Duration::from_millis(50)).await;
+    let connect = async || {
+        let io = TokioIo::new(server.connect().await);
+        let executor = TokioExecutor::new();
+        let (sender, connection) = hyper::client::conn::http2::handshake(executor, io).await.unwrap();
+        // It answers pings, and keeps its end open.
+        (sender, tokio::spawn(connection))
+    };
+    let (mut busy, _busy) = connect().await;
+    let request = Request::get("http://x/hang").body(Full::<Bytes>::default()).unwrap();
+    let answer = tokio::spawn(busy.send_request(request));
+    server.handler.reached.acquire().await.unwrap().forget();
+    let (idle, connection) = connect().await;
+    connection.await.unwrap().unwrap();
+    server.handler.released.add_permits(1);
+    assert_eq!(answer.await.unwrap().unwrap().status(), 200, "a request is waited for");
+    drop::<hyper::client::conn::http2::SendRequest<Full<Bytes>>>(idle);
+}
+
+#[tokio::test]
+async fn a_stream_whose_window_stays_shut_is_reset_and_the_others_go_on() {
+    let server = running(|config| config.limits.idle_timeout = Duration::from_millis(50)).await;
+    let io = TokioIo::new(server.connect().await);
+    let mut builder = hyper::client::conn::http2::Builder::new(TokioExecutor::new());
+    let (mut sender, connection) = builder.initial_stream_window_size(1000).handshake(io).await.unwrap();
+    tokio::spawn(connection);
+    let request = |path: &str| Request::get(format!("http://x{path}")).body(Full::<Bytes>::default()).unwrap();
+    let unread = sender.send_request(request("/endless")).await.unwrap();
+    assert!(server.dropped.await.is_err(), "the body is dropped, as nobody takes it");
+    let other = sender.send_request(request("/")).await.unwrap();
+    assert_eq!(other.into_body().collect().await.unwrap().to_bytes(), " tls=false");
+    drop(unread);
+}
+
+#[tokio::test]
 async fn a_head_has_bounds_in_time_number_and_size() {
     let server = running(|config| config.limits.header_timeout = Duration::from_millis(50)).await;
     assert_eq!(server.tell("").await, "", "nothing was said");
@@ -214,7 +251,11 @@ async fn further_connections_wait_for_their_turn() {
 async fn over_tls_it_is_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let (cert, key) = crate::tls::tests::write_pair(folder.path(), "localhost");
-    let server = running(|config| config.tls = crate::config::Tls { cert: Some(cert.0), key: Some(key) }).await;
+    let server = running(|config| {
+        config.tls = crate::config::Tls { cert: Some(cert.0), key: Some(key) };
+        config.limits.header_timeout = Duration::from_millis(500);
+    })
+    .await;
     assert!(server.url.starts_with("https://"));
     assert!(!server.tell("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.contains("HTTP/1.1 200"), "no plain HTTP here");
 
@@ -225,8 +266,11 @@ async fn over_tls_it_is_the_same() {
     let mut client = builder.with_root_certificates(roots).with_no_client_auth();
     client.alpn_protocols = vec![b"h2".to_vec()];
     let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
-    let stream = connector.connect("localhost".try_into().unwrap(), server.connect().await).await.unwrap();
-    assert_eq!(ask_http2(TokioIo::new(stream)).await, "hello tls=true");
+    let connect = async || connector.connect("localhost".try_into().unwrap(), server.connect().await).await.unwrap();
+    assert_eq!(ask_http2(TokioIo::new(connect().await)).await, "hello tls=true");
+    let mut silent = connect().await;
+    assert_eq!(silent.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+    let _ = silent.read_to_end(&mut Vec::new()).await;
 }
 
 #[tokio::test]

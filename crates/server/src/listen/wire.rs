@@ -9,7 +9,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 
 use super::idle::Idle;
 use crate::metrics::Metrics;
@@ -27,7 +26,7 @@ pub(super) struct First {
 
 impl First {
     /// Reads until it is clear which HTTP it is; `None` where the client goes without a word.
-    pub(super) async fn read(stream: &mut TcpStream) -> io::Result<Option<First>> {
+    pub(super) async fn read(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<First>> {
         let mut first = First::default();
         while first.length < PREFACE.len() && first.bytes[..first.length] == PREFACE[..first.length] {
             match stream.read(&mut first.bytes[first.length..]).await? {
