@@ -24,8 +24,10 @@ pub const REQUEST_TARGET_BYTES_MAX: usize = 16 << 10;
 pub const API_BODY_BYTES_MAX: usize = 1 << 20;
 /// Largest form body of the token service, in bytes.
 pub const TOKEN_BODY_BYTES_MAX: usize = 64 << 10;
-/// Most scopes in one token request, and most actions in one scope.
+/// Most scopes in one token request.
 pub const SCOPES_MAX: usize = 100;
+/// Most actions that are read of one scope; there are three, and `*`.
+pub const SCOPE_ACTIONS_MAX: usize = 16;
 /// Blobs up to this size, in bytes, rest inside the ledger's own transaction (docs/decisions/0002-small-blobs.md).
 pub const INLINE_BLOB_BYTES_MAX: usize = 16 << 10;
 /// Largest blob, in bytes. A bound against arithmetic trouble rather than a policy; quotas are the policy.

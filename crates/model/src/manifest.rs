@@ -117,11 +117,6 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Whether it is an index: its children may be missing, where an image's blobs may not.
-    pub fn is_index(&self) -> bool {
-        !self.manifests.is_empty() || is_index_type(&self.media_type)
-    }
-
     /// All that it names, with the role in which it does.
     pub fn descriptors(&self) -> impl Iterator<Item = (Role, &Descriptor)> {
         let config = self.config.iter().map(|one| (Role::Config, one));

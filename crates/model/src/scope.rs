@@ -3,7 +3,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::limits::SCOPES_MAX;
+use crate::limits::{SCOPE_ACTIONS_MAX, SCOPES_MAX};
 
 /// `type:name:action,action`, as in `repository:acme/app:pull,push`. A request, and later a ceiling; never a right.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -36,7 +36,7 @@ impl FromStr for Scope {
             return Err(ScopeError);
         }
         let actions: Vec<String> =
-            actions.split(',').filter(|action| !action.is_empty()).take(16).map(str::to_owned).collect();
+            actions.split(',').filter(|action| !action.is_empty()).take(SCOPE_ACTIONS_MAX).map(str::to_owned).collect();
         if actions.is_empty() || actions.iter().any(|action| action.len() > 64) {
             return Err(ScopeError);
         }

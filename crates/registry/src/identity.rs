@@ -246,19 +246,9 @@ impl Identity {
         Ok(granted)
     }
 
-    /// Forgets everything that is known of users, for a change that no commit of this process has made.
-    pub fn forget(&self) {
-        self.users.forget();
-    }
-
     /// How many password hashes were computed since the start.
     pub fn hashes(&self) -> u64 {
         self.passwords.hashes()
-    }
-
-    /// How many headers are known.
-    pub fn known(&self) -> u64 {
-        self.fronts.entry_count()
     }
 
     fn key(&self, header: &[u8]) -> [u8; 32] {

@@ -105,11 +105,6 @@ impl Users {
         self.by_id.insert(row.id, kept);
         Some(row)
     }
-
-    /// Forgets what is known of every user.
-    pub(super) fn forget(&self) {
-        self.changes.0.fetch_add(1, Ordering::AcqRel);
-    }
 }
 
 impl Observer for Changes {
