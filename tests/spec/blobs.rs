@@ -89,9 +89,21 @@ fn conditional() {
     assert!(with("If-None-Match", &format!("\"{digest}\"")).expect(304).body.is_empty());
     assert!(with("If-None-Match", &format!("\"x\", W/\"{digest}\"")).expect(304).body.is_empty());
     with("If-None-Match", "\"sha256:0\"").expect(200);
+    let (weak, ours) = (format!("W/\"{digest}\""), format!("\"{digest}\""));
+    let lines = client.request("GET", &target).header("If-None-Match", "\"x\"").header("If-None-Match", &ours).send();
+    let whole = client.get(&target).expect(200);
+    for field in ["etag", "cache-control", "docker-content-digest"] {
+        assert_eq!(lines.clone().expect(304).required(field), whole.required(field));
+    }
+    with("If-Match", &ours).expect(200);
+    with("If-Match", "*").expect(200);
+    with("If-Match", "\"sha256:0\"").expect(412);
+    with("If-Match", &weak).expect(412);
     let both = |tag: &str| client.request("GET", &target).header("Range", "bytes=1-2").header("If-Range", tag).send();
     assert_eq!(both(&format!("\"{digest}\"")).expect(206).text(), "12");
-    assert_eq!(both("\"other\"").expect(200).text(), "0123456789");
+    for other in ["\"other\"", &weak, "Sun, 06 Nov 1994 08:49:37 GMT"] {
+        assert_eq!(both(other).expect(200).text(), "0123456789", "{other}");
+    }
 }
 
 /// spec: Pulling blobs: sha512 stands beside sha256

@@ -25,6 +25,7 @@ fn get_and_head() {
         }
         let known = client.request("GET", &target).header("If-None-Match", format!("\"{}\"", image.digest())).send();
         assert!(known.expect(304).body.is_empty());
+        client.request("HEAD", &target).header("If-Match", "\"other\"").send().expect(412);
     }
 }
 

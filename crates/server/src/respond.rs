@@ -4,13 +4,14 @@ use std::fmt::{Display, Write as _};
 
 use bytes::Bytes;
 use http::header::{self, HeaderName};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body::Body as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use wharf_model::digest::Digest;
 
 use crate::body::ResponseBody;
+use crate::error::Failure;
 use crate::origin::Origin;
 
 /// `Docker-Content-Digest`: the digest of what is answered.
@@ -96,22 +97,43 @@ pub fn set_next(answer: &mut Answer, path: impl Display, parameters: &[(&str, &s
     set(answer, header::LINK, format_args!("<{target}>; rel=\"next\""));
 }
 
-/// Whether the client has this content already (`If-None-Match`, RFC 9110 §13.1.2).
-pub fn is_known(headers: &http::HeaderMap, digest: &Digest) -> bool {
-    let Some(known) = headers.get(header::IF_NONE_MATCH) else { return false };
-    known.to_str().is_ok_and(|known| known.split(',').any(|tag| names(tag.trim(), digest)))
+/// What the conditions of a request for this content (RFC 9110 §13.2.2) make of it: `None` where it is answered as if there
+/// were none, else 412, or 304 with what tells which content it is.
+pub fn conditional(headers: &HeaderMap, digest: &Digest) -> Option<Answer> {
+    if named(headers, header::IF_MATCH, digest, Strength::Strong) == Some(false) {
+        let failure = Failure::other(StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", "the content is another");
+        return Some(failure.detail(serde_json::json!({ "digest": digest })).response());
+    }
+    if named(headers, header::IF_NONE_MATCH, digest, Strength::Weak) == Some(true) {
+        let mut answer = empty(StatusCode::NOT_MODIFIED);
+        set_digest(&mut answer, digest);
+        return Some(answer);
+    }
+    None
 }
 
 /// Whether a range may be answered with a part (`If-Range`, RFC 9110 §13.1.5): content never changes under its digest, so
-/// only another entity tag speaks against it.
-pub fn may_be_part(headers: &http::HeaderMap, digest: &Digest) -> bool {
-    match headers.get(header::IF_RANGE) {
-        Some(tag) => tag.to_str().is_ok_and(|tag| names(tag.trim(), digest)),
-        None => true,
-    }
+/// only another entity tag, a weak one or a date speaks against it.
+pub fn may_be_part(headers: &HeaderMap, digest: &Digest) -> bool {
+    named(headers, header::IF_RANGE, digest, Strength::Strong) != Some(false)
 }
 
-fn names(tag: &str, digest: &Digest) -> bool {
-    let tag = tag.strip_prefix("W/").unwrap_or(tag);
-    tag == "*" || tag.trim_matches('"').parse() == Ok(*digest)
+/// How entity tags are compared (RFC 9110 §8.8.3.2).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Strength {
+    Strong,
+    Weak,
+}
+
+/// Whether one of the entity tags in the lines of a field is this content's, or stands for any (`*`); `None` where there is
+/// no such field.
+fn named(headers: &HeaderMap, field: HeaderName, digest: &Digest, strength: Strength) -> Option<bool> {
+    let is_ours = |tag: &str| match tag.strip_prefix("W/") {
+        Some(_) if strength == Strength::Strong => false,
+        Some(tag) => tag.trim_matches('"').parse() == Ok(*digest),
+        None => tag == "*" || tag.trim_matches('"').parse() == Ok(*digest),
+    };
+    let mut lines = headers.get_all(field).iter().peekable();
+    lines.peek()?;
+    Some(lines.any(|line| line.to_str().is_ok_and(|line| line.split(',').any(|tag| is_ours(tag.trim())))))
 }

@@ -14,13 +14,17 @@ use crate::error::Failure;
 use crate::extract;
 use crate::respond::{self, Answer};
 
+/// A blob never changes under its digest.
+const FOR_EVER: HeaderValue = HeaderValue::from_static("private, max-age=31536000, immutable");
+
 /// GET and HEAD, whole or in part.
 pub async fn get(call: Call<'_>, digest: Digest) -> Outcome {
     let blob = call.registry.blob(&call.access, &digest).await?;
     let headers = &call.parts.headers;
-    if respond::is_known(headers, &digest) {
-        let mut answer = respond::empty(StatusCode::NOT_MODIFIED);
-        respond::set_digest(&mut answer, &digest);
+    if let Some(mut answer) = respond::conditional(headers, &digest) {
+        if answer.status() == StatusCode::NOT_MODIFIED {
+            answer.headers_mut().insert(header::CACHE_CONTROL, FOR_EVER);
+        }
         return Ok(answer);
     }
     let range = extract::header(call.parts, header::RANGE).filter(|_| respond::may_be_part(headers, &digest));
@@ -49,7 +53,7 @@ pub async fn get(call: Call<'_>, digest: Digest) -> Outcome {
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media::OCTET_STREAM));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, max-age=31536000, immutable"));
+    headers.insert(header::CACHE_CONTROL, FOR_EVER);
     Ok(answer)
 }
 

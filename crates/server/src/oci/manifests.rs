@@ -20,9 +20,7 @@ use crate::respond;
 /// GET and HEAD. `Accept` is not read: a manifest is stored as it came, and there is nothing to choose from.
 pub async fn get(call: Call<'_>, reference: Reference) -> Outcome {
     let row = call.registry.manifest(&call.access, &reference).await?;
-    if respond::is_known(&call.parts.headers, &row.digest) {
-        let mut answer = respond::empty(StatusCode::NOT_MODIFIED);
-        respond::set_digest(&mut answer, &row.digest);
+    if let Some(answer) = respond::conditional(&call.parts.headers, &row.digest) {
         return Ok(answer);
     }
     let mut answer = respond::bytes(row.media_type.as_str(), row.bytes.clone());
