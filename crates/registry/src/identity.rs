@@ -9,6 +9,7 @@ pub mod local;
 pub mod token;
 mod users;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, KeyInit, Mac};
 use moka::sync::Cache;
 use sha2::Sha256;
+use wharf_model::id::Id;
 use wharf_model::limits::{AUTHORIZATION_BYTES_MAX, CREDENTIAL_BYTES_MAX, SCOPES_MAX};
 use wharf_model::name::RepositoryName;
 use wharf_model::scope::Scope;
@@ -27,13 +29,16 @@ use wharf_store::ledger::query::{LedgerError, UserRow};
 
 use crate::access::{self, Policy};
 use crate::actor::{Actor, Ceiling, Subject};
+use crate::cache::Caches;
 use crate::secret::MasterKey;
 use local::{Passwords, VERIFIED_MS};
 use token::{ACCESS_SECS, Audience, Claims, Issued, Tokens};
-use users::{Source, Users};
+use users::{Asked, Source, Users};
 
-/// How many headers are known at most.
-const FRONTS_MAX: u64 = 10_000;
+/// What the headers that are known may take in memory, in bytes: some ten thousand of the usual sort.
+const FRONTS_BYTES_MAX: u64 = 8 << 20;
+/// What a header that is known takes besides what it is limited to, in bytes, about.
+const FRONT_BYTES: usize = 512;
 
 /// Why nobody was recognised.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -93,18 +98,40 @@ struct Front {
     version: u64,
     until: Millis,
     /// What the token says, whose signature need not be checked again.
-    claims: Option<Arc<Claims>>,
+    bearer: Option<Bearer>,
+}
+
+impl Front {
+    /// What it takes in memory, in bytes, about.
+    fn bytes(&self) -> usize {
+        let scopes = self.bearer.iter().flat_map(|bearer| bearer.scopes.iter());
+        let text = |text: &String| size_of::<String>() + text.len();
+        let one =
+            |scope: &Scope| text(&scope.kind) + text(&scope.name) + 24 + scope.actions.iter().map(text).sum::<usize>();
+        FRONT_BYTES + scopes.map(one).sum::<usize>()
+    }
+}
+
+/// What of a token is asked for again. Cheap to clone.
+#[derive(Clone)]
+struct Bearer {
+    /// Its id and epoch; `None` for anybody.
+    user: Option<(Id, u64)>,
+    scopes: Arc<[Scope]>,
+    until: Millis,
+}
+
+impl Bearer {
+    fn of(claims: Claims) -> Result<Bearer, AuthError> {
+        Ok(Bearer { user: claims.user()?, until: claims.until(), scopes: claims.into_access().into() })
+    }
 }
 
 impl Identity {
-    /// Over the users of `ledger`, whose commits it observes from now on.
-    pub fn new(ledger: Arc<dyn Ledger>, key: &MasterKey) -> Identity {
-        Identity::with_clock(ledger, key, Arc::new(SystemClock))
-    }
-
-    /// The same with another clock, by which tokens and what is remembered end.
-    pub fn with_clock(ledger: Arc<dyn Ledger>, key: &MasterKey, clock: Arc<dyn Clock>) -> Identity {
-        let identity = Identity::over(Arc::new(ledger.clone()), key, clock);
+    /// Over the users of `ledger`, whose commits it observes from now on, as `caches` do already.
+    pub fn new(ledger: Arc<dyn Ledger>, caches: Arc<Caches>, key: &MasterKey) -> Identity {
+        let asked = Asked { ledger: ledger.clone(), caches };
+        let identity = Identity::over(Arc::new(asked), key, Arc::new(SystemClock));
         ledger.observe(identity.users.observer());
         identity
     }
@@ -118,7 +145,11 @@ impl Identity {
             passwords: Passwords::new(users.clone(), key, clock.clone()),
             users,
             tokens: Tokens::new(key),
-            fronts: Cache::builder().max_capacity(FRONTS_MAX).time_to_live(ttl).build(),
+            fronts: Cache::builder()
+                .max_capacity(FRONTS_BYTES_MAX)
+                .weigher(|_, front: &Arc<Front>| u32::try_from(front.bytes()).unwrap_or(u32::MAX))
+                .time_to_live(ttl)
+                .build(),
             mac: Hmac::new(&key.derive("authorization cache").into()),
             clock,
         }
@@ -137,12 +168,12 @@ impl Identity {
         let key = self.key(header);
         let (version, now) = (self.users.version(), self.clock.now());
         let known = self.fronts.get(&key).filter(|front| now < front.until);
-        let claims = match known {
+        let bearer = match known {
             Some(front) if front.version == version => return Ok(front.subject.clone()),
-            Some(front) => front.claims.clone(),
+            Some(front) => front.bearer.clone(),
             None => None,
         };
-        let front = Arc::new(self.recognise(header, claims, version, now).await?);
+        let front = Arc::new(self.recognise(header, bearer, version, now).await?);
         self.fronts.insert(key, front.clone());
         Ok(front.subject.clone())
     }
@@ -151,7 +182,7 @@ impl Identity {
     async fn recognise(
         &self,
         header: &[u8],
-        claims: Option<Arc<Claims>>,
+        bearer: Option<Bearer>,
         version: u64,
         now: Millis,
     ) -> Result<Front, AuthError> {
@@ -159,24 +190,24 @@ impl Identity {
             Header::Basic { name, password } => {
                 let (row, until) = self.passwords.verify(&name, &password).await?;
                 let subject = Subject { actor: actor(Some(&row)), ceiling: Ceiling::None };
-                Ok(Front { subject, version, until, claims: None })
+                Ok(Front { subject, version, until, bearer: None })
             }
             Header::Bearer(token) => {
-                let claims = match claims {
-                    Some(claims) => claims,
-                    None => Arc::new(self.tokens.verify(Audience::Access, token, now)?),
+                let bearer = match bearer {
+                    Some(bearer) => bearer,
+                    None => Bearer::of(self.tokens.verify(Audience::Access, token, now)?)?,
                 };
-                let row = self.bearer(&claims).await?;
-                let ceiling = Ceiling::Scopes(claims.access().into());
+                let row = self.user(&bearer).await?;
+                let ceiling = Ceiling::Scopes(bearer.scopes.clone());
                 let subject = Subject { actor: actor(row.as_deref()), ceiling };
-                Ok(Front { subject, version, until: claims.until(), claims: Some(claims) })
+                Ok(Front { subject, version, until: bearer.until, bearer: Some(bearer) })
             }
         }
     }
 
     /// The user of a token, if it still is who it was when the token was made.
-    async fn bearer(&self, claims: &Claims) -> Result<Option<Arc<UserRow>>, AuthError> {
-        let Some((id, epoch)) = claims.user()? else { return Ok(None) };
+    async fn user(&self, bearer: &Bearer) -> Result<Option<Arc<UserRow>>, AuthError> {
+        let Some((id, epoch)) = bearer.user else { return Ok(None) };
         let row = self.users.by_id(id).await?.filter(|row| row.epoch == epoch);
         row.map(Some).ok_or(AuthError::BadCredentials)
     }
@@ -223,8 +254,8 @@ impl Identity {
             }
             Credential::Refresh(token) if token.len() > AUTHORIZATION_BYTES_MAX => return Err(AuthError::Malformed),
             Credential::Refresh(token) => {
-                let claims = self.tokens.verify(Audience::Refresh, token, now)?;
-                return match self.bearer(&claims).await? {
+                let bearer = Bearer::of(self.tokens.verify(Audience::Refresh, token, now)?)?;
+                return match self.user(&bearer).await? {
                     Some(row) => Ok(Some(row)),
                     None => Err(AuthError::BadCredentials),
                 };
@@ -233,15 +264,26 @@ impl Identity {
         Ok(Some(verified.0))
     }
 
+    /// What is granted of `scopes`, each resource once.
     async fn grant(&self, subject: &Subject, scopes: &[Scope], policy: &Policy) -> Result<Vec<Scope>, AuthError> {
-        let mut granted = Vec::new();
+        let mut granted: Vec<Scope> = Vec::new();
+        let mut known = HashMap::new();
         for scope in scopes.iter().take(SCOPES_MAX) {
             let public = match scope.name.parse::<RepositoryName>() {
-                Ok(name) if scope.kind == "repository" => self.source.is_public(&name).await?,
+                Ok(name) if scope.kind == "repository" => match known.get(&name) {
+                    Some(public) => *public,
+                    None => {
+                        let public = self.source.is_public(&name).await?;
+                        known.insert(name, public);
+                        public
+                    }
+                },
                 Err(_) if scope.kind == "repository" => continue,
                 _ => false,
             };
-            granted.extend(access::grant(subject, policy, scope, public));
+            if let Some(scope) = access::grant(subject, policy, scope, public) {
+                add(&mut granted, scope);
+            }
         }
         Ok(granted)
     }
@@ -256,6 +298,15 @@ impl Identity {
         mac.update(header);
         mac.finalize().into_bytes().into()
     }
+}
+
+/// Adds to what is granted, so that each resource and each action on it stands there once.
+fn add(granted: &mut Vec<Scope>, scope: Scope) {
+    let Some(same) = granted.iter_mut().find(|same| same.kind == scope.kind && same.name == scope.name) else {
+        return granted.push(scope);
+    };
+    let more: Vec<_> = scope.actions.into_iter().filter(|action| !same.actions.contains(action)).collect();
+    same.actions.extend(more);
 }
 
 fn actor(row: Option<&UserRow>) -> Actor {

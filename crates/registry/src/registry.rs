@@ -69,7 +69,7 @@ pub struct Registry(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) blobs: Arc<dyn Blobs>,
-    pub(crate) caches: Caches,
+    pub(crate) caches: Arc<Caches>,
     pub(crate) settings: Settings,
     pub(crate) identity: Identity,
     pub(crate) sessions: Sessions,
@@ -104,9 +104,9 @@ impl Registry {
     /// A registry over these stores. Starts nothing; see [`crate::followers`], [`crate::jobs`] and [`crate::gc`] for what
     /// runs beside it.
     pub fn new(ledger: Arc<dyn Ledger>, blobs: Arc<dyn Blobs>, key: &MasterKey, settings: Settings) -> Registry {
-        let caches = Caches::new(settings.manifest_cache_bytes);
+        let caches = Arc::new(Caches::new(settings.manifest_cache_bytes));
         ledger.observe(caches.observer());
-        let identity = Identity::new(ledger.clone(), key);
+        let identity = Identity::new(ledger.clone(), caches.clone(), key);
         let sessions = Sessions::new(key);
         Registry(Arc::new(Inner { ledger, blobs, caches, settings, identity, sessions, open: Arc::default() }))
     }

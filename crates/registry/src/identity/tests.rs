@@ -31,6 +31,7 @@ fn hash(password: &str) -> String {
 struct People {
     rows: Mutex<HashMap<Id, UserRow>>,
     questions: AtomicU64,
+    asked_if_public: AtomicU64,
 }
 
 #[async_trait]
@@ -46,6 +47,7 @@ impl Source for People {
     }
 
     async fn is_public(&self, repository: &RepositoryName) -> Result<bool, LedgerError> {
+        self.asked_if_public.fetch_add(1, Ordering::Relaxed);
         Ok(repository.as_str() == PUBLIC)
     }
 }
@@ -292,6 +294,39 @@ async fn tokens_say_only_what_is_allowed() {
 }
 
 #[tokio::test]
+async fn tokens_name_each_repository_once() {
+    let house = House::new();
+    let asked =
+        "repository:acme/app:pull repository:acme/app:push,pull repository:b:pull repository:acme/app:pull ".repeat(30);
+    let issued = house.token(SECRET, &asked).await.expect("issued");
+    let expect = Ceiling::Scopes(Scope::parse_all("repository:acme/app:pull,push repository:b:pull").into());
+    assert_eq!(house.bearer(&issued.token).await.expect("good").ceiling, expect);
+    assert_eq!(house.people.asked_if_public.load(Ordering::Relaxed), 2);
+}
+
+/// However much tokens say, the headers that are known stay within their bound.
+#[tokio::test]
+async fn large_tokens_leave_room_for_fewer() {
+    let house = House::new();
+    let name = |at: usize| format!("repository:{}/{at}:pull,push,delete", "a".repeat(200));
+    let asked: Vec<_> = (0..100).map(name).collect();
+    let issued = house.token(SECRET, &asked.join(" ")).await.expect("issued");
+    house.bearer(&issued.token).await.expect("good");
+    let weights: Vec<_> = house.identity.fronts.iter().map(|(_, front)| front.bytes()).collect();
+    let [weight] = weights[..] else { panic!("{weights:?}") };
+    assert!((8 << 10..32 << 10).contains(&weight), "{weight}");
+    let front = house.identity.fronts.iter().next().expect("it is known").1;
+    for number in 0..2_000_u32 {
+        let mut key = [0; 32];
+        key[..4].copy_from_slice(&number.to_le_bytes());
+        house.identity.fronts.insert(key, front.clone());
+    }
+    house.identity.fronts.run_pending_tasks();
+    assert!(house.identity.fronts.weighted_size() <= FRONTS_BYTES_MAX);
+    assert!(house.identity.fronts.entry_count() < 1_000);
+}
+
+#[tokio::test]
 async fn tokens_end_with_the_credential() {
     let house = House::new();
     let issued = house.token(SECRET, "repository:acme/app:pull").await.expect("issued");
@@ -351,7 +386,7 @@ async fn the_first_administrator() {
 
     let data = tempfile::tempdir().expect("a folder");
     let ledger = Sqlite::open(data.path().join("ledger.db"), LedgerOptions::default()).await.expect("a ledger");
-    let identity = Identity::new(ledger.clone(), &MasterKey::from_bytes([7; 32]));
+    let identity = Identity::new(ledger.clone(), Arc::new(Caches::new(0)), &MasterKey::from_bytes([7; 32]));
     let login = async |password: &str| {
         let subject = identity.authenticate(Some(&basic_header("admin", password))).await;
         subject.map(|subject| matches!(subject.actor, Actor::User { admin: true, .. }))

@@ -85,6 +85,11 @@ impl Claims {
         &self.access
     }
 
+    /// The same, without the rest.
+    pub fn into_access(self) -> Vec<Scope> {
+        self.access
+    }
+
     /// When it ends, in milliseconds.
     pub fn until(&self) -> Millis {
         self.exp.saturating_mul(1000)

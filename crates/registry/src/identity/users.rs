@@ -16,6 +16,8 @@ use wharf_store::ledger::change::{Change, Entry};
 use wharf_store::ledger::query::{LedgerError, UserRow};
 use wharf_store::ledger::{Ledger, Observer};
 
+use crate::cache::Caches;
+
 /// Most users kept, by name and by id each.
 const USERS_MAX: u64 = 10_000;
 
@@ -30,18 +32,25 @@ pub(super) trait Source: Send + Sync {
     async fn is_public(&self, repository: &RepositoryName) -> Result<bool, LedgerError>;
 }
 
+/// The ledger, and what is known of its repositories.
+pub(super) struct Asked {
+    pub(super) ledger: Arc<dyn Ledger>,
+    pub(super) caches: Arc<Caches>,
+}
+
 #[async_trait]
-impl Source for Arc<dyn Ledger> {
+impl Source for Asked {
     async fn user(&self, name: &str) -> Result<Option<UserRow>, LedgerError> {
-        self.as_ref().user(name).await
+        self.ledger.user(name).await
     }
 
     async fn user_by_id(&self, id: Id) -> Result<Option<UserRow>, LedgerError> {
-        self.as_ref().user_by_id(id).await
+        self.ledger.user_by_id(id).await
     }
 
     async fn is_public(&self, repository: &RepositoryName) -> Result<bool, LedgerError> {
-        Ok(self.as_ref().repository(repository).await?.is_some_and(|row| row.public))
+        let row = self.caches.repository(repository, || self.ledger.repository(repository)).await?;
+        Ok(row.is_some_and(|row| row.public))
     }
 }
 
