@@ -50,16 +50,18 @@ impl Observer for Versions {
         for change in &entry.changes {
             match change {
                 Change::EnsureRepository { repository }
-                | Change::PutBlob { repository, .. }
-                | Change::MountBlob { repository, .. }
-                | Change::DeleteBlob { repository, .. }
                 | Change::PutManifest { repository, .. }
                 | Change::PointTag { repository, .. }
                 | Change::DeleteTag { repository, .. }
-                | Change::DeleteManifest { repository, .. }
-                | Change::SweepMember { repository, .. } => self.touch(repository.as_str()),
+                | Change::DeleteManifest { repository, .. } => self.touch(repository.as_str()),
                 Change::PutProject { project, .. } => self.touch(project.as_str()),
-                Change::PutUser { .. } | Change::PurgeTrash { .. } | Change::AddTotals(_) | Change::SetTotals(_) => {}
+                // No blob is kept here, and none of these changes a manifest, a tag or a repository.
+                Change::PutBlob { .. }
+                | Change::MountBlob { .. }
+                | Change::DeleteBlob { .. }
+                | Change::SweepMember { .. }
+                | Change::PurgeTrash { .. } => {}
+                Change::PutUser { .. } | Change::AddTotals(_) | Change::SetTotals(_) => {}
             }
         }
     }

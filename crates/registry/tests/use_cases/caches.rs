@@ -13,7 +13,7 @@ use wharf_store::ledger::Observer as _;
 use wharf_store::ledger::change::{Change, Entry};
 use wharf_store::ledger::query::ManifestRow;
 
-use crate::house::{House, image, name, noise, sha256, tagged};
+use crate::house::{GRACE, House, image, name, noise, sha256, tagged};
 
 const A: &str = "acme/app";
 
@@ -126,6 +126,29 @@ async fn who_may_read_changes_at_once() {
     house.push_blob("acme/new", b"x").await;
     let there = house.registry.authorise(&Subject::anonymous(), Action::Pull, &name("acme/new")).await;
     assert!(there.is_ok(), "that it was not there is forgotten too");
+}
+
+/// Layers come and go all the time; what is known of manifests and repositories stays.
+#[tokio::test]
+async fn what_happens_to_blobs_forgets_nothing() {
+    let house = House::new().await;
+    let blob = house.push_blob(A, b"config").await;
+    house.push_image(A, "latest", &[blob]).await;
+    house.push_blob("other/app", b"layer").await;
+    house.pull(A, &tagged("latest")).await.expect("there");
+    let (hits, misses) = house.registry.cache_counts();
+    let layer = house.push_blob(A, b"another").await;
+    house.pull(A, &tagged("latest")).await.expect("there");
+    assert!(house.mount(A, sha256(b"layer"), Some("other/app")).await);
+    house.pull(A, &tagged("latest")).await.expect("there");
+    house.delete_blob(A, &layer).await.expect("deleted");
+    house.pull(A, &tagged("latest")).await.expect("there");
+    house.advance(2 * GRACE);
+    house.clean().await;
+    assert!(!house.shows(A, &sha256(b"layer")).await, "it was swept");
+    house.pull(A, &tagged("latest")).await.expect("there");
+    let now = house.registry.cache_counts();
+    assert_eq!(now.0, hits + 4, "{now:?}, {hits} and {misses} before");
 }
 
 /// Readers beside a writer: each sees what was acknowledged before it asked, or something newer.
