@@ -331,4 +331,8 @@ impl crate::listen::Handler for App {
     async fn handle(&self, request: Request<crate::listen::ServerBody>, peer: Peer) -> Answer {
         App::handle(self, request, peer).await
     }
+
+    fn too_many(&self) -> Answer {
+        distributed(Failure::from(wharf_registry::error::Error::TooManyRequests).response())
+    }
 }

@@ -74,6 +74,8 @@ pub struct Log {
 pub struct Limits {
     /// Most connections at once; further ones wait to be accepted.
     pub connections_max: usize,
+    /// Most requests under way at once, on all connections; further ones are refused.
+    pub requests_max: usize,
     /// How long the head of a request may take from when it is waited for, so also how long an idle connection is kept.
     pub header_timeout: Duration,
     /// How long a body may stand still, in either direction.

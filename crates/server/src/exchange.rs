@@ -105,6 +105,11 @@ impl Exchange {
         Exchange { id, started, endpoint, method: request.method().clone(), metrics: metrics.clone(), line }
     }
 
+    /// Whether it asks how the process is, which is answered however much there is to do.
+    pub fn is_about_us(&self) -> bool {
+        matches!(self.endpoint, Endpoint::Health | Endpoint::Metrics)
+    }
+
     /// Runs what answers it, so that it can find [`RequestId::current`].
     pub async fn answer<B>(self, answer: impl Future<Output = Response<B>>) -> Response<Watched<B>> {
         let response = CURRENT.scope(self.id, answer).await;

@@ -46,7 +46,7 @@ const AFTER_FAILURE: Duration = Duration::from_millis(200);
 /// Most headers of a request.
 const HEADERS_MAX: usize = 100;
 /// What the headers of a request may take on HTTP/2, in bytes.
-const HEADER_LIST_BYTES_MAX: u32 = 64 << 10;
+const HEADER_LIST_BYTES_MAX: u32 = 32 << 10;
 /// The largest read from an HTTP/1 connection, in bytes: hyper's buffer grows up to this while a body fills it. Larger reads
 /// make uploads faster; 64 uploads at once have 64 such buffers.
 const READ_BYTES_MAX: usize = 256 << 10;
@@ -57,7 +57,7 @@ const CONNECTION_WINDOW: u32 = 2 << 20;
 /// The largest frame that a client may send, in bytes.
 const FRAME_BYTES_MAX: u32 = 64 << 10;
 /// Most streams of a connection at once.
-const STREAMS_MAX: u32 = 128;
+const STREAMS_MAX: u32 = 32;
 /// How often a silent HTTP/2 connection is asked whether it lives, and how long it may take to say so.
 const PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(20));
 
@@ -68,6 +68,9 @@ pub trait Handler: Clone + Send + Sync + 'static {
 
     /// Answers a request. Dropped half way where the client goes.
     fn handle(&self, request: Request<ServerBody>, peer: Peer) -> impl Future<Output = Response<Self::Body>> + Send;
+
+    /// What is answered where `limits.requests_max` are under way already.
+    fn too_many(&self) -> Response<Self::Body>;
 }
 
 /// Why nothing can be accepted.
@@ -147,6 +150,7 @@ impl Listener {
         let places = Arc::new(Semaphore::new(limits.connections_max));
         let door = Arc::new(Door {
             handler,
+            requests: Arc::new(Semaphore::new(limits.requests_max)),
             limits: self.limits,
             metrics: self.metrics,
             certificates: self.certificates,
@@ -201,6 +205,8 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 /// What all connections share.
 struct Door<H> {
     handler: H,
+    /// Places for requests that are under way, on any connection.
+    requests: Arc<Semaphore>,
     limits: Limits,
     metrics: Arc<Metrics>,
     certificates: Option<Certificates>,
@@ -278,8 +284,13 @@ impl<H: Handler> Door<H> {
             async move {
                 let exchange = Exchange::begin(&door.names, &door.metrics, &request, peer.address);
                 let request = request.map(|body| ServerBody::new(body, door.limits.idle_timeout));
-                let answer = exchange.answer(door.handler.handle(request, peer)).await;
-                Ok::<_, Infallible>(answer.map(Leaving::new))
+                let place = door.requests.clone().try_acquire_owned().ok();
+                let answer = if place.is_some() || exchange.is_about_us() {
+                    exchange.answer(door.handler.handle(request, peer)).await
+                } else {
+                    exchange.answer(std::future::ready(door.handler.too_many())).await
+                };
+                Ok::<_, Infallible>(answer.map(|body| Leaving::new(body, place)))
             }
         });
         let io = TokioIo::new(wire);

@@ -170,6 +170,12 @@ pub const SETTINGS: &[Setting] = &[
         |config, text| put(&mut config.limits.connections_max, number(text, 1..=1_000_000).map(|n| n as usize)),
     ),
     count(
+        "limits.requests_max",
+        "2048",
+        "Most requests under way at once, on all connections; further ones are answered with 429 and Retry-After.",
+        |config, text| put(&mut config.limits.requests_max, number(text, 1..=1_000_000).map(|n| n as usize)),
+    ),
+    count(
         "limits.header_timeout_s",
         "60",
         "Seconds for the head of a request to arrive from when it is waited for; so also how long an idle connection is \

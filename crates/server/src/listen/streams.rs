@@ -15,7 +15,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::rt::Executor;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::timeout;
 
 use super::idle::Idle;
@@ -108,19 +108,20 @@ pub(super) async fn rest(open: &mut watch::Receiver<usize>, limit: Duration) {
     }
 }
 
-/// The body of an answer on its way out.
+/// The body of an answer on its way out. As long as it is, its request has its place among those that are under way.
 pub(super) struct Leaving<B> {
     body: B,
     pace: Option<Arc<Pace>>,
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl<B> Leaving<B> {
-    pub(super) fn new(body: B) -> Leaving<B> {
+    pub(super) fn new(body: B, place: Option<OwnedSemaphorePermit>) -> Leaving<B> {
         let pace = PACE.try_with(Arc::clone).ok();
         if let Some(pace) = &pace {
             pace.given.store(true, Ordering::Relaxed);
         }
-        Leaving { body, pace }
+        Leaving { body, pace, _place: place }
     }
 }
 

@@ -51,6 +51,11 @@ impl Handler for Doing {
             },
         }
     }
+
+    fn too_many(&self) -> Response<Self::Body> {
+        let body = Full::new(Bytes::from("too many")).map_err(|never: Infallible| match never {}).boxed();
+        Response::builder().status(429).body(body).unwrap()
+    }
 }
 
 struct Running {
@@ -87,9 +92,9 @@ impl Running {
     }
 
     /// Sends, and returns all that comes until the server ends the connection.
-    async fn tell(&self, text: &str) -> String {
+    async fn tell(&self, text: impl AsRef<[u8]>) -> String {
         let mut stream = self.connect().await;
-        stream.write_all(text.as_bytes()).await.unwrap();
+        stream.write_all(text.as_ref()).await.unwrap();
         rest(&mut stream).await
     }
 }
@@ -245,6 +250,20 @@ async fn further_connections_wait_for_their_turn() {
     server.handler.released.add_permits(1);
     assert!(rest(&mut first).await.ends_with("late"));
     assert!(rest(&mut second).await.ends_with("late"));
+}
+
+#[tokio::test]
+async fn further_requests_are_refused_until_an_answer_has_left() {
+    let server = running(|config| config.limits.requests_max = 1).await;
+    let mut first = server.connect().await;
+    first.write_all(b"GET /hang HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    server.handler.reached.acquire().await.unwrap().forget();
+    let ask = |path: &str| server.tell(format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"));
+    assert!(ask("/").await.starts_with("HTTP/1.1 429 "));
+    assert!(ask("/livez").await.starts_with("HTTP/1.1 200 "), "how it is, it always tells");
+    server.handler.released.add_permits(1);
+    assert!(rest(&mut first).await.ends_with("late"));
+    assert!(ask("/").await.starts_with("HTTP/1.1 200 "));
 }
 
 #[tokio::test]
