@@ -75,11 +75,14 @@ impl Body {
     /// All that is left, if it is at most `limit` bytes; `Err` with what was read so far where it is more.
     ///
     /// # Errors
-    /// The outer error is the source's.
-    pub async fn collect(&mut self, limit: usize) -> io::Result<Result<Bytes, Bytes>> {
+    /// The outer error is the source's, with what came before it.
+    pub async fn collect(&mut self, limit: usize) -> Result<Result<Bytes, Bytes>, Broken> {
         let mut all = bytes::BytesMut::new();
         while let Some(chunk) = self.next().await {
-            let chunk = chunk?;
+            let chunk = match chunk {
+                Ok(chunk) => chunk,
+                Err(error) => return Err(Broken { read: all.freeze(), error }),
+            };
             if all.is_empty() && chunk.len() > limit {
                 return Ok(Err(chunk));
             }
@@ -94,6 +97,27 @@ impl Body {
     /// The chunks as a stream.
     pub fn into_stream(self) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
         futures_util::stream::iter(self.unread.map(Ok)).chain(self.chunks)
+    }
+}
+
+/// A body that broke off while it was collected.
+#[derive(Debug)]
+pub struct Broken {
+    /// What came before, within the limit.
+    pub read: Bytes,
+    /// What broke it.
+    pub error: io::Error,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Broken {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
     }
 }
 
@@ -151,5 +175,13 @@ mod tests {
         assert_eq!(three().collect(3).await.expect("no failure"), Err(Bytes::from_static(b"abcd")));
         assert_eq!(three().collect(1).await.expect("no failure"), Err(Bytes::from_static(b"ab")));
         assert_eq!(Body::empty().collect(0).await.expect("no failure"), Ok(Bytes::new()));
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_failure_is_not_lost() {
+        let gone = || io::Error::from(io::ErrorKind::ConnectionReset);
+        let chunks = [Ok(Bytes::from_static(b"ab")), Ok(Bytes::from_static(b"cd")), Err(gone())];
+        let broken = Body::new(Some(9), futures_util::stream::iter(chunks)).collect(9).await.expect_err("it broke");
+        assert_eq!((&broken.read[..], broken.error.kind()), (&b"abcd"[..], io::ErrorKind::ConnectionReset));
     }
 }

@@ -74,7 +74,7 @@ pub enum Error {
     #[error("too many requests at once; try again in a moment")]
     TooManyRequests,
     /// No space is left.
-    #[error("the registry has no space left; nothing of this request was kept")]
+    #[error("the registry has no space left; an upload goes on from the offset that it tells, once there is some")]
     Full,
     /// The registry fails for now; nothing was acknowledged.
     #[error("the registry is not available: {0}")]

@@ -19,7 +19,7 @@ use moka::sync::Cache;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
-use wharf_content::body::Body;
+use wharf_content::body::{Body, Broken};
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::id::Id;
 use wharf_model::limits::{BLOB_BYTES_MAX, INLINE_BLOB_BYTES_MAX, UPLOAD_CHECKPOINT_BYTES};
@@ -82,7 +82,8 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::RangeInvalid`] where the chunk does not begin at the offset, [`Error::SenderGone`] where it broke off (what
-    /// came is kept), [`Error::SizeInvalid`] where it is not as long as it said (nothing of it is kept).
+    /// came is kept), [`Error::SizeInvalid`] where it is not as long as it said (of a long one some may have been kept: the
+    /// offset tells).
     pub async fn append_upload(&self, access: &Access, session: &str, chunk: Chunk) -> Result<Progress, Error> {
         access.expect(&[Action::Push])?;
         let name = self.0.sessions.open(session, access)?;
@@ -241,27 +242,46 @@ impl Registry {
             return Err(too_long());
         }
         if upload.state.offset() == 0 {
-            let room = INLINE_BLOB_BYTES_MAX - upload.tail.len();
-            match body.collect(room).await.map_err(|error| Error::SenderGone(error.to_string()))? {
-                Ok(bytes) => upload.extend_tail(&bytes),
-                Err(start) => {
-                    self.begin_on_heap(upload).await?;
-                    body.unread(start);
-                    let mut body = body.prepend(upload.tail.clone());
-                    self.receive_on_heap(upload, &mut body).await?;
-                }
-            }
+            self.receive_first(upload, body, expected).await?;
         } else if body.length() != Some(0) {
             // Nothing is asked of the heap for nothing: after a finish that failed the bytes may be at rest already, and to
             // finish once more is all that is left to do.
-            self.receive_on_heap(upload, &mut body).await?;
+            self.receive_on_heap(upload, &mut body, expected).await?;
         }
         match expected {
-            Some(end) if end != upload.offset() => Err(Error::SizeInvalid(format!(
-                "the chunk should end at byte {end} and ended at {}; nothing of it was kept",
-                upload.offset()
-            ))),
+            Some(end) if end != upload.offset() => Err(ended_elsewhere(end)),
             _ => Ok(()),
+        }
+    }
+
+    /// Takes in a chunk while nothing is on the heap.
+    async fn receive_first(&self, upload: &mut Upload, mut body: Body, expected: Option<u64>) -> Result<(), Error> {
+        let room = INLINE_BLOB_BYTES_MAX - upload.tail.len();
+        match body.collect(room).await {
+            Ok(Ok(bytes)) => {
+                upload.extend_tail(&bytes);
+                Ok(())
+            }
+            Ok(Err(start)) => {
+                if let Some(end) = expected.filter(|end| *end <= INLINE_BLOB_BYTES_MAX as u64) {
+                    return Err(ended_elsewhere(end));
+                }
+                self.begin_on_heap(upload).await?;
+                body.unread(start);
+                let mut body = body.prepend(upload.tail.clone());
+                self.receive_on_heap(upload, &mut body, expected).await
+            }
+            Err(Broken { read, error }) => {
+                let came = upload.offset() + read.len() as u64;
+                if let Some(end) = expected.filter(|end| *end < came) {
+                    return Err(ended_elsewhere(end));
+                }
+                if !read.is_empty() {
+                    upload.extend_tail(&read);
+                    self.keep(upload).await?;
+                }
+                Err(Error::SenderGone(error.to_string()))
+            }
         }
     }
 
@@ -283,24 +303,31 @@ impl Registry {
         Ok(())
     }
 
-    async fn receive_on_heap(&self, upload: &mut Upload, body: &mut Body) -> Result<(), Error> {
+    /// Takes in what the body has, up to where it must end, and looks that nothing comes after that.
+    async fn receive_on_heap(&self, upload: &mut Upload, body: &mut Body, expected: Option<u64>) -> Result<(), Error> {
+        let end = expected.unwrap_or(BLOB_BYTES_MAX);
         loop {
-            let result = self.0.blobs.append(&mut upload.state, body, UPLOAD_CHECKPOINT_BYTES).await;
+            let limit = end.saturating_sub(upload.state.offset()).min(UPLOAD_CHECKPOINT_BYTES);
+            let result = self.0.blobs.append(&mut upload.state, body, limit).await;
             if upload.state.offset() > 0 {
                 upload.tail = Bytes::new();
             }
-            match result {
+            let broken = match result {
                 Ok(true) => return Ok(()),
-                Ok(false) if upload.offset() > BLOB_BYTES_MAX => {
-                    return Err(too_long());
-                }
-                Ok(false) => self.keep(upload).await?,
-                Err(BlobsError::Sender(error)) => {
+                Ok(false) if upload.state.offset() < end => {
                     self.keep(upload).await?;
-                    return Err(Error::SenderGone(error.to_string()));
+                    continue;
                 }
+                Ok(false) => match body.next().await {
+                    None => return Ok(()),
+                    Some(Ok(_)) => return Err(expected.map_or_else(too_long, ended_elsewhere)),
+                    Some(Err(error)) => error,
+                },
+                Err(BlobsError::Sender(error)) => error,
                 Err(error) => return Err(error.into()),
-            }
+            };
+            self.keep(upload).await?;
+            return Err(Error::SenderGone(broken.to_string()));
         }
     }
 
@@ -405,6 +432,13 @@ const HOUR: Millis = 3_600_000;
 
 fn too_long() -> Error {
     Error::SizeInvalid(format!("a blob has at most {BLOB_BYTES_MAX} bytes"))
+}
+
+/// The chunk ended before or after the byte at which it was to end.
+fn ended_elsewhere(end: u64) -> Error {
+    Error::SizeInvalid(format!(
+        "the chunk did not end where it was to, before byte {end}; ask for the upload's offset and go on from there"
+    ))
 }
 
 /// Runs `work` to its end even where whoever waits for it goes away.

@@ -1,5 +1,8 @@
 //! Uploads: where the bytes go, what survives, what ends a session.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::oneshot;
 use wharf_content::body::Body;
@@ -94,15 +97,45 @@ async fn resumes_after_a_crash_at_the_offset_that_it_tells() {
 
 #[tokio::test]
 async fn what_came_before_the_sender_went_is_kept() {
-    let house = House::new().await;
     let content = noise(6, 60_000);
-    let session = house.begin(REPOSITORY).await;
-    let gone = house.append(REPOSITORY, &session, broken(&content[..40_000])).await;
-    assert!(matches!(gone, Err(Error::SenderGone(_))), "{gone:?}");
-    let offset = house.status(REPOSITORY, &session).await.expect("there").offset;
-    assert_eq!(offset, 40_000);
-    house.finish(REPOSITORY, &session, chunk(&content[40_000..]), sha256(&content)).await.expect("finished");
-    assert_eq!(house.pull_blob(REPOSITORY, &sha256(&content)).await.expect("there"), content);
+    for first in [0, 3, 5_000] {
+        for sent in [0, 1, 5_000, 12_000, 40_000] {
+            let house = House::new().await;
+            let session = house.begin(REPOSITORY).await;
+            house.append(REPOSITORY, &session, chunk(&content[..first])).await.expect("appended");
+            let all = first + sent;
+            let gone = house.append(REPOSITORY, &session, broken(&content[first..all])).await;
+            assert!(matches!(gone, Err(Error::SenderGone(_))), "{gone:?}");
+            assert_eq!(house.status(REPOSITORY, &session).await.expect("there").offset, all as u64);
+            house.finish(REPOSITORY, &session, broken(&[]), sha256(&content)).await.expect_err("it broke off again");
+            house.finish(REPOSITORY, &session, chunk(&content[all..]), sha256(&content)).await.expect("finished");
+            assert_eq!(house.pull_blob(REPOSITORY, &sha256(&content)).await.expect("there"), content);
+        }
+    }
+}
+
+/// What a chunk says of its end bounds what is read of it, though its sender never ends.
+#[tokio::test]
+async fn no_more_is_read_than_was_announced() {
+    let house = House::new().await;
+    for (first, said) in [(0_u64, 10_u64), (0, 100_000), (10, 100_000), (40_000, 10), (40_000, 100_000)] {
+        let content = noise(7, first as usize);
+        let session = house.begin(REPOSITORY).await;
+        house.append(REPOSITORY, &session, chunk(&content)).await.expect("appended");
+        let (read, range) = (Arc::new(AtomicU64::new(0)), Some(ByteRange { start: first, end: first + said }));
+        let counted = read.clone();
+        let endless = stream::repeat_with(move || {
+            counted.fetch_add(5_000, Ordering::Relaxed);
+            Ok(noise(8, 5_000))
+        });
+        let refused = house.append(REPOSITORY, &session, Chunk { range, body: Body::new(None, endless) }).await;
+        assert!(matches!(refused, Err(Error::SizeInvalid(_))), "{refused:?}");
+        let read = read.load(Ordering::Relaxed);
+        assert!(read <= said.max(INLINE_BLOB_BYTES_MAX as u64) + 10_000, "{read} of {said}");
+        assert_eq!(house.status(REPOSITORY, &session).await.expect("there").offset, first);
+        house.cancel(REPOSITORY, &session).await.expect("cancelled");
+    }
+    assert_eq!(house.heap.uploads(), 0);
 }
 
 #[tokio::test]
