@@ -26,11 +26,12 @@ use futures_util::stream::{self, BoxStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::spawn_blocking;
 use wharf_content::body::Body;
+use wharf_model::digest::Digest;
 use wharf_model::range::ByteRange;
 
 use self::read::Reads;
 use self::tree::Tree;
-use self::turn::Turns;
+use self::turn::{Turn, Turns};
 use self::write::Writes;
 use super::{Blobs, BlobsError, Location, Served, Stored, UploadState};
 
@@ -39,6 +40,15 @@ use super::{Blobs, BlobsError, Location, Served, Stored, UploadState};
 const SETTLES_MAX: usize = 32;
 /// Entries of [`Blobs::list`] that are read ahead of whoever takes them.
 const LISTED_AHEAD: usize = 256;
+
+/// Most threads of the runtime that block for one heap at the same time: for what is settled, read and written. A runtime
+/// needs more than all its users together, or they wait for each other.
+pub fn threads_max() -> usize {
+    SETTLES_MAX + read::READERS_MAX + write::writers_max() + LISTERS
+}
+
+/// Threads that list, one for each [`Blobs::list`]; there is a scrub at most.
+const LISTERS: usize = 1;
 
 /// A heap of blobs in a folder.
 pub struct Files {
@@ -71,13 +81,34 @@ impl Files {
         blocking(&self.settles, move || work(&tree)).await
     }
 
-    /// The same once nothing else is done to the upload, and with nothing else done to it meanwhile.
+    /// Hashes an upload once more, by the algorithm of `digest`. It takes as long as the upload is large, so it is for those
+    /// that hash and write, and keeps no place from those that wait for the disk.
+    async fn rehash(&self, turn: Arc<Turn>, state: &UploadState, digest: Digest) -> Result<(), BlobsError> {
+        let (tree, state) = (self.tree.clone(), state.clone());
+        blocking(self.writes.writers(), move || {
+            let _turn = turn;
+            place::rehash(&tree, &state, digest)
+        })
+        .await
+    }
+
+    /// Runs `work` once nothing else is done to the upload, and with nothing else done to it meanwhile.
     async fn settle_upload<T: Send + 'static>(
         &self,
         state: &UploadState,
         work: impl FnOnce(&Tree, &UploadState) -> Result<T, BlobsError> + Send + 'static,
     ) -> Result<T, BlobsError> {
         let turn = self.turns.take(state.id).await;
+        self.settle_in(turn, state, work).await
+    }
+
+    /// The same by whoever has the upload's turn.
+    async fn settle_in<T: Send + 'static>(
+        &self,
+        turn: Arc<Turn>,
+        state: &UploadState,
+        work: impl FnOnce(&Tree, &UploadState) -> Result<T, BlobsError> + Send + 'static,
+    ) -> Result<T, BlobsError> {
         let state = state.clone();
         self.settle(move |tree| {
             let _turn = turn;
@@ -100,7 +131,11 @@ impl Blobs for Files {
 
     async fn finish(&self, state: &UploadState) -> Result<Stored, BlobsError> {
         let digest = super::state::expected(state)?;
-        self.settle_upload(state, move |tree, state| place::finish(tree, state, digest)).await
+        let turn = self.turns.take(state.id).await;
+        if digest.algorithm() != state.hasher.algorithm() {
+            self.rehash(turn.clone(), state, digest).await?;
+        }
+        self.settle_in(turn, state, move |tree, state| place::finish(tree, state, digest)).await
     }
 
     async fn cancel(&self, state: &UploadState) -> Result<(), BlobsError> {
@@ -170,4 +205,38 @@ fn failed(what: &str, path: &Path, error: io::Error) -> BlobsError {
 /// The upload's file has gone, or is too short.
 fn lost(state: &UploadState) -> BlobsError {
     BlobsError::Lost(Location(format!("{}/{}", tree::UPLOADS, state.id)))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use futures_util::future::poll_immediate;
+    use wharf_model::digest::Algorithm;
+    use wharf_model::id::Id;
+
+    use super::*;
+
+    /// Reading all of a blob once more keeps nobody who only looks up or makes durable.
+    #[tokio::test]
+    async fn hashing_once_more_takes_its_place_among_the_writers() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let blobs = Files::open(dir.path()).await.expect("opened");
+        let mut state = UploadState::new(Id([1; 16]), Algorithm::Sha256);
+        let mut body = Body::full(vec![7; 100_000].into());
+        blobs.append(&mut state, &mut body, u64::MAX).await.expect("appended");
+        state.digest = Some(Digest::of(Algorithm::Sha512, &[7; 100_000]));
+        let all = u32::try_from(write::writers_max()).expect("few");
+        let writers = blobs.writes.writers().clone().acquire_many_owned(all).await.expect("free");
+        let mut finish = Box::pin(blobs.finish(&state));
+        for _ in 0..10 {
+            assert!(poll_immediate(&mut finish).await.is_none());
+            blobs.check().await.expect("what is settled goes on");
+        }
+        drop(writers);
+        assert_eq!(finish.await.expect("finished").size, 100_000);
+        assert_eq!(blobs.finish(&state).await.expect("once more").size, 100_000);
+        let other = UploadState { digest: Some(Digest::of(Algorithm::Sha512, b"other")), ..state };
+        assert!(matches!(blobs.finish(&other).await, Err(BlobsError::Lost(_))), "it rests under its own name only");
+    }
 }

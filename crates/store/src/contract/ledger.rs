@@ -173,6 +173,11 @@ fn put_manifest(repository: &str, text: &str, edges: Vec<Edge>) -> Change {
     }
 }
 
+/// Puts an index of those children, whose text it is.
+pub fn index(repository: &str, text: &str, children: &[&str]) -> Change {
+    put_manifest(repository, text, children.iter().map(|child| edge(Role::Child, child)).collect())
+}
+
 fn point(repository: &str, to: &str, text: &str) -> Change {
     Change::PointTag { repository: name(repository), tag: tag(to), digest: digest(text), previous: None }
 }
@@ -181,7 +186,8 @@ fn delete_tag(repository: &str, text: &str) -> Change {
     Change::DeleteTag { repository: name(repository), tag: tag(text), previous: None }
 }
 
-fn delete_manifest(repository: &str, text: &str, keep: Millis) -> Change {
+/// Deletes the manifest with that text.
+pub fn delete_manifest(repository: &str, text: &str, keep: Millis) -> Change {
     let (repository, digest) = (name(repository), digest(text));
     Change::DeleteManifest { repository, digest, keep, tags: Vec::new(), children: Vec::new() }
 }
@@ -969,7 +975,7 @@ pub async fn children_go_with_their_index(bench: &Bench) {
         assert_eq!(bench.manifest("p/a", text).await.is_some(), there, "{text}");
     }
     assert_eq!(bench.ledger.expired_trash(10).await.unwrap().len(), 4);
-    // What holds a child may be another child, which goes itself.
+    // What holds a child may be another child, which goes itself; also one that goes much later.
     let siblings = vec![edge(Role::Child, "image"), edge(Role::Child, "about")];
     bench
         .made(vec![
@@ -980,6 +986,20 @@ pub async fn children_go_with_their_index(bench: &Bench) {
         ])
         .await;
     assert!(bench.manifest("p/a", "image").await.is_none() && bench.manifest("p/a", "about").await.is_none());
+    let layered = |text: &str, over: &[&str]| index("p/a", text, over);
+    bench
+        .made(vec![
+            layered("0", &[]),
+            layered("1", &["0"]),
+            layered("2", &["1", "0"]),
+            layered("3", &["0", "2"]),
+            layered("4", &["3", "1", "0"]),
+            delete_manifest("p/a", "4", 0),
+        ])
+        .await;
+    for text in ["0", "1", "2", "3", "4"] {
+        assert_eq!(bench.manifest("p/a", text).await, None, "{text}");
+    }
 }
 
 /// The purge that takes the last edge from what no repository has frees it; one of many does not.

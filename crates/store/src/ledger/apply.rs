@@ -23,6 +23,13 @@ struct Context<'a, S> {
     actor: &'a str,
 }
 
+/// A live manifest that a trashed one names.
+struct Named {
+    digest: Digest,
+    edges: i64,
+    is_child: bool,
+}
+
 /// Makes all changes of a commit, then its jobs and its cursor. Returns the entry, which is in the log, or `None` where no
 /// change had an effect.
 ///
@@ -437,22 +444,64 @@ impl<S: Sql> Context<'_, S> {
         let first = self.manifest(repository, digest).await?.ok_or(Refused::ManifestUnknown(*digest))?;
         let tags = self.delete_tags_of(repository, first, digest).await?;
         self.trash(first, &tags, keep).await?;
-        let (mut trashed, mut children) = (vec![first], Vec::new());
-        // Until nothing goes any more: what held a child may itself have gone in the last round.
-        loop {
-            let mut going = BTreeMap::new();
-            for parent in &trashed {
-                going.extend(self.orphans_of(repository, *parent).await?);
-            }
-            if going.is_empty() {
-                return Ok((tags, children));
-            }
-            for (id, digest) in going {
-                self.trash(id, &[], keep).await?;
-                trashed.push(id);
-                children.push(digest);
+        let (mut children, mut candidates) = (Vec::new(), BTreeMap::new());
+        let mut going = self.let_go(repository, first, &mut candidates).await?;
+        while let Some((manifest, digest)) = going.pop() {
+            self.trash(manifest, &[], keep).await?;
+            children.push(digest);
+            going.extend(self.let_go(repository, manifest, &mut candidates).await?);
+        }
+        Ok((tags, children))
+    }
+
+    /// After a manifest was trashed: the children that go as well, because they have no tag and nothing live names them now.
+    /// Those that something still holds stay among the candidates, with how many edges do: what holds them may itself go
+    /// later, and each edge is counted off once, so that all of it costs in proportion to the edges.
+    async fn let_go(
+        &mut self,
+        repository: i64,
+        trashed: i64,
+        candidates: &mut BTreeMap<i64, i64>,
+    ) -> Result<Vec<(i64, Digest)>, LedgerError> {
+        let mut named: BTreeMap<i64, Named> = BTreeMap::new();
+        for (id, digest, is_child) in self.live_targets(repository, trashed).await? {
+            let target = named.entry(id).or_insert(Named { digest, edges: 0, is_child: false });
+            target.edges += 1;
+            target.is_child |= is_child;
+        }
+        let mut going = Vec::new();
+        for (id, target) in named {
+            let held = match candidates.get(&id) {
+                Some(held) => held - target.edges,
+                None if target.is_child => self.holders(repository, id, &target.digest).await?,
+                None => continue,
+            };
+            candidates.insert(id, held);
+            if held == 0 {
+                going.push((id, target.digest));
             }
         }
+        Ok(going)
+    }
+
+    /// The live manifests of the repository that a manifest names, one row for each edge; whether as a child.
+    async fn live_targets(&mut self, repository: i64, manifest: i64) -> Result<Vec<(i64, Digest, bool)>, LedgerError> {
+        let find = "SELECT c.id, c.algorithm, c.digest, e.role FROM edge e
+            JOIN manifest c ON c.repository = $1 AND c.algorithm = e.algorithm AND c.digest = e.digest
+            WHERE e.manifest = $2";
+        let rows = self.sql.query(find, &[repository.into(), manifest.into()]).await?;
+        let child = i64::from(Role::Child.id());
+        rows.into_iter().map(|mut row| Ok((row.int(0)?, row.digest(1)?, row.int(3)? == child))).collect()
+    }
+
+    /// How many edges of live manifests and tags hold a manifest.
+    async fn holders(&mut self, repository: i64, manifest: i64, digest: &Digest) -> Result<i64, LedgerError> {
+        let (algorithm, hash) = digest_values(digest);
+        let count = "SELECT (SELECT count(*) FROM edge e JOIN manifest l ON l.id = e.manifest
+                WHERE e.algorithm = $1 AND e.digest = $2 AND e.repository = $3)
+            + (SELECT count(*) FROM tag t WHERE t.manifest = $4)";
+        let row = self.sql.one(count, &[algorithm, hash, repository.into(), manifest.into()]).await?;
+        row.map_or(Ok(0), |mut row| row.int(0))
     }
 
     async fn delete_tags_of(
@@ -486,19 +535,6 @@ impl<S: Sql> Context<'_, S> {
         self.sql.execute(insert, &parameters).await?;
         self.sql.execute("DELETE FROM manifest WHERE id = $1", &[manifest.into()]).await?;
         Ok(())
-    }
-
-    /// Children of a manifest that was just trashed, which have no tag and which no live manifest names.
-    async fn orphans_of(&mut self, repository: i64, manifest: i64) -> Result<Vec<(i64, Digest)>, LedgerError> {
-        let find = "SELECT c.id, c.algorithm, c.digest FROM edge e
-            JOIN manifest c ON c.repository = $1 AND c.algorithm = e.algorithm AND c.digest = e.digest
-            WHERE e.manifest = $2 AND e.role = $3
-                AND NOT EXISTS (SELECT 1 FROM tag t WHERE t.manifest = c.id)
-                AND NOT EXISTS (SELECT 1 FROM edge o JOIN manifest l ON l.id = o.manifest
-                    WHERE o.algorithm = c.algorithm AND o.digest = c.digest AND o.repository = $1)";
-        let role = i64::from(Role::Child.id());
-        let rows = self.sql.query(find, &[repository.into(), manifest.into(), role.into()]).await?;
-        rows.into_iter().map(|mut row| Ok((row.int(0)?, row.digest(1)?))).collect()
     }
 
     async fn purge_trash(&mut self, id: &Id) -> Result<Option<Freed>, Refused> {

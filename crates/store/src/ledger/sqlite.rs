@@ -296,10 +296,12 @@ fn failed(error: rusqlite::Error) -> LedgerError {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
     use std::collections::BTreeSet;
 
+    use super::super::apply;
+    use super::super::change::{Change, Commit};
     use super::*;
     use crate::contract::ledger::{self as rules, Bench};
 
@@ -359,6 +361,76 @@ mod tests {
             assert_eq!(scans, 0, "{text}\n{plan:#?}");
             let sorts = plan.iter().filter(|step| step.contains("TEMP B-TREE")).count();
             assert_eq!(sorts, 0, "{text}\n{plan:#?}");
+        }
+    }
+
+    /// Counts what is said.
+    struct Counted {
+        session: Session,
+        statements: u64,
+    }
+
+    impl Sql for Counted {
+        async fn query(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<Row>, LedgerError> {
+            self.statements += 1;
+            self.session.query_now(text, parameters)
+        }
+
+        async fn execute(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<u64, LedgerError> {
+            self.statements += 1;
+            self.session.execute_now(text, parameters)
+        }
+
+        fn clock(&self) -> Value<'static> {
+            self.session.clock()
+        }
+
+        async fn batch(&mut self, text: &str) -> Result<(), LedgerError> {
+            self.session.batch(text).await
+        }
+    }
+
+    /// How many statements it takes to delete the last of `names`, each of which is an index of those that it is given; it
+    /// must take all others with it.
+    async fn statements_to_delete(indexes: &[(String, Vec<&str>)]) -> u64 {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (path, texts) = (dir.path().join("ledger.db"), Texts::new(Dialect::Sqlite));
+        let shared = Shared { path, clock: Arc::new(SystemClock), texts, readers: Mutex::default() };
+        let mut session = Session::open(&Arc::new(shared), CACHE_WRITER_KIB).expect("a connection");
+        session.migrate().expect("a schema");
+        session.batch("BEGIN").await.expect("a transaction, so that nothing waits for the disk");
+        let mut counted = Counted { session, statements: 0 };
+        let mut made = async |seq: u64, changes| {
+            let commit = Commit { changes, ..Commit::default() };
+            counted.statements = 0;
+            let entry = apply::apply(&mut counted, commit, seq, 0, 0).await.expect("it is made").expect("an effect");
+            (entry.changes, counted.statements)
+        };
+        let put = |(text, children): &(String, Vec<&str>)| rules::index("p/a", text, children);
+        let ensure = Change::EnsureRepository { repository: rules::name("p/a") };
+        made(1, std::iter::once(ensure).chain(indexes.iter().map(put)).collect()).await;
+        let last = &indexes.last().expect("one at least").0;
+        let (changes, statements) = made(2, vec![rules::delete_manifest("p/a", last, 0)]).await;
+        let Change::DeleteManifest { children, .. } = &changes[0] else { panic!("{changes:?}") };
+        assert_eq!(children.len(), indexes.len() - 1);
+        statements
+    }
+
+    /// However indexes hang together: twice as many edges, twice as many statements.
+    #[tokio::test]
+    async fn deleting_an_index_costs_in_proportion_to_its_edges() {
+        let names: Vec<String> = (0..800).map(|at| format!("m{at}")).collect();
+        let all = |length: usize, children: &dyn Fn(usize) -> Vec<usize>| -> Vec<(String, Vec<&str>)> {
+            let named = |at| children(at).into_iter().map(|child: usize| names[child].as_str()).collect();
+            (0..length).map(|at| (names[at].clone(), named(at))).collect()
+        };
+        let chain = |length| all(length, &|at| (0..at).rev().take(1).collect());
+        let wide = |length| all(length, &|at| if at + 1 == length { (0..at).collect() } else { Vec::new() });
+        // Each names the one before it, and the first.
+        let shared = |length| all(length, &|at| (0..at).filter(|child| *child == 0 || child + 1 == at).collect());
+        for (what, shape) in [("chain", &chain as &dyn Fn(usize) -> _), ("wide", &wide), ("shared", &shared)] {
+            let (few, many) = (statements_to_delete(&shape(100)).await, statements_to_delete(&shape(800)).await);
+            assert!(many <= 8 * few, "{what}: {few} statements for 100, {many} for 800");
         }
     }
 

@@ -48,13 +48,30 @@ pub(super) fn sync(tree: &Tree, state: &UploadState) -> Result<(), BlobsError> {
     sync_folder(&tree.uploads())
 }
 
-/// Puts the upload to rest. Where that was done before, it is done.
+/// Confirms that the upload has a digest of another algorithm than its running hash's: reads all of it, unless it rests
+/// under that digest already.
+pub(super) fn rehash(tree: &Tree, state: &UploadState, digest: Digest) -> Result<(), BlobsError> {
+    let target = tree.resting(&tree::place(digest, state.id));
+    if target.is_some_and(|target| is_at_rest(&target, state)) {
+        return Ok(());
+    }
+    let file = rewound(tree, state)?;
+    let path = tree.upload(state.id);
+    let actual = hashed(&file, digest.algorithm()).map_err(|error| failed("reading", &path, error))?;
+    confirm(digest, actual)
+}
+
+fn is_at_rest(target: &Path, state: &UploadState) -> bool {
+    target.metadata().is_ok_and(|metadata| metadata.len() == state.offset())
+}
+
+/// Puts the upload to rest under the digest that was confirmed. Where that was done before, it is done.
 pub(super) fn finish(tree: &Tree, state: &UploadState, digest: Digest) -> Result<Stored, BlobsError> {
     let location = tree::place(digest, state.id);
     let stored = Stored { location, size: state.offset() };
     let folder = tree.shard(digest)?;
     let target = folder.join(stored.location.0.rsplit('/').next().unwrap_or_default());
-    if target.metadata().is_ok_and(|metadata| metadata.len() == stored.size) {
+    if is_at_rest(&target, state) {
         // What was sent once more after that.
         remove(&tree.upload(state.id))?;
         sync_folder(&folder)?;
@@ -62,10 +79,6 @@ pub(super) fn finish(tree: &Tree, state: &UploadState, digest: Digest) -> Result
     }
     let file = rewound(tree, state)?;
     let path = tree.upload(state.id);
-    if digest.algorithm() != state.hasher.algorithm() {
-        let actual = hashed(&file, digest.algorithm()).map_err(|error| failed("reading", &path, error))?;
-        confirm(digest, actual)?;
-    }
     file.sync_data().map_err(|error| failed("syncing", &path, error))?;
     fs::rename(&path, &target).map_err(|error| failed("renaming", &path, error))?;
     sync_folder(&folder)?;

@@ -28,7 +28,7 @@ const LENT_MANY: usize = 32;
 /// Buffers that are kept when nobody reads.
 const KEPT: usize = 8;
 /// Most threads that wait for the disk at the same time.
-const READERS_MAX: usize = 16;
+pub(super) const READERS_MAX: usize = 16;
 
 /// What all reads share.
 pub(super) struct Reads {

@@ -42,6 +42,11 @@ const WRITERS_MIN: usize = 4;
 /// How long a sender may pause before what it sent so far is written, however little.
 const PAUSE: Duration = Duration::from_millis(20);
 
+/// Most threads that hash and write at the same time.
+pub(super) fn writers_max() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from).max(WRITERS_MIN)
+}
+
 /// What all appends share.
 pub(super) struct Writes {
     budget: Arc<Semaphore>,
@@ -51,12 +56,16 @@ pub(super) struct Writes {
 
 impl Writes {
     pub(super) fn new() -> Writes {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Writes {
             budget: Arc::new(Semaphore::new(BUDGET_BYTES)),
-            writers: Arc::new(Semaphore::new(cores.max(WRITERS_MIN))),
+            writers: Arc::new(Semaphore::new(writers_max())),
             active: Arc::default(),
         }
+    }
+
+    /// The places of the threads that hash and write.
+    pub(super) fn writers(&self) -> &Arc<Semaphore> {
+        &self.writers
     }
 
     /// [`crate::blobs::Blobs::append`], by whoever has the upload's turn.
