@@ -1,3 +1,8 @@
-//! Wire types of Wharf's own API, `/api/v1`. Unknown fields are refused in what comes in.
+//! Wire types of Wharf's own API, `/api/v1`. Unknown fields are refused in what comes in. Fields are never renamed or taken
+//! away within v1.
 
+pub mod access;
+pub mod list;
+pub mod people;
 pub mod project;
+pub mod trash;

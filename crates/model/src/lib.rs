@@ -9,6 +9,7 @@ pub mod api;
 pub mod code;
 pub mod descriptor;
 pub mod digest;
+pub mod handle;
 pub mod id;
 pub mod limits;
 pub mod manifest;

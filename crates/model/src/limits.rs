@@ -40,3 +40,15 @@ pub const CREDENTIAL_BYTES_MAX: usize = 1 << 10;
 pub const UPLOAD_CHECKPOINT_BYTES: u64 = 256 << 20;
 /// Longest pattern over repository or tag names, in bytes: no name is longer.
 pub const PATTERN_BYTES_MAX: usize = NAME_BYTES_MAX;
+/// Longest name of a user, a group, a role or a robot, in bytes.
+pub const HANDLE_BYTES_MAX: usize = 64;
+/// Longest description of anything, in characters.
+pub const DESCRIPTION_CHARS_MAX: usize = 1_000;
+/// Shortest password that may be set, in bytes (NIST SP 800-63B asks for 8, and for no rules about characters).
+pub const PASSWORD_BYTES_MIN: usize = 10;
+/// Most rules of one sort in one project, each of which is asked at each change of a tag.
+pub const RULES_MAX: usize = 100;
+/// Most bindings of a new robot, and most limits of a token.
+pub const GRANTS_MAX: usize = 50;
+/// Most members of a group.
+pub const GROUP_MEMBERS_MAX: usize = 10_000;
