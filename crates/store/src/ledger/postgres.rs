@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
-use tokio_postgres::{Client, NoTls, Statement};
+use tokio_postgres::{Client, Config, NoTls, Statement};
 
 use super::engine::{Engine, SqlLedger};
 use super::query::LedgerError;
@@ -23,6 +23,15 @@ use crate::clock::{Clock, Millis};
 const READERS_MAX: usize = 16;
 /// How long a question waits for a connection, and a connection for the server.
 const WAIT: Duration = Duration::from_secs(10);
+/// How long a connection may be silent before it is asked whether it still stands, and how long what was sent may stay
+/// unacknowledged; unless the URL says otherwise.
+const KEEPALIVE: Duration = Duration::from_secs(10);
+const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
+/// How long `tokio-postgres` waits with the first of these questions where the URL says nothing.
+const KEEPALIVE_UNSET: Duration = Duration::from_secs(2 * 60 * 60);
+/// How long the writer waits for a transaction, from the wait for its lock to the COMMIT, whatever the server does: longer
+/// than the server lets any one statement take.
+const TRANSACTION: Duration = Duration::from_secs(60);
 /// How long the outcome of a COMMIT that was not answered is asked for, as long as the server cannot be reached; and how long
 /// between two questions. Longer than a server takes to start anew.
 const SETTLE: Duration = Duration::from_secs(20);
@@ -43,29 +52,47 @@ impl Postgres {
     /// # Errors
     /// [`LedgerError::Newer`], or the server cannot be reached.
     pub async fn open(url: &str, options: LedgerOptions) -> Result<Arc<dyn Ledger>, LedgerError> {
-        let mut config: tokio_postgres::Config =
-            url.parse().map_err(|error| unavailable("the address is wrong", error))?;
-        let options_all = format!("{OPTIONS} {}", config.get_options().unwrap_or_default());
-        config.connect_timeout(WAIT).application_name("wharf").options(options_all);
-        let (readers, writer) = (pool(config.clone(), READERS_MAX)?, pool(config, 1)?);
-        let texts = Arc::new(Texts::new(Dialect::Postgres));
-        let engine = Server { readers, writer, clock: options.clock, texts };
-        let mut connection = engine.connection(&engine.writer).await?;
-        let migrated = match connection.batch(BEGIN).await {
-            Ok(()) => migrate::migrate(&mut connection, Dialect::Postgres).await,
-            Err(error) => Err(error),
-        };
-        let ended = connection.batch(if migrated.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
-        migrated.and(ended)?;
-        let latest = read::latest(&mut connection).await?;
-        drop(connection);
-        let (writer, desk) = Writer::new(latest, options.grace);
-        tokio::spawn(serve(engine.clone(), desk));
-        Ok(Arc::new(SqlLedger { writer, engine, grace: options.grace }))
+        start(config(url)?, options, TRANSACTION).await
     }
 }
 
-fn pool(config: tokio_postgres::Config, connections: usize) -> Result<Pool, LedgerError> {
+/// What `url` says, and our bounds.
+fn config(url: &str) -> Result<Config, LedgerError> {
+    let mut config: Config = url.parse().map_err(|error| unavailable("the address is wrong", error))?;
+    let options = format!("{OPTIONS} {}", config.get_options().unwrap_or_default());
+    config.connect_timeout(WAIT).application_name("wharf").options(options);
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(UNACKNOWLEDGED);
+    }
+    if config.get_keepalives_idle() == KEEPALIVE_UNSET {
+        config.keepalives_idle(KEEPALIVE);
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(KEEPALIVE);
+    }
+    Ok(config)
+}
+
+/// Opens the ledger; `bound` is how long the writer waits for a transaction.
+async fn start(config: Config, options: LedgerOptions, bound: Duration) -> Result<Arc<dyn Ledger>, LedgerError> {
+    let (readers, writer) = (pool(config.clone(), READERS_MAX)?, pool(config, 1)?);
+    let texts = Arc::new(Texts::new(Dialect::Postgres));
+    let engine = Server { readers, writer, clock: options.clock, texts, bound };
+    let mut connection = engine.connection(&engine.writer).await?;
+    let migrated = match connection.batch(BEGIN).await {
+        Ok(()) => migrate::migrate(&mut connection, Dialect::Postgres).await,
+        Err(error) => Err(error),
+    };
+    let ended = connection.batch(if migrated.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
+    migrated.and(ended)?;
+    let latest = read::latest(&mut connection).await?;
+    drop(connection);
+    let (writer, desk) = Writer::new(latest, options.grace);
+    tokio::spawn(serve(engine.clone(), desk));
+    Ok(Arc::new(SqlLedger { writer, engine, grace: options.grace }))
+}
+
+fn pool(config: Config, connections: usize) -> Result<Pool, LedgerError> {
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let pool = Pool::builder(Manager::from_config(config, NoTls, recycling)).max_size(connections);
     let pool = pool.wait_timeout(Some(WAIT)).create_timeout(Some(WAIT)).runtime(Runtime::Tokio1).build();
@@ -90,7 +117,7 @@ fn explain(error: tokio_postgres::Error) -> LedgerError {
 async fn serve(engine: Server, mut desk: Desk) {
     let mut batch = Vec::new();
     while desk.requests.recv_many(&mut batch, BATCH_MAX).await > 0 {
-        let mut writing = Writing { engine: &engine, connection: None, transaction: 0 };
+        let mut writing = Writing { engine: &engine, connection: None, transaction: 0, deadline: Instant::now() };
         desk.serve(&mut writing, std::mem::take(&mut batch)).await;
     }
 }
@@ -103,6 +130,8 @@ struct Server {
     writer: Pool,
     clock: Option<Arc<dyn Clock>>,
     texts: Arc<Texts>,
+    /// How long the writer waits for a transaction.
+    bound: Duration,
 }
 
 impl Server {
@@ -173,6 +202,8 @@ struct Writing<'a> {
     connection: Option<Connection>,
     /// The server's number of the transaction.
     transaction: i64,
+    /// When it is given up.
+    deadline: Instant,
 }
 
 impl Writing<'_> {
@@ -187,10 +218,10 @@ impl Writing<'_> {
     }
 
     async fn try_begin(&mut self) -> Result<Millis, LedgerError> {
-        let connection = self.connection.insert(self.engine.connection(&self.engine.writer).await?);
-        connection.batch(BEGIN).await?;
-        let clock = connection.clock();
-        let row = connection.one("SELECT {now $1}, txid_current()", &[clock]).await?;
+        self.connection = Some(self.engine.connection(&self.engine.writer).await?);
+        self.deadline = Instant::now() + self.engine.bound;
+        self.batch(BEGIN).await?;
+        let row = self.one("SELECT {now $1}, txid_current()", &[self.clock()]).await?;
         let mut row = row.ok_or_else(|| LedgerError::Corrupt("no time".to_owned()))?;
         self.transaction = row.int(1)?;
         row.int(0)
@@ -220,11 +251,11 @@ impl Writing<'_> {
 
 impl Sql for Writing<'_> {
     async fn query(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<Row>, LedgerError> {
-        self.connection()?.query(text, parameters).await
+        by(self.deadline, self.connection()?.query(text, parameters)).await
     }
 
     async fn execute(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<u64, LedgerError> {
-        self.connection()?.execute(text, parameters).await
+        by(self.deadline, self.connection()?.execute(text, parameters)).await
     }
 
     fn clock(&self) -> Value<'static> {
@@ -232,8 +263,14 @@ impl Sql for Writing<'_> {
     }
 
     async fn batch(&mut self, text: &str) -> Result<(), LedgerError> {
-        self.connection()?.batch(text).await
+        by(self.deadline, self.connection()?.batch(text)).await
     }
+}
+
+/// What `work` comes to, unless it takes too long; then its connection is of no use any more.
+async fn by<T>(deadline: Instant, work: impl Future<Output = Result<T, LedgerError>>) -> Result<T, LedgerError> {
+    let late = |_| Err(unavailable("a transaction took too long", "it was given up"));
+    timeout_at(deadline, work).await.unwrap_or_else(late)
 }
 
 impl Transactions for Writing<'_> {
@@ -305,4 +342,38 @@ impl<'a> FromSql<'a> for Field {
 
 fn row(row: &tokio_postgres::Row) -> Result<Row, LedgerError> {
     (0..row.len()).map(|at| row.try_get(at).map_err(explain)).collect::<Result<_, _>>().map(Row)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn connections_that_died_are_found() {
+        let given = |url: &str| {
+            let config = config(url).expect("an address");
+            (config.get_tcp_user_timeout().copied(), config.get_keepalives_idle(), config.get_keepalives_interval())
+        };
+        let seconds = Duration::from_secs;
+        assert_eq!(given("postgres://host/wharf"), (Some(seconds(30)), seconds(10), Some(seconds(10))));
+        let said = "postgres://host/wharf?tcp_user_timeout=5&keepalives_idle=60&keepalives_interval=7";
+        assert_eq!(given(said), (Some(seconds(5)), seconds(60), Some(seconds(7))));
+    }
+
+    /// Somebody holds the writer's lock and does not let go: who waits is told, and later ones are not held up by it.
+    #[tokio::test]
+    async fn a_transaction_that_takes_too_long_is_given_up() {
+        let config = config(&wharf_testkit::postgres::database()).expect("an address");
+        let (client, connection) = config.connect(NoTls).await.expect("a connection");
+        tokio::spawn(connection);
+        let bound = Duration::from_millis(200);
+        let ledger = start(config, LedgerOptions::default(), bound).await.expect("the database opens");
+        client.batch_execute(BEGIN).await.expect("the lock");
+        let noted = ledger.put_cursor("f", Default::default()).await;
+        assert!(matches!(&noted, Err(LedgerError::Unavailable(why)) if why.contains("too long")), "{noted:?}");
+        client.batch_execute("ROLLBACK").await.expect("let go");
+        assert_eq!(ledger.put_cursor("f", Default::default()).await, Ok(()));
+    }
 }

@@ -2,6 +2,7 @@
 //! answers when all of it is durable. So waiting commits share one flush, and one that is refused leaves nothing.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -18,6 +19,8 @@ use crate::clock::Millis;
 const WAITING_MAX: usize = 1024;
 /// Most requests in one transaction.
 pub(crate) const BATCH_MAX: usize = 256;
+/// How long a transaction takes in more requests: other processes wait for the writer's lock meanwhile, and not for ever.
+const BATCH_TIME: Duration = Duration::from_secs(5);
 /// How many entries that came to be unnoticed are read at once.
 const MISSED_PAGE: usize = 256;
 
@@ -111,7 +114,8 @@ impl Desk {
             match self.transaction(sql, &batch).await {
                 Ok((results, latest)) => {
                     self.tell(results.iter().filter_map(entry), latest);
-                    for (request, result) in batch.drain(..).zip(results) {
+                    let done = results.len();
+                    for (request, result) in batch.drain(..done).zip(results) {
                         let _ = request.answer.send(result.map(|done| (done, latest)));
                     }
                 }
@@ -132,6 +136,7 @@ impl Desk {
         }
     }
 
+    /// Makes the batch, or as much of it from its beginning as there is time for; the answers, and the latest entry.
     async fn transaction(
         &self,
         sql: &mut impl Transactions,
@@ -141,7 +146,11 @@ impl Desk {
         let now = sql.begin().await.map_err(whole)?;
         let mut seq = self.catch_up(sql).await.map_err(whole)?;
         let mut results = Vec::with_capacity(batch.len());
+        let begun = Instant::now();
         for (at, request) in batch.iter().enumerate() {
+            if at > 0 && begun.elapsed() > BATCH_TIME {
+                break;
+            }
             let broken = |error| Broken { at: Some(at), error };
             sql.batch("SAVEPOINT one").await.map_err(broken)?;
             let result = self.one(sql, &request.work, now, seq + 1).await;
