@@ -19,6 +19,7 @@ use wharf_server::health::Health;
 use wharf_server::listen::Listener;
 use wharf_server::logs;
 use wharf_server::metrics::Metrics;
+use wharf_store::blobs::fs;
 use wharf_store::ledger::{Ledger, LedgerOptions};
 use wharf_store::open;
 
@@ -27,8 +28,10 @@ use crate::args::SettingArgs;
 use crate::data::DataFolder;
 use crate::printer::Printer;
 
-/// Most threads for what blocks: disks do not get faster by more, and each has its stack.
-const BLOCKING_THREADS_MAX: usize = 32;
+/// Threads that block besides those of the heap: two for hashes of passwords, some for looking up names, for opening and
+/// for counting. With these there are more than all their users take, each of which is bounded by itself: none waits for a
+/// place that another sort of work holds. Threads are made when they are needed.
+const BLOCKING_THREADS_BESIDE: usize = 14;
 /// How long such a thread is kept for the next work.
 const BLOCKING_THREAD_KEPT: Duration = Duration::from_secs(5);
 /// How long uploads that were cut may take to note what they have.
@@ -47,7 +50,7 @@ pub fn run(args: &SettingArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     raise_open_files();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .max_blocking_threads(fs::threads_max() + BLOCKING_THREADS_BESIDE)
         .thread_keep_alive(BLOCKING_THREAD_KEPT)
         .build()?;
     let ended = runtime.block_on(serve(&config, printer));
