@@ -316,6 +316,7 @@ pub(crate) fn unauthenticated(error: AuthError) -> Failure {
     match error {
         AuthError::Busy => Failure::from(wharf_registry::error::Error::TooManyRequests),
         AuthError::Ledger(error) => Failure::from(wharf_registry::error::Error::from(error)),
+        AuthError::Failed(why) => Failure::from(wharf_registry::error::Error::Internal(why)),
         other => Failure::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, other.to_string()),
     }
 }

@@ -72,12 +72,21 @@ impl From<Error> for Failure {
         if status.is_server_error() {
             tracing::error!(%error, "a request failed");
         }
-        let detail = error.detail();
+        let (detail, message) = (error.detail(), told(&error));
         let failure = match error.code() {
-            Some(code) => Failure::new(status, code, error.to_string()),
-            None => Failure::other(status, "UNKNOWN", error.to_string()),
+            Some(code) => Failure::new(status, code, message),
+            None => Failure::other(status, "UNKNOWN", message),
         };
         failure.detail(detail)
+    }
+}
+
+/// What a stranger may know of an error. What failed inside, with its paths and addresses, is for the log.
+fn told(error: &Error) -> String {
+    match error {
+        Error::Unavailable(_) => "the registry is not available; try again in a moment".to_owned(),
+        Error::Internal(_) => "the registry failed; its log says more, under this answer's X-Request-Id".to_owned(),
+        other => other.to_string(),
     }
 }
 
@@ -125,5 +134,26 @@ impl Failure {
             RouteError::Reference(ReferenceError::Tag(_)) => (StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
         };
         Failure::new(status, code, message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use wharf_registry::identity::AuthError;
+
+    use super::*;
+    use crate::app::unauthenticated;
+
+    #[test]
+    fn strangers_do_not_learn_what_failed_inside() {
+        let check = |failure: Failure, status: u16| {
+            assert_eq!((failure.status.as_u16(), &*failure.entry.code), (status, "UNKNOWN"));
+            assert!(!failure.entry.message.contains("secret"), "{}", failure.entry.message);
+            assert!(failure.entry.detail.is_null());
+        };
+        let secret = || "opening /srv/secret: refused by secret.internal:5432".to_owned();
+        check(Error::Unavailable(secret()).into(), 503);
+        check(Error::Internal(secret()).into(), 500);
+        check(unauthenticated(AuthError::Failed(secret())), 500);
     }
 }
