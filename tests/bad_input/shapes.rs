@@ -247,5 +247,12 @@ fn credentials_of_every_wrong_shape() {
         }
         server.expect_alive();
     }
+    let admin = server.admin();
+    for path in ["/v2/", "/v2/acme/app/tags/list", "/token?service=x", "/api/v1/projects/acme"] {
+        for other in ["Bearer x", admin.authorization.as_deref().unwrap()] {
+            let twice = admin.request("GET", path).header("Authorization", other).send();
+            twice.expect_error(400, "UNSUPPORTED");
+        }
+    }
     server.stop_calmly();
 }

@@ -178,7 +178,7 @@ impl App {
     }
 
     async fn authenticate(&self, parts: &Parts) -> Result<Subject, Failure> {
-        let header = parts.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+        let header = extract::authorization(parts)?;
         self.0.registry.identity().authenticate(header).await.map_err(unauthenticated)
     }
 

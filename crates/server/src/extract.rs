@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use http::request::Parts;
-use http::{HeaderName, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use wharf_model::code::ErrorCode;
 use wharf_model::page::Page;
 
@@ -35,6 +35,21 @@ impl<'a> Query<'a> {
     pub fn page(&self) -> Result<Page, Failure> {
         Page::parse(self.get("n").as_deref(), self.get("last").as_deref())
             .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, error.to_string()))
+    }
+}
+
+/// The `Authorization` header.
+///
+/// # Errors
+/// There are several: whoever stands before us may have looked at another one than we would.
+pub fn authorization(parts: &Parts) -> Result<Option<&[u8]>, Failure> {
+    let mut all = parts.headers.get_all(header::AUTHORIZATION).iter();
+    match (all.next(), all.next()) {
+        (one, None) => Ok(one.map(HeaderValue::as_bytes)),
+        _ => {
+            let message = "there is more than one Authorization header";
+            Err(Failure::new(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, message))
+        }
     }
 }
 

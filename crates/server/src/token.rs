@@ -12,6 +12,7 @@ use wharf_registry::identity::Credential;
 use wharf_registry::registry::Registry;
 
 use crate::error::Failure;
+use crate::extract;
 use crate::oci::Outcome;
 use crate::origin::Origin;
 use crate::respond;
@@ -28,7 +29,7 @@ struct Token {
 
 /// Answers a request for a token.
 pub async fn answer(registry: &Registry, parts: &Parts, mut body: Body, origin: &Origin) -> Outcome {
-    let authorization = parts.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    let authorization = extract::authorization(parts)?;
     let form = match parts.method {
         Method::GET | Method::HEAD => parts.uri.query().unwrap_or_default().to_owned(),
         Method::POST => read(&mut body).await?,
