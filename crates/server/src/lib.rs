@@ -6,6 +6,7 @@
 pub mod api;
 pub mod app;
 pub mod body;
+mod budget;
 pub mod config;
 pub mod error;
 pub mod exchange;

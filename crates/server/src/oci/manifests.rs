@@ -1,5 +1,8 @@
 //! `/v2/<name>/manifests/<tag-or-digest>` (end-3, end-7, end-9).
 
+use std::sync::LazyLock;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{StatusCode, header};
 use wharf_content::body::Body;
@@ -13,9 +16,14 @@ use wharf_registry::error::Error;
 use wharf_registry::push::Push;
 
 use super::{Call, Outcome};
+use crate::budget::Budget;
 use crate::error::Failure;
 use crate::extract::{self, Query};
 use crate::respond;
+
+/// What the manifests that are being pushed may take in memory, in bytes: at least sixteen at once, thousands of the usual
+/// size. Who gets no room for this long is to come again.
+static MEMORY: LazyLock<Budget> = LazyLock::new(|| Budget::new(64 << 20, Duration::from_secs(10)));
 
 /// GET and HEAD. `Accept` is not read: a manifest is stored as it came, and there is nothing to choose from.
 pub async fn get(call: Call<'_>, reference: Reference) -> Outcome {
@@ -32,7 +40,7 @@ pub async fn get(call: Call<'_>, reference: Reference) -> Outcome {
 pub async fn put(mut call: Call<'_>, reference: Reference) -> Outcome {
     let tags = tags(&Query::of(call.parts), &reference)?;
     let content_type = content_type(extract::header(call.parts, header::CONTENT_TYPE))?;
-    let bytes = read(&mut call.body).await?;
+    let bytes = read(&mut call.body, &MEMORY).await?;
     let repository = call.access.repository().clone();
     let push = Push { reference, tags, content_type, bytes };
     let pushed = call.registry.put_manifest(&call.access, push).await?;
@@ -85,12 +93,38 @@ fn content_type(header: Option<&str>) -> Result<Option<MediaType>, Failure> {
     header.filter(|text| !text.is_empty()).map(parse).transpose()
 }
 
-async fn read(body: &mut Body) -> Result<Bytes, Failure> {
+/// A manifest has to be there as a whole to be read, so all that are pushed at once share a bound.
+async fn read(body: &mut Body, budget: &Budget) -> Result<Bytes, Failure> {
     let too_large = || Failure::from(Error::ManifestInvalid(ManifestError::TooLarge));
     if body.length().is_some_and(|length| length > MANIFEST_BYTES_MAX as u64) {
         return Err(too_large());
     }
-    let all =
-        body.collect(MANIFEST_BYTES_MAX).await.map_err(|error| Failure::from(Error::SenderGone(error.to_string())))?;
-    all.map_err(|_| too_large())
+    let mut all = budget.buffer();
+    while let Some(chunk) = body.next().await {
+        let chunk = chunk.map_err(|error| Error::SenderGone(error.to_string()))?;
+        if all.len() + chunk.len() > MANIFEST_BYTES_MAX {
+            return Err(too_large());
+        }
+        all.push(&chunk).await?;
+    }
+    Ok(all.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_too_much_at_once_is_to_come_later() {
+        let budget = Budget::new(10, Duration::ZERO);
+        let first = read(&mut Body::full(Bytes::from_static(b"12345678")), &budget).await.expect("room");
+        let refused =
+            read(&mut Body::full(Bytes::from_static(b"abc")), &budget).await.expect_err("none left").response();
+        assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert!(refused.headers().contains_key(header::RETRY_AFTER));
+        drop(first);
+        assert_eq!(read(&mut Body::full(Bytes::from_static(b"abc")), &budget).await.expect("room again"), "abc");
+    }
 }
