@@ -165,6 +165,7 @@ impl Error {
             Refused::TagUnknown(tag) => Error::ManifestUnknown(Reference::Tag(tag)),
             Refused::BlobUnknown(digest) => Error::BlobUnknown(digest),
             Refused::UploadUnknown => Error::UploadUnknown,
+            Refused::Known(location) => Error::Internal(format!("the bytes are known at {location:?}")),
             Refused::Missing(missing) => Error::ManifestBlobUnknown(missing),
             Refused::NameTaken(name) => Error::Unsupported(format!("the name {name} is taken")),
             Refused::Failed(error) => error.into(),

@@ -19,6 +19,7 @@ use moka::sync::Cache;
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+use tracing::Instrument as _;
 use wharf_content::body::{Body, Broken};
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::id::Id;
@@ -27,7 +28,7 @@ use wharf_model::name::RepositoryName;
 use wharf_model::range::ByteRange;
 use wharf_store::blobs::{BlobsError, UploadState, state};
 use wharf_store::clock::Millis;
-use wharf_store::ledger::change::{Change, Place};
+use wharf_store::ledger::change::{Change, Commit, Known, Place, Refused};
 use wharf_store::ledger::notes::UploadNote;
 
 use crate::access::{self, Action};
@@ -385,15 +386,37 @@ impl Registry {
                 Err(error) => return Err(error.into()),
             }
         };
-        let repository = access.repository.clone();
         let ended = (upload.version > 0).then_some((upload.id, upload.version));
-        let changes = vec![
-            Change::EnsureRepository { repository: repository.clone() },
-            Change::PutBlob { repository, digest, size, place, upload: ended, adopted: false },
-        ];
-        self.commit(access, changes).await?;
+        let repository = access.repository.clone();
+        let put = |known| {
+            let (repository, place) = (repository.clone(), place.clone());
+            Change::PutBlob { repository, digest, size, place, known, upload: ended, adopted: false }
+        };
+        self.put_blob(access, size, put).await?;
         self.0.sessions.ended.insert(upload.id, ());
         Ok(())
+    }
+
+    /// Makes the blob. Where the ledger knows its bytes already they should be there: whether they are is asked only then,
+    /// and if they are not, or not all of them, what was received takes their place.
+    async fn put_blob(&self, access: &Access, size: u64, put: impl Fn(Known) -> Change) -> Result<(), Error> {
+        let mut known = Known::Tell;
+        for _ in 0..KNOWN_ASKED_MAX {
+            let changes = vec![Change::EnsureRepository { repository: access.repository.clone() }, put(known)];
+            let commit = Commit { actor: access.subject.actor.key(), changes, ..Commit::default() };
+            let location = match self.0.ledger.commit(commit).await {
+                Ok(_) => return Ok(()),
+                Err(Refused::Known(location)) => location,
+                Err(refused) => return Err(Error::refused(refused, &access.repository)),
+            };
+            known = if self.0.blobs.stat(&location).await? == Some(size) {
+                Known::Keep
+            } else {
+                tracing::warn!(?location, "bytes that the ledger knows are lost; those of a new upload replace them");
+                Known::Replace(location)
+            };
+        }
+        Err(Error::Unavailable("the blob is being replaced by others".to_owned()))
     }
 
     /// Bytes first, then the note: were it the other way round, a crash between them would leave bytes that nobody finds.
@@ -429,6 +452,8 @@ impl Registry {
 }
 
 const HOUR: Millis = 3_600_000;
+/// How often a blob is committed anew because others replaced its bytes meanwhile.
+const KNOWN_ASKED_MAX: usize = 4;
 
 fn too_long() -> Error {
     Error::SizeInvalid(format!("a blob has at most {BLOB_BYTES_MAX} bytes"))
@@ -445,7 +470,7 @@ fn ended_elsewhere(end: u64) -> Error {
 async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
-    match tokio::spawn(work).await {
+    match tokio::spawn(work.in_current_span()).await {
         Ok(result) => result,
         Err(error) => Err(Error::Internal(format!("an upload's task ended: {error}"))),
     }

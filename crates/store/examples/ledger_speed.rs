@@ -10,7 +10,7 @@ use bytes::Bytes;
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::manifest::Role;
 use wharf_model::name::{Reference, RepositoryName, Tag};
-use wharf_store::ledger::change::{Change, Commit, Edge, Place};
+use wharf_store::ledger::change::{Change, Commit, Edge, Known, Place};
 use wharf_store::ledger::query::Readable;
 use wharf_store::ledger::{Ledger, LedgerOptions};
 use wharf_store::open::open_ledger;
@@ -33,6 +33,7 @@ fn push(repository: &RepositoryName, text: String, tag: &str) -> Vec<Change> {
             digest: layer,
             size: 9,
             place: Place::Ledger(Bytes::from_static(b"a layer .")),
+            known: Known::Tell,
             upload: None,
             adopted: false,
         },

@@ -344,6 +344,32 @@ async fn a_late_commit_and_what_is_done_meanwhile_exclude_each_other() {
     }
 }
 
+/// Bytes that have gone from the heap, or of which only a part is left, are brought back by whoever pushes the blob again;
+/// those that are there are not replaced.
+#[tokio::test]
+async fn lost_bytes_are_healed_by_a_new_upload() {
+    let house = House::new().await;
+    let content = noise(1, 40_000);
+    let digest = house.push_blob(REPOSITORY, &content).await;
+    house.push_image(REPOSITORY, "latest", &[digest]).await;
+    let before = house.resting().await;
+    house.push_blob("acme/other", &content).await;
+    house.clean().await;
+    assert_eq!(house.resting().await, before, "the first copy stays");
+    for left in [None, Some(100)] {
+        house.heap.lose(&house.resting().await[0], left);
+        let access = house.access(Action::Pull, REPOSITORY).await;
+        let found = house.registry.blob(&access, &digest).await.expect("it is known");
+        assert!(house.registry.open_blob(&found, None).await.is_err());
+        house.push_blob("acme/other", &content).await;
+        house.clean().await;
+        for repository in [REPOSITORY, "acme/other"] {
+            assert_eq!(house.pull_blob(repository, &digest).await.expect("there"), content);
+        }
+        assert_eq!(house.resting().await.len(), 1, "what was left of the old copy went");
+    }
+}
+
 #[tokio::test]
 async fn a_full_heap_is_said_and_costs_nothing_that_was_acknowledged() {
     let house = House::new().await;

@@ -53,6 +53,15 @@ impl Memory {
         });
     }
 
+    /// What a broken disk does: what rests at `location` goes, or only so many bytes of it stay.
+    pub fn lose(&self, location: &Location, left: Option<usize>) {
+        let resting = &mut self.heap.lock().resting;
+        match (left, resting.get_mut(location)) {
+            (Some(left), Some(bytes)) => bytes.truncate(left),
+            _ => drop(resting.remove(location)),
+        }
+    }
+
     /// Makes the upload as long as the state says; what is beyond goes.
     fn rewind(&self, state: &UploadState) -> Result<(), BlobsError> {
         let offset = usize::try_from(state.offset()).map_err(|_| lost(state))?;

@@ -21,7 +21,7 @@ use wharf_model::name::{Reference, RepositoryName, Tag};
 
 use crate::blobs::Location;
 use crate::clock::{Clock, ManualClock, Millis};
-use crate::ledger::change::{Change, Commit, Edge, Entry, Freed, Place, Refused};
+use crate::ledger::change::{Change, Commit, Edge, Entry, Freed, Known, Place, Refused};
 use crate::ledger::notes::{Cursor, NewJob, RECLAIM, UploadNote};
 use crate::ledger::query::{BlobRow, ManifestRow, Readable, Totals};
 use crate::ledger::{Ledger, LedgerOptions, Observer, Seq};
@@ -64,6 +64,7 @@ macro_rules! ledger_contract {
             blobs_rest_in_the_ledger_or_on_the_heap
             a_blob_needs_its_repository
             the_loser_of_two_uploads_is_reclaimed
+            lost_bytes_are_replaced
             an_upload_ends_with_its_blob
             an_upload_that_went_on_is_not_ended
             an_unreferenced_blob_is_shown_for_half_the_grace
@@ -129,7 +130,22 @@ fn ensure(repository: &str) -> Change {
 
 fn put_blob(repository: &str, text: &str, place: Place) -> Change {
     let (repository, size) = (name(repository), text.len() as u64);
-    Change::PutBlob { repository, digest: digest(text), size, place, upload: None, adopted: false }
+    Change::PutBlob { repository, digest: digest(text), size, place, known: Known::Keep, upload: None, adopted: false }
+}
+
+fn put_known(repository: &str, text: &str, place: Place, then: Known) -> Change {
+    let mut change = put_blob(repository, text, place);
+    if let Change::PutBlob { known, .. } = &mut change {
+        *known = then;
+    }
+    change
+}
+
+fn ending(mut change: Change, id: Id, version: u64) -> Change {
+    if let Change::PutBlob { upload, .. } = &mut change {
+        *upload = Some((id, version));
+    }
+    change
 }
 
 fn inline(text: &str) -> Place {
@@ -557,8 +573,11 @@ pub async fn blobs_rest_in_the_ledger_or_on_the_heap(bench: &Bench) {
     assert!(!bench.shows("p/b", "small").await && !bench.shows("p/none", "small").await);
     let digest = Digest::of(Algorithm::Sha512, b"small");
     assert_eq!(bench.ledger.blob(&name("p/a"), &digest).await.unwrap(), None);
-    let (repository, place) = (name("p/a"), heap("l2"));
-    bench.made(vec![Change::PutBlob { repository, digest, size: 5, place, upload: None, adopted: false }]).await;
+    let mut other = put_blob("p/a", "small", heap("l2"));
+    if let Change::PutBlob { digest: named, .. } = &mut other {
+        *named = digest;
+    }
+    bench.made(vec![other]).await;
     assert_eq!(bench.ledger.blob(&name("p/a"), &digest).await.unwrap().map(|row| row.place), Some(heap("l2")));
     for (location, known) in [("l1", true), ("l2", true), ("l3", false), ("", false)] {
         assert_eq!(bench.ledger.knows_location(&Location(location.to_owned())).await.unwrap(), known, "{location}");
@@ -597,14 +616,33 @@ pub async fn the_loser_of_two_uploads_is_reclaimed(bench: &Bench) {
     assert_eq!(bench.blob("p/b", "y").await.map(|row| row.place), Some(inline("y")));
 }
 
+/// Whoever brings bytes that are known elsewhere is told where, unless they say what is to be done; lost ones are replaced,
+/// for every repository, and only if they still are what was found to be lost.
+pub async fn lost_bytes_are_replaced(bench: &Bench) {
+    bench.made(vec![ensure("p/a"), ensure("p/b"), put_blob("p/a", "x", heap("x1"))]).await;
+    let known = |location: &str| Refused::Known(Location(location.to_owned()));
+    let lost = |location: &str| Known::Replace(Location(location.to_owned()));
+    assert_eq!(bench.refused(vec![put_known("p/b", "x", heap("x2"), Known::Tell)]).await, known("x1"));
+    assert_eq!(bench.refused(vec![put_known("p/b", "x", heap("x2"), lost("x0"))]).await, known("x1"));
+    bench.made(vec![put_known("p/b", "x", heap("x1"), Known::Tell)]).await;
+    assert!(bench.reclaimed().await.is_empty());
+    let replaced = bench.filled(put_known("p/b", "x", heap("x2"), lost("x1"))).await;
+    assert!(matches!(replaced, Some(Change::PutBlob { adopted: false, .. })), "{replaced:?}");
+    for repository in ["p/a", "p/b"] {
+        assert_eq!(bench.blob(repository, "x").await, Some(BlobRow { size: 1, place: heap("x2") }), "{repository}");
+    }
+    assert_eq!(bench.reclaimed().await, ["x1"]);
+    assert_eq!(bench.refused(vec![put_known("p/b", "x", heap("x3"), lost("x1"))]).await, known("x2"));
+    bench.made(vec![put_blob("p/a", "y", inline("y")), put_known("p/a", "y", heap("y1"), Known::Tell)]).await;
+    assert_eq!(bench.blob("p/a", "y").await.map(|row| row.place), Some(inline("y")));
+    assert_eq!(bench.reclaimed().await, ["y1"]);
+}
+
 /// The commit that finishes an upload forgets its session; one that is refused does not.
 pub async fn an_upload_ends_with_its_blob(bench: &Bench) {
     let id = Id([7; 16]);
     assert!(bench.ledger.put_upload(&upload(id, 1)).await.unwrap());
-    let finish = || {
-        let (repository, place) = (name("p/a"), inline("x"));
-        Change::PutBlob { repository, digest: digest("x"), size: 1, place, upload: Some((id, 1)), adopted: false }
-    };
+    let finish = || ending(put_blob("p/a", "x", inline("x")), id, 1);
     assert_eq!(bench.refused(vec![finish()]).await, Refused::RepositoryUnknown);
     assert!(bench.ledger.upload(id).await.unwrap().is_some());
     bench.made(vec![ensure("p/a"), finish()]).await;
@@ -616,10 +654,7 @@ pub async fn an_upload_ends_with_its_blob(bench: &Bench) {
 /// Whoever has written the note once more has the upload: a commit that would end it as it was is refused.
 pub async fn an_upload_that_went_on_is_not_ended(bench: &Bench) {
     let id = Id([7; 16]);
-    let finish = |version| {
-        let (repository, place) = (name("p/a"), heap("x1"));
-        Change::PutBlob { repository, digest: digest("x"), size: 1, place, upload: Some((id, version)), adopted: false }
-    };
+    let finish = |version| ending(put_blob("p/a", "x", heap("x1")), id, version);
     assert!(bench.ledger.put_upload(&upload(id, 1)).await.unwrap());
     assert!(bench.ledger.put_upload(&upload(id, 2)).await.unwrap());
     for version in [0, 1, 3] {

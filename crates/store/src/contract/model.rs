@@ -15,7 +15,7 @@ use wharf_model::name::{Reference, RepositoryName, Tag};
 use super::ledger::{Bench, GRACE, START, digest, name, tag};
 use crate::blobs::Location;
 use crate::clock::{Clock as _, Millis};
-use crate::ledger::change::{Change, Commit, Edge, Freed, Place, Refused};
+use crate::ledger::change::{Change, Commit, Edge, Freed, Known, Place, Refused};
 use crate::ledger::notes::RECLAIM;
 use crate::ledger::query::{BlobRow, Readable};
 
@@ -174,7 +174,7 @@ impl Model {
             Change::EnsureRepository { repository } => {
                 self.repositories.insert(repository_at(repository));
             }
-            Change::PutBlob { repository, digest, place, .. } => {
+            Change::PutBlob { repository, digest, place, known, .. } => {
                 let (repository, blob) = (self.there(repository)?, blob_at(digest));
                 let location = match place {
                     Place::Heap(location) => Some(location.0.clone()),
@@ -184,7 +184,18 @@ impl Model {
                     (None, location) => {
                         self.bytes.insert(blob, location);
                     }
-                    (Some(there), Some(location)) if there.as_ref() != Some(&location) => {
+                    (Some(Some(there)), Some(location)) if *there != location => match known {
+                        Known::Tell => return Err(Refused::Known(Location(there.clone()))),
+                        Known::Keep => {
+                            self.reclaim.insert(location);
+                        }
+                        Known::Replace(lost) if lost.0 == *there => {
+                            self.reclaim.insert(there.clone());
+                            self.bytes.insert(blob, Some(location));
+                        }
+                        Known::Replace(_) => return Err(Refused::Known(Location(there.clone()))),
+                    },
+                    (Some(None), Some(location)) => {
                         self.reclaim.insert(location);
                     }
                     _ => {}
@@ -263,6 +274,12 @@ impl Model {
             digest: digest(BLOBS[blob]),
             size: 2,
             place,
+            known: match (c % 8, self.bytes.get(&blob)) {
+                (0, _) => Known::Tell,
+                (1, _) => Known::Replace(Location("elsewhere".to_owned())),
+                (2 | 3, Some(Some(there))) => Known::Replace(Location(there.clone())),
+                _ => Known::Keep,
+            },
             upload: None,
             adopted: false,
         };
@@ -288,8 +305,10 @@ impl Model {
         match kind % 16 {
             0 => vec![ensure()],
             1 | 2 => {
+                let place = Place::Heap(Location(format!("upload{}", self.uploads + 1)));
+                let changes = vec![put_blob(place)];
                 self.uploads += 1;
-                vec![put_blob(Place::Heap(Location(format!("upload{}", self.uploads))))]
+                changes
             }
             3 => match self.bytes.get(&blob) {
                 Some(Some(location)) => vec![put_blob(Place::Heap(Location(location.clone())))],

@@ -8,11 +8,12 @@ use wharf_model::manifest::Role;
 use wharf_model::name::{RepositoryName, Tag};
 
 use super::Seq;
-use super::change::{Change, Commit, Edge, Entry, Freed, Place, Refused};
+use super::change::{Change, Commit, Edge, Entry, Freed, Known, Place, Refused};
 use super::noted::put_cursor;
 use super::notes::{NewJob, RECLAIM};
 use super::query::{LedgerError, Readable, Totals};
 use super::sql::{Sql, Value, digest_list, digest_values};
+use crate::blobs::Location;
 use crate::clock::Millis;
 
 /// What every change is made with.
@@ -70,10 +71,7 @@ impl<S: Sql> Context<'_, S> {
             Change::EnsureRepository { repository } => self.ensure_repository(repository).await,
             Change::PutProject { project, public } => self.put_project(project.as_str(), *public).await,
             Change::PutUser { id, name, password_hash, admin } => self.put_user(id, name, password_hash, *admin).await,
-            Change::PutBlob { repository, digest, size, place, upload, adopted } => {
-                *adopted = self.put_blob(repository, digest, *size, place, *upload).await?;
-                Ok(true)
-            }
+            Change::PutBlob { .. } => self.put_blob(change).await,
             Change::MountBlob { repository, digest, from, readable } => {
                 self.mount_blob(repository, digest, from.as_ref(), readable).await
             }
@@ -194,36 +192,54 @@ impl<S: Sql> Context<'_, S> {
         Ok(Some((row.int(0)?, row.maybe_text(1)?)))
     }
 
-    async fn put_blob(
-        &mut self,
-        repository: &RepositoryName,
-        digest: &Digest,
-        size: u64,
-        place: &Place,
-        upload: Option<(Id, u64)>,
-    ) -> Result<bool, Refused> {
+    async fn put_blob(&mut self, change: &mut Change) -> Result<bool, Refused> {
+        let Change::PutBlob { repository, digest, size, place, known, upload, adopted } = change else {
+            return Ok(false);
+        };
         let repository = self.repository(repository).await?;
         let found = self.blob(digest).await?;
-        let adopted = found.is_none();
+        *adopted = found.is_none();
         let blob = match found {
             Some((blob, there)) => {
-                if let Place::Heap(location) = place
-                    && there.as_ref() != Some(&location.0)
-                {
-                    self.reclaim(&location.0).await?;
+                if let Place::Heap(location) = place {
+                    self.settle_known(blob, there, location, known).await?;
                 }
                 blob
             }
-            None => self.insert_blob(digest, size, place).await?,
+            None => self.insert_blob(digest, *size, place).await?,
         };
         self.put_member(repository, blob, digest).await?;
         if let Some((upload, version)) = upload {
+            let version = *version as i64;
             let delete = "DELETE FROM upload WHERE uid = $1 AND version = $2";
-            if self.sql.execute(delete, &[(&upload).into(), (version as i64).into()]).await? == 0 {
+            if self.sql.execute(delete, &[(&*upload).into(), version.into()]).await? == 0 {
                 return Err(Refused::UploadUnknown);
             }
         }
-        Ok(adopted)
+        Ok(true)
+    }
+
+    /// Bytes came to the heap whose digest is known already: one copy stays, the other is reclaimed.
+    async fn settle_known(
+        &mut self,
+        blob: i64,
+        there: Option<String>,
+        brought: &Location,
+        known: &Known,
+    ) -> Result<(), Refused> {
+        let Some(there) = there else { return Ok(self.reclaim(&brought.0).await?) };
+        if there == brought.0 {
+            return Ok(());
+        }
+        match known {
+            Known::Keep => Ok(self.reclaim(&brought.0).await?),
+            Known::Replace(lost) if lost.0 == there => {
+                let update = "UPDATE blob SET location = $2 WHERE id = $1";
+                self.sql.execute(update, &[blob.into(), brought.0.as_str().into()]).await?;
+                Ok(self.reclaim(&there).await?)
+            }
+            Known::Tell | Known::Replace(_) => Err(Refused::Known(Location(there))),
+        }
     }
 
     async fn insert_blob(&mut self, digest: &Digest, size: u64, place: &Place) -> Result<i64, LedgerError> {

@@ -36,6 +36,19 @@ pub enum Place {
     Heap(Location),
 }
 
+/// What is done with bytes on the heap where the ledger knows their digest already, at another location.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Known {
+    /// The commit is refused and says where, so that the caller can look whether the bytes are still there.
+    #[default]
+    Tell,
+    /// They are: they stay, and those that are brought are queued for reclaiming.
+    Keep,
+    /// Those at this location are lost: those that are brought take their place, and the location is queued for reclaiming,
+    /// for there may be a part of them. Where another location is known by now, it is told as with [`Known::Tell`].
+    Replace(Location),
+}
+
 /// What a manifest names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edge {
@@ -88,7 +101,7 @@ pub enum Change {
         admin: bool,
     },
     /// The blob is in the repository from now on. Its bytes are adopted unless the ledger has some of that digest already;
-    /// then those at a heap location are queued for reclaiming. Either way the member is made, or made new.
+    /// what is done with those at a heap location then, `known` says. Either way the member is made, or made new.
     PutBlob {
         /// The repository. It must be there.
         repository: RepositoryName,
@@ -98,11 +111,14 @@ pub enum Change {
         size: u64,
         /// Where they are.
         place: Place,
+        /// What is done where others are known.
+        #[serde(skip)]
+        known: Known,
         /// The upload session that this ends, and the version that its note must have. Refused where it has another or is
         /// not there: then somebody else has ended it, or goes on with it.
         #[serde(skip)]
         upload: Option<(Id, u64)>,
-        /// Filled: whether the bytes were adopted.
+        /// Filled: whether the bytes were adopted, as the first of their digest.
         adopted: bool,
     },
     /// The blob of another repository is in this one from now on.
@@ -234,6 +250,9 @@ pub enum Refused {
     /// There is no such blob where it was looked for.
     #[error("the blob {0} is not there")]
     BlobUnknown(Digest),
+    /// Bytes of the digest are known at another location already.
+    #[error("the bytes are known at {0:?}")]
+    Known(Location),
     /// The upload session is not there, or no longer as it was.
     #[error("the upload is not there, or has gone on")]
     UploadUnknown,

@@ -144,8 +144,8 @@ pub struct BindingRow {
     pub role: Option<Handle>,
     /// What it gives.
     pub permissions: Permissions,
-    /// The project, and what it is called; the system where there is none.
-    pub project: Option<(Id, ProjectName)>,
+    /// The project, and what it is called unless it is in the trash; the system where there is none.
+    pub project: Option<(Id, Option<ProjectName>)>,
     /// Where in the project.
     pub pattern: Option<Pattern>,
 }

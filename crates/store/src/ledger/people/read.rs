@@ -228,7 +228,7 @@ fn binding_row(mut row: Row) -> Result<BindingRow, LedgerError> {
         role: role.map(|name| name.parse().map_err(|_| corrupt("role"))).transpose()?,
         permissions,
         // One in the trash has a name that is none.
-        project: project.and_then(|(id, name)| name.parse().ok().map(|name| (id, name))),
+        project: project.map(|(id, name)| (id, name.parse().ok())),
         pattern: row.maybe_text(12)?.map(|text| text.parse().map_err(|_| corrupt("pattern"))).transpose()?,
     })
 }
