@@ -185,9 +185,8 @@ pub const SETTINGS: &[Setting] = &[
     count(
         "limits.idle_timeout_s",
         "60",
-        "Seconds that a body may stand still, in either direction, before the connection is cut; after its first minute \
-         also those over which one that is received may come at less than 1 KiB a second. What an upload has received is \
-         kept.",
+        "Seconds that a body may stand still, in either direction, or be received at less than 1 KiB a second after its \
+         first minute, before the connection is cut. What an upload has received is kept.",
         |config, text| put(&mut config.limits.idle_timeout, seconds(text, HOUR)),
     ),
     count(
