@@ -140,9 +140,17 @@ fn health_metrics_and_the_name_of_a_request() {
     assert!(metrics.contains("wharf_follower_lag{follower=\"totals\"}"), "{metrics}");
     let answer = client.get("/v2/").expect(401);
     let id = answer.required("x-request-id").to_owned();
+    // An upload goes on in a task of its own.
+    std::fs::remove_dir(server.data.join("blobs/uploads")).unwrap();
+    std::fs::write(server.data.join("blobs/uploads"), "in the way").unwrap();
+    let admin = server.admin();
+    let failed = admin.request("PATCH", &fixture::begin(&admin, "acme/app")).body(fixture::noise(1, 50_000)).send();
+    let failed_id = failed.expect(500).required("x-request-id").to_owned();
     assert!(server.stop().success());
     let lines: Vec<serde_json::Value> =
         server.said_to_the_end().iter().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
     let line = lines.iter().find(|line| line["request"] == id.as_str()).expect("the request is in the log");
     assert_eq!((&line["status"], &line["path"]), (&401.into(), &"/v2/".into()));
+    let errors = || lines.iter().filter(|line| line["level"] == "ERROR");
+    assert!(errors().count() > 0 && errors().all(|line| line["span"]["id"] == failed_id.as_str()), "{lines:?}");
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::header::{self, HeaderName};
 use http::{HeaderValue, Method, Request, Response};
 use http_body::{Body, Frame, SizeHint};
+use tracing::Instrument as _;
 
 use crate::logs::{self, ACCESS};
 use crate::metrics::{Endpoint, Metrics};
@@ -22,21 +23,12 @@ const PATH_BYTES_MAX: usize = 512;
 /// What is kept of `User-Agent`, in bytes.
 const AGENT_BYTES_MAX: usize = 128;
 
-tokio::task_local! {
-    static CURRENT: RequestId;
-}
-
 /// Names a request: 64 bits that do not repeat within a process and hardly among several. Never taken from the client, so
 /// that nobody can write into another's line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestId(u64);
 
 impl RequestId {
-    /// The name of the request that this task is working on.
-    pub fn current() -> Option<RequestId> {
-        CURRENT.try_with(|id| *id).ok()
-    }
-
     fn header(self) -> HeaderValue {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; 16];
@@ -110,9 +102,11 @@ impl Exchange {
         matches!(self.endpoint, Endpoint::Health | Endpoint::Metrics)
     }
 
-    /// Runs what answers it, so that it can find [`RequestId::current`].
+    /// Runs what answers it. Whatever is logged on the way says for which request.
     pub async fn answer<B>(self, answer: impl Future<Output = Response<B>>) -> Response<Watched<B>> {
-        let response = CURRENT.scope(self.id, answer).await;
+        // At this level it is there for every line that is.
+        let span = tracing::error_span!("request", id = %self.id);
+        let response = answer.instrument(span).await;
         self.answered(response)
     }
 

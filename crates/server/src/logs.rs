@@ -24,7 +24,9 @@ pub fn access_enabled() -> bool {
 pub fn start(log: &Log) {
     let subscriber = tracing_subscriber::registry();
     let lines = match log.format {
-        LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(std::io::stderr).boxed(),
+        LogFormat::Json => {
+            fmt::layer().json().flatten_event(true).with_span_list(false).with_writer(std::io::stderr).boxed()
+        }
         LogFormat::Text => fmt::layer().with_ansi(is_coloured()).with_writer(std::io::stderr).boxed(),
     };
     if subscriber.with(lines.with_filter(targets(log))).try_init().is_ok() {
