@@ -274,16 +274,16 @@ impl<H: Handler> Door<H> {
         timeout(self.limits.header_timeout, wire::First::read(stream)).await.ok()?.ok()?
     }
 
-    async fn speak<S>(self: &Arc<Self>, wire: Wire<S>, is_http2: bool, peer: Peer, phase: watch::Receiver<Phase>)
+    async fn speak<S>(self: &Arc<Self>, mut wire: Wire<S>, is_http2: bool, peer: Peer, phase: watch::Receiver<Phase>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let door = self.clone();
+        let (door, sending) = (self.clone(), (!is_http2).then(|| wire.lingers()));
         let service = service_fn(move |request: Request<Incoming>| {
-            let door = door.clone();
+            let (door, sending) = (door.clone(), sending.clone());
             async move {
                 let exchange = Exchange::begin(&door.names, &door.metrics, &request, peer.address);
-                let request = request.map(|body| ServerBody::new(body, door.limits.idle_timeout));
+                let request = request.map(|body| ServerBody::new(body, door.limits.idle_timeout, sending));
                 let place = door.requests.clone().try_acquire_owned().ok();
                 let answer = if place.is_some() || exchange.is_about_us() {
                     exchange.answer(door.handler.handle(request, peer)).await

@@ -10,6 +10,8 @@ use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 use tokio::time::{Instant, Sleep};
 
+use super::wire::Sending;
+
 /// The slowest that a body may come on average, in bytes per second: what a bad modem does.
 const RATE_MIN: u128 = 1 << 10;
 /// How long a body is waited for before that counts.
@@ -84,12 +86,27 @@ pub struct ServerBody {
     idle: Idle,
     rate: Rate,
     is_too_slow: bool,
+    sending: Option<Sending>,
 }
 
 impl ServerBody {
-    pub(super) fn new(incoming: Incoming, limit: Duration) -> ServerBody {
+    pub(super) fn new(incoming: Incoming, limit: Duration, sending: Option<Sending>) -> ServerBody {
         let (idle, rate) = (Idle::new(limit), Rate::new(limit));
-        ServerBody { incoming, idle, rate, is_too_slow: false }
+        ServerBody { incoming, idle, rate, is_too_slow: false, sending }
+    }
+
+    fn over(&self) {
+        if let Some(sending) = &self.sending {
+            sending.over();
+        }
+    }
+}
+
+impl Drop for ServerBody {
+    fn drop(&mut self) {
+        if self.incoming.is_end_stream() {
+            self.over();
+        }
     }
 }
 
@@ -110,6 +127,9 @@ impl Body for ServerBody {
                 let waited = self.idle.stop();
                 // What came is taken all the same.
                 self.is_too_slow = self.rate.is_too_slow(waited, came) && !self.incoming.is_end_stream();
+                if frame.is_none() {
+                    self.over();
+                }
                 Poll::Ready(frame.map(|frame| frame.map_err(io::Error::other)))
             }
             Poll::Pending => self.idle.poll_over(context).map(|error| Some(Err(error))),

@@ -1,14 +1,15 @@
-//! The stream below HTTP: gives back the bytes that were looked at, counts what passes, and ends where a client does not
-//! take what is sent.
+//! The stream below HTTP: gives back the bytes that were looked at, counts what passes, ends where a client does not take
+//! what is sent, and takes what a client still sends to which nobody listens any more.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 use super::idle::Idle;
 use crate::metrics::Metrics;
@@ -50,17 +51,46 @@ impl First {
     }
 }
 
+/// How long a connection of ours that is over is read from, and how much.
+const LINGER: (Duration, usize) = (Duration::from_secs(2), 16 << 20);
+
+/// Whether a client is in the middle of what it sends. Shared with the bodies of its requests.
+#[derive(Clone, Default)]
+pub(super) struct Sending(Arc<AtomicBool>);
+
+impl Sending {
+    /// The request has been read to its end.
+    pub(super) fn over(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 /// See the module.
 pub(super) struct Wire<S> {
     stream: S,
     first: First,
     idle: Idle,
     metrics: Arc<Metrics>,
+    sending: Option<Sending>,
+    linger: Option<Linger>,
+}
+
+/// What is left of reading from a connection that is over.
+struct Linger {
+    until: Pin<Box<Sleep>>,
+    bytes: usize,
 }
 
 impl<S> Wire<S> {
     pub(super) fn new(stream: S, first: First, limit: Duration, metrics: Arc<Metrics>) -> Wire<S> {
-        Wire { stream, first, idle: Idle::new(limit), metrics }
+        Wire { stream, first, idle: Idle::new(limit), metrics, sending: None, linger: None }
+    }
+
+    /// The end of the connection waits for what the client is still sending, for a while, where it has not been told that
+    /// it is over. For HTTP/1, where the server says by closing that it wants no more: a socket that is closed with bytes
+    /// unread, or is sent some later, is reset, and what the client has not read of the answer is lost (RFC 9112 §9.6).
+    pub(super) fn lingers(&mut self) -> Sending {
+        self.sending.get_or_insert_default().clone()
     }
 
     /// Bounds the wait for a client that does not read.
@@ -92,12 +122,33 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
         if !self.first.give(into) {
             ready!(Pin::new(&mut self.stream).poll_read(context, into))?;
         }
-        add(&self.metrics.received, into.filled().len() - before);
+        let count = into.filled().len() - before;
+        add(&self.metrics.received, count);
+        if let Some(sending) = &self.sending {
+            sending.0.store(count > 0, Ordering::Relaxed);
+        }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
+impl<S: AsyncRead + Unpin> Wire<S> {
+    /// Reads what is still sent, until the client closes its end, too, or it is enough.
+    fn poll_linger(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let fresh = || Linger { until: Box::pin(tokio::time::sleep(LINGER.0)), bytes: LINGER.1 };
+        let linger = self.linger.get_or_insert_with(fresh);
+        let mut bytes = [0; 8 << 10];
+        while linger.bytes > 0 && linger.until.as_mut().poll(context).is_pending() {
+            let mut into = ReadBuf::new(&mut bytes);
+            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut into)) {
+                Ok(()) if !into.filled().is_empty() => linger.bytes = linger.bytes.saturating_sub(into.filled().len()),
+                _ => break,
+            }
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
         let outcome = self.counted(outcome);
@@ -124,7 +175,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
-        self.sent(outcome, context)
+        if self.linger.is_none() {
+            let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
+            ready!(self.sent(outcome, context))?;
+        }
+        if self.sending.as_ref().is_some_and(|sending| sending.0.load(Ordering::Relaxed)) {
+            ready!(self.poll_linger(context));
+        }
+        Poll::Ready(Ok(()))
     }
 }
