@@ -83,6 +83,28 @@ fn a_body_that_stands_still_is_cut_and_kept() {
 }
 
 #[test]
+fn a_small_body_that_trickles_in_is_cut_however_steadily_it_comes() {
+    let mut server = impatient().start();
+    let (client, nobody) = (server.admin(), server.anonymous());
+    for (client, method, target) in [
+        (&client, "PUT", "/v2/acme/app/manifests/x"),
+        (&client, "PUT", "/api/v1/projects/acme"),
+        (&nobody, "POST", "/token"),
+    ] {
+        let request = client.request(method, target).header("Content-Type", "application/json").body("");
+        let head = request.header("Content-Length", 20_000).head_bytes();
+        let stream = client.connect();
+        (&stream).write_all(head.as_bytes()).unwrap();
+        wait_for("the connection to be cut", || {
+            let sent = (&stream).write_all(b" ");
+            (sent.is_err() || is_closed(&stream)).then_some(())
+        });
+    }
+    server.expect_alive();
+    server.stop_calmly();
+}
+
+#[test]
 fn whoever_does_not_read_is_cut() {
     let mut server = impatient().start();
     let client = server.admin();

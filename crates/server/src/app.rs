@@ -4,6 +4,7 @@
 //! [`operation`] says what each route and method does; what is not in it is not served.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderName};
@@ -21,7 +22,7 @@ use wharf_registry::actor::{Actor, Subject};
 use wharf_registry::identity::AuthError;
 use wharf_registry::registry::Registry;
 
-use crate::body::{self, ResponseBody};
+use crate::body::{self, ResponseBody, Within};
 use crate::error::Failure;
 use crate::exchange::Who;
 use crate::oci::{self, Call, Outcome};
@@ -36,6 +37,8 @@ pub struct AppSettings {
     pub url: Option<String>,
     /// Whose forwarded headers count.
     pub trusted_proxies: Vec<Network>,
+    /// How long the whole of a body that is not a blob's may take.
+    pub body_timeout: Duration,
 }
 
 /// The application: answers any request. Cheap to clone.
@@ -156,8 +159,9 @@ impl App {
         }
         let path = parts.uri.path();
         if path == "/v2" || path.starts_with("/v2/") {
-            return self.distribution(&parts, body::incoming(body), &peer).await;
+            return self.distribution(&parts, body, &peer).await;
         }
+        let body = Within::new(body, self.0.settings.body_timeout);
         let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
         match path {
             "/livez" | "/readyz" | "/metrics" if is_read => self.0.health.answer(path, &self.0.registry).await,
@@ -183,10 +187,18 @@ impl App {
     }
 
     /// The Distribution API: authenticate, authorise, handle.
-    async fn distribution(&self, parts: &Parts, body: wharf_content::body::Body, peer: &Peer) -> Answer {
+    async fn distribution<B>(&self, parts: &Parts, body: B, peer: &Peer) -> Answer
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
         let route = match Route::parse(parts.uri.path()) {
             Ok(route) => route,
             Err(error) => return distributed(Failure::misrouted(error, &parts.method).response()),
+        };
+        let body = match route {
+            Route::Uploads(_) | Route::Upload(..) => body::incoming(body),
+            _ => body::incoming(Within::new(body, self.0.settings.body_timeout)),
         };
         let subject = self.authenticate(parts).await;
         let who = subject.as_ref().ok().and_then(|subject| who(&subject.actor));

@@ -2,10 +2,12 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _};
 use http_body::{Body as HttpBody, Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep_until};
 use wharf_content::body::Body;
 
 /// The body of an answer.
@@ -73,6 +75,52 @@ impl HttpBody for ResponseBody {
             Kind::Stream { left, .. } => left.map_or_else(SizeHint::new, SizeHint::with_exact),
             Kind::Api(body) => body.size_hint(),
         }
+    }
+}
+
+/// A body that is kept in memory until it is whole, and has so long for that: whoever sends a byte now and then would keep
+/// it, and the connection, for days.
+pub struct Within<B> {
+    body: B,
+    until: Instant,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl<B> Within<B> {
+    /// The body, which must come within `limit` from now.
+    pub fn new(body: B, limit: Duration) -> Within<B> {
+        Within { body, until: Instant::now() + limit, sleep: None }
+    }
+}
+
+impl<B> HttpBody for Within<B>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(context).map_err(std::io::Error::other);
+        if frame.is_ready() {
+            return frame;
+        }
+        let until = self.until;
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(until)));
+        let late = || std::io::Error::new(std::io::ErrorKind::TimedOut, "it took too long");
+        sleep.as_mut().poll(context).map(|()| Some(Err(late())))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

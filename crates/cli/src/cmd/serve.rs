@@ -72,8 +72,7 @@ async fn serve(config: &Config, printer: &Printer) -> anyhow::Result<()> {
         FOLLOWERS.iter().map(|follower| Arc::new(Following::new(*follower, ledger.clone()))).collect();
     let health = Health::new(metrics, followers.clone());
     start_beside(&registry, followers, config.gc.sweep_interval);
-    let app_settings = AppSettings { url: config.url.clone(), trusted_proxies: config.trusted_proxies.clone() };
-    let app = App::new(registry.clone(), app_settings, health.clone());
+    let app = App::new(registry.clone(), app_settings(config), health.clone());
 
     let line = format!("listening on {}", listener.url());
     let stop = told_to_stop(health)?;
@@ -102,6 +101,14 @@ fn settings(config: &Config) -> Settings {
         trash: millis(config.gc.trash),
         upload_idle: millis(config.upload_expire),
         manifest_cache_bytes: config.cache.manifest_bytes,
+    }
+}
+
+fn app_settings(config: &Config) -> AppSettings {
+    AppSettings {
+        url: config.url.clone(),
+        trusted_proxies: config.trusted_proxies.clone(),
+        body_timeout: config.limits.header_timeout * 2,
     }
 }
 

@@ -179,7 +179,7 @@ pub const SETTINGS: &[Setting] = &[
         "limits.header_timeout_s",
         "60",
         "Seconds for the head of a request to arrive from when it is waited for; so also how long an idle connection is \
-         kept.",
+         kept. A body that is not a blob's has twice as long.",
         |config, text| put(&mut config.limits.header_timeout, seconds(text, HOUR)),
     ),
     count(
