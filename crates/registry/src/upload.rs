@@ -430,24 +430,40 @@ impl Registry {
         Ok(())
     }
 
-    /// Ends sessions that have received nothing for as long as the settings allow, at most `limit`; how many it were.
+    /// Ends sessions that have received nothing for as long as the settings allow, at most `limit`; how many it were. One
+    /// that cannot be ended keeps no other from it: it is left for that long once more.
+    ///
+    /// # Errors
+    /// The ledger does not answer.
     pub(crate) async fn expire_uploads(&self, limit: usize) -> Result<usize, Error> {
         let idle = self.0.ledger.idle_uploads(self.0.settings.upload_idle, limit).await?;
         let mut ended = 0;
         for note in idle {
             let Ok(_lock) = self.0.sessions.lock(note.id) else { continue };
-            let id = note.id;
-            // Until it was locked it may have gone on, or have become a blob.
-            if self.0.ledger.upload(id).await?.is_none_or(|current| current.version != note.version) {
-                continue;
+            match self.expire(&note).await {
+                Ok(is_over) => ended += usize::from(is_over),
+                Err(Error::UploadUnknown | Error::UploadBusy) => {}
+                Err(error @ Error::Unavailable(_)) => return Err(error),
+                Err(error) => {
+                    tracing::warn!(upload = %note.id, %error, "what an upload left could not be removed; later again");
+                    self.0.ledger.put_upload(&UploadNote { version: note.version + 1, ..note }).await?;
+                }
             }
-            match Upload::from_note(note) {
-                Some(mut upload) => self.discard(&mut upload).await?,
-                None => self.0.ledger.delete_upload(id).await?,
-            }
-            ended += 1;
         }
         Ok(ended)
+    }
+
+    /// Whether it was ended.
+    async fn expire(&self, note: &UploadNote) -> Result<bool, Error> {
+        // Until it was locked it may have gone on, or have become a blob.
+        if self.0.ledger.upload(note.id).await?.is_none_or(|current| current.version != note.version) {
+            return Ok(false);
+        }
+        match Upload::from_note(note.clone()).or_else(|| Upload::from_remains(note.clone())) {
+            Some(mut upload) => self.discard(&mut upload).await?,
+            None => self.0.ledger.delete_upload(note.id).await?,
+        }
+        Ok(true)
     }
 }
 
@@ -514,6 +530,24 @@ struct Noted {
     state: String,
     #[serde(default)]
     on_heap: bool,
+    /// Apart from the state, whose layout another release may not know: enough to remove what is on the heap.
+    #[serde(default)]
+    heap: Option<Heap>,
+}
+
+/// What is on the heap, be it whole or in part.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Heap {
+    /// What the upload is named there.
+    id: Id,
+    /// What its bytes are to be named, once that is known.
+    digest: Option<Digest>,
+}
+
+/// As much of a note as every release can read.
+#[derive(Deserialize)]
+struct Remains {
+    heap: Heap,
 }
 
 impl Upload {
@@ -547,10 +581,28 @@ impl Upload {
         })
     }
 
+    /// An upload of which nothing can be said but that it is to be removed from the heap.
+    fn from_remains(note: UploadNote) -> Option<Upload> {
+        let Remains { heap } = serde_json::from_slice(&note.state).ok()?;
+        let algorithm = heap.digest.map_or(Algorithm::Sha256, |digest| digest.algorithm());
+        Some(Upload {
+            id: note.id,
+            repository: note.repository,
+            actor: note.actor,
+            version: note.version,
+            tail: Bytes::new(),
+            state: UploadState { digest: heap.digest, ..UploadState::new(heap.id, algorithm) },
+            on_heap: true,
+            noted_digest: heap.digest,
+            noted_offset: 0,
+        })
+    }
+
     fn next_note(&mut self) -> UploadNote {
         (self.noted_digest, self.noted_offset) = (self.state.digest, self.state.offset());
         let state = String::from_utf8_lossy(&state::encode(&self.state)).into_owned();
-        let noted = Noted { tail: URL_SAFE_NO_PAD.encode(&self.tail), state, on_heap: self.on_heap };
+        let heap = self.on_heap.then_some(Heap { id: self.state.id, digest: self.state.digest });
+        let noted = Noted { tail: URL_SAFE_NO_PAD.encode(&self.tail), state, on_heap: self.on_heap, heap };
         UploadNote {
             id: self.id,
             repository: self.repository.clone(),

@@ -232,6 +232,55 @@ async fn idle_sessions_end() {
     }
 }
 
+/// What cannot be removed keeps nothing else from it, and is tried again when it has been idle once more.
+#[tokio::test]
+async fn an_idle_session_that_cannot_be_ended_holds_up_no_other() {
+    let house = House::new().await;
+    for seed in 0..3 {
+        let session = house.begin(REPOSITORY).await;
+        house.append(REPOSITORY, &session, chunk(&noise(seed, 40_000))).await.expect("appended");
+        house.advance(1);
+    }
+    house.advance(IDLE);
+    house.blobs.fail_next(Fault::Before(Failure::Failed));
+    assert_eq!(house.registry.sweep().await.expect("the ledger answers").uploads, 2);
+    assert_eq!(house.heap.uploads(), 1);
+    assert!(house.ledger.idle_uploads(1, 9).await.expect("notes").is_empty(), "it comes after those that wait");
+    house.advance(IDLE);
+    assert_eq!(house.registry.sweep().await.expect("no fault").uploads, 1);
+    assert_eq!(house.heap.uploads(), 0);
+}
+
+/// A release that cannot read what another has noted still removes the bytes, whole or in part, when the session is over.
+#[tokio::test]
+async fn a_session_that_cannot_be_read_ends_and_leaves_nothing() {
+    let content = noise(1, 40_000);
+    for (what, is_at_rest) in [("appended", false), ("at rest", true)] {
+        let house = House::new().await;
+        let session = house.begin(REPOSITORY).await;
+        if is_at_rest {
+            house.ledger.fail(4, When::Before);
+            let failed = house.finish(REPOSITORY, &session, chunk(&content), sha256(&content)).await;
+            assert!(matches!(failed, Err(Error::Unavailable(_))), "{failed:?}");
+        } else {
+            house.append(REPOSITORY, &session, chunk(&content)).await.expect("appended");
+        }
+        assert_eq!((house.resting().await.len(), house.heap.uploads() > 0), (usize::from(is_at_rest), !is_at_rest));
+        let id = session.split_once('.').expect("a name").0.replace('-', "").parse().expect("an id");
+        let mut note = house.ledger.upload(id).await.expect("an answer").expect("a note");
+        let mut state: serde_json::Value = serde_json::from_slice(&note.state).expect("JSON");
+        state["state"] = "of another layout".into();
+        (note.state, note.version) = (state.to_string().into(), note.version + 1);
+        assert!(house.ledger.put_upload(&note).await.expect("noted"));
+        let status = house.status(REPOSITORY, &session).await;
+        assert!(matches!(status, Err(Error::UploadInvalid(_))), "{what}: {status:?}");
+        house.advance(IDLE);
+        assert_eq!(house.registry.sweep().await.expect("no fault").uploads, 1, "{what}");
+        assert_eq!((house.resting().await.len(), house.heap.uploads()), (0, 0), "{what}");
+        assert_eq!(house.ledger.upload(id).await.expect("an answer"), None, "{what}");
+    }
+}
+
 #[tokio::test]
 async fn a_session_that_never_received_anything_ends_by_its_age() {
     let mut house = House::new().await;
