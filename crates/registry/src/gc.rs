@@ -5,13 +5,19 @@
 
 use std::time::Duration;
 
-use wharf_store::ledger::change::{Change, Commit, Freed};
+use wharf_store::ledger::change::{Change, Commit, Freed, Refused};
 
 use crate::error::Error;
 use crate::registry::Registry;
 
-/// Most things that are removed in one step.
+/// Most things that are looked for at once.
 const BATCH: usize = 200;
+/// Most that are removed in one commit: each may free as much as a manifest names, while others wait for the ledger.
+const COMMIT_MAX: usize = 20;
+/// How many failures one after the other are taken to be the ledger's, not of what is to be removed.
+const FAILURES_MAX: usize = 3;
+/// On whose behalf.
+const ACTOR: &str = "sweep";
 
 /// What a sweep removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,44 +43,107 @@ impl Registry {
         }
     }
 
-    /// Removes all that can be removed now.
+    /// Removes all that can be removed now. What cannot be removed keeps nothing else from it.
     ///
     /// # Errors
-    /// A store fails; what was removed stays removed, the rest is removed next time.
+    /// A store fails, the first time it did; what was removed stays removed, the rest is removed next time.
     pub async fn sweep(&self) -> Result<Swept, Error> {
         let mut swept = Swept::default();
+        let trash = self.purge_expired(&mut swept.trash).await;
+        let members = self.sweep_members(&mut swept.members).await;
+        let uploads = self.end_uploads(&mut swept.uploads).await;
+        let all = trash.and(members).and(uploads);
+        if all.is_err() && swept != Swept::default() {
+            tracing::info!(?swept, "swept, though not all");
+        }
+        all.map(|()| swept)
+    }
+
+    async fn purge_expired(&self, purged: &mut usize) -> Result<(), Error> {
+        let mut outcome = Ok(());
         loop {
-            let trash = self.purge_expired().await?;
-            let members = self.sweep_members().await?;
-            let uploads = self.expire_uploads(BATCH).await?;
-            swept.trash += trash;
-            swept.members += members;
-            swept.uploads += uploads;
-            if trash.max(members).max(uploads) < BATCH {
-                return Ok(swept);
+            let expired = self.0.ledger.expired_trash(BATCH).await?;
+            let purge = |id| Change::PurgeTrash { id, freed: Freed::default() };
+            let changes: Vec<Change> = expired.into_iter().map(|row| purge(row.id)).collect();
+            let (made, result) = self.commit_sweep(&changes).await;
+            (*purged, outcome) = (*purged + made, outcome.and(result));
+            if made == 0 {
+                return outcome;
             }
         }
     }
 
-    async fn purge_expired(&self) -> Result<usize, Error> {
-        let expired = self.0.ledger.expired_trash(BATCH).await?;
-        let changes: Vec<Change> =
-            expired.iter().map(|row| Change::PurgeTrash { id: row.id, freed: Freed::default() }).collect();
-        self.commit_sweep(changes).await
-    }
-
-    async fn sweep_members(&self) -> Result<usize, Error> {
-        let members = self.0.ledger.unreferenced(BATCH).await?;
-        let sweep = |(repository, digest)| Change::SweepMember { repository, digest, freed: Freed::default() };
-        self.commit_sweep(members.into_iter().map(sweep).collect()).await
-    }
-
-    async fn commit_sweep(&self, changes: Vec<Change>) -> Result<usize, Error> {
-        let count = changes.len();
-        if count > 0 {
-            let commit = Commit { actor: "sweep".to_owned(), changes, ..Commit::default() };
-            self.0.ledger.commit(commit).await.map_err(|refused| Error::Internal(refused.to_string()))?;
+    async fn sweep_members(&self, swept: &mut usize) -> Result<(), Error> {
+        let mut outcome = Ok(());
+        loop {
+            let members = self.0.ledger.unreferenced(BATCH).await?;
+            let sweep = |(repository, digest)| Change::SweepMember { repository, digest, freed: Freed::default() };
+            let changes: Vec<Change> = members.into_iter().map(sweep).collect();
+            let (made, result) = self.commit_sweep(&changes).await;
+            (*swept, outcome) = (*swept + made, outcome.and(result));
+            if made == 0 {
+                return outcome;
+            }
         }
-        Ok(count)
+    }
+
+    async fn end_uploads(&self, ended: &mut usize) -> Result<(), Error> {
+        loop {
+            let made = self.expire_uploads(BATCH).await?;
+            if made == 0 {
+                return Ok(());
+            }
+            *ended += made;
+        }
+    }
+
+    /// Makes the changes, a few at a time; where that fails, one at a time, so that one which cannot be made keeps no other
+    /// from it. How many had an effect, and the first failure.
+    async fn commit_sweep(&self, changes: &[Change]) -> (usize, Result<(), Error>) {
+        let (mut made, mut outcome, mut failures) = (0, Ok(()), 0);
+        for batch in changes.chunks(COMMIT_MAX) {
+            if let Ok(effects) = self.commit_few(batch).await {
+                made += effects;
+                continue;
+            }
+            for one in batch.chunks(1) {
+                match self.commit_few(one).await {
+                    Ok(effects) => (made, failures) = (made + effects, 0),
+                    Err(error) => {
+                        tracing::warn!(change = ?one, %error, "something could not be swept");
+                        (outcome, failures) = (outcome.and(Err(error)), failures + 1);
+                    }
+                }
+                if failures == FAILURES_MAX {
+                    return (made, outcome);
+                }
+            }
+        }
+        (made, outcome)
+    }
+
+    /// How many of the changes had an effect: those that the log has.
+    async fn commit_few(&self, changes: &[Change]) -> Result<usize, Error> {
+        let commit = Commit { actor: ACTOR.to_owned(), changes: changes.to_vec(), ..Commit::default() };
+        let seq = self.0.ledger.commit(commit).await.map_err(|refused| match refused {
+            Refused::Failed(error) => error.into(),
+            other => Error::Internal(other.to_string()),
+        })?;
+        // Where none had, it is an older entry; one of ours where its answer was lost.
+        let entries = self.0.ledger.log(seq.saturating_sub(1), 1).await?;
+        let logged = entries.iter().filter(|entry| entry.seq == seq).flat_map(|entry| &entry.changes);
+        Ok(logged.filter(|logged| changes.iter().any(|asked| is_same(asked, logged))).count())
+    }
+}
+
+/// Whether two changes remove the same.
+fn is_same(one: &Change, other: &Change) -> bool {
+    match (one, other) {
+        (Change::PurgeTrash { id, .. }, Change::PurgeTrash { id: other, .. }) => id == other,
+        (
+            Change::SweepMember { repository, digest, .. },
+            Change::SweepMember { repository: other, digest: other_digest, .. },
+        ) => (repository, digest) == (other, other_digest),
+        _ => false,
     }
 }

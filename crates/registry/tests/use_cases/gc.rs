@@ -5,9 +5,11 @@ use wharf_registry::error::Error;
 use wharf_registry::jobs::Reclaimer;
 use wharf_store::blobs::faulty::{Failure, Fault};
 use wharf_store::ledger::Ledger as _;
+use wharf_store::ledger::change::{Change, Commit};
+use wharf_store::ledger::faulty::When;
 use wharf_store::ledger::notes::RECLAIM;
 
-use crate::house::{GRACE, House, TRASH, image, noise, sha256, tagged};
+use crate::house::{GRACE, House, IDLE, TRASH, chunk, image, noise, sha256, tagged};
 
 const A: &str = "acme/app";
 const B: &str = "other/app";
@@ -190,6 +192,63 @@ async fn bytes_that_cannot_be_removed_are_tried_again() {
     }
     assert_eq!(reclaimer.work_off().await.expect("the ledger answers"), 1);
     assert_eq!((house.ledger.count_jobs(RECLAIM).await.expect("counted"), house.resting().await.len()), (0, 0));
+}
+
+/// An image in the trash whose time is up, a blob whose grace is over, an upload that was left.
+async fn garbage(house: &House) {
+    let held = house.push_blob(A, b"held").await;
+    let manifest = house.push_image(A, "latest", &[held]).await;
+    house.delete(A, &Reference::Digest(manifest)).await.expect("deleted");
+    house.push_blob(A, b"left").await;
+    let session = house.begin(A).await;
+    house.append(A, &session, chunk(&noise(1, 40_000))).await.expect("appended");
+    house.advance(TRASH.max(GRACE).max(IDLE));
+}
+
+/// Of the three things that a sweep looks for none waits for the others.
+#[tokio::test]
+async fn a_failure_holds_up_nothing_else() {
+    for call in 1..=3 {
+        let house = House::new().await;
+        garbage(&house).await;
+        // To find is the first call of each part; the first of all fails now, the others where the ones before find nothing.
+        let (trash, members) = (call > 1, call > 2);
+        if trash {
+            for row in house.ledger.expired_trash(9).await.expect("trash") {
+                let purge = Change::PurgeTrash { id: row.id, freed: Default::default() };
+                house.ledger.commit(Commit { changes: vec![purge], ..Commit::default() }).await.expect("purged");
+            }
+        }
+        if members {
+            for (repository, digest) in house.ledger.unreferenced(9).await.expect("members") {
+                let sweep = Change::SweepMember { repository, digest, freed: Default::default() };
+                house.ledger.commit(Commit { changes: vec![sweep], ..Commit::default() }).await.expect("swept");
+            }
+        }
+        house.ledger.fail(call, When::Before);
+        let failed = house.registry.sweep().await;
+        assert!(matches!(failed, Err(Error::Unavailable(_))), "{call}: {failed:?}");
+        assert_eq!(house.ledger.expired_trash(9).await.expect("trash").len(), usize::from(call == 1), "{call}");
+        assert_eq!(house.ledger.unreferenced(9).await.expect("members").len(), usize::from(call == 2), "{call}");
+        assert_eq!(house.heap.uploads(), usize::from(call == 3), "{call}");
+        house.sweep().await;
+        assert_eq!((house.ledger.expired_trash(9).await.expect("trash").len(), house.heap.uploads()), (0, 0));
+    }
+}
+
+/// Where several cannot be removed at once, each is by itself; each is counted once, also where the answer was lost.
+#[tokio::test]
+async fn a_batch_that_fails_is_made_one_by_one() {
+    for when in [When::Before, When::After] {
+        let house = House::new().await;
+        for text in [b"one", b"two", b"six"] {
+            house.push_blob(A, text).await;
+        }
+        house.advance(GRACE);
+        house.ledger.fail(3, when);
+        assert_eq!(house.registry.sweep().await.expect("in the end").members, 3, "{when:?}");
+        assert!(house.ledger.unreferenced(9).await.expect("members").is_empty());
+    }
 }
 
 /// More than one batch of garbage goes in one sweep, and what lives is not looked at.
