@@ -1,8 +1,10 @@
 //! Who is there: challenges, Basic, tokens, public projects.
 
+use std::io::{BufReader, Write as _};
+
 use serde_json::json;
 use wharf_testkit::fixture::{Artifact, begin, digest, push_blob};
-use wharf_testkit::http::{Client, basic};
+use wharf_testkit::http::{Client, basic, read_response};
 use wharf_testkit::server::{PASSWORD, Server};
 
 use super::{server, setup};
@@ -161,6 +163,18 @@ fn realms() {
     assert!(realm(&[("Host", &name)]).contains(&format!("realm=\"http://{name}/token\"")));
     let proxied = realm(&[("Host", "inner"), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "r.example")]);
     assert!(proxied.contains("realm=\"https://r.example/token\",service=\"r.example\""), "{proxied}");
+    for hosts in ["", "Host: a\r\nHost: a\r\n"] {
+        let mut stream = nobody.connect();
+        stream.write_all(format!("GET /v2/ HTTP/1.1\r\n{hosts}\r\n").as_bytes()).unwrap();
+        read_response(&mut BufReader::new(stream), false).unwrap().expect_error(400, "UNSUPPORTED");
+    }
+    let mut bare = setup().start();
+    let request = || bare.anonymous().request("GET", "/v2/").header("X-Forwarded-Proto", "https").send().expect(401);
+    assert!(request().required("www-authenticate").contains("realm=\"http://"), "nobody said that this is a proxy");
+    request();
+    let said = bare.stop_calmly();
+    let told: Vec<_> = said.iter().filter(|line| line.contains("trusted_proxies") && line.contains("--url")).collect();
+    assert_eq!(told.len(), 1, "{said:?}");
     let fixed = setup().env("WHARF_URL", "https://registry.example").start();
     let answer = fixed.anonymous().get("/v2/").expect(401);
     assert!(answer.required("www-authenticate").contains("realm=\"https://registry.example/token\""));

@@ -4,6 +4,7 @@
 //! [`operation`] says what each route and method does; what is not in it is not served.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -26,7 +27,7 @@ use crate::body::{self, ResponseBody, Within};
 use crate::error::Failure;
 use crate::exchange::Who;
 use crate::oci::{self, Call, Outcome};
-use crate::origin::{Network, Origin, Peer};
+use crate::origin::{self, Network, Origin, Peer};
 use crate::respond::{self, Answer};
 use crate::{api, extract, health, logs, token};
 
@@ -50,6 +51,8 @@ struct Inner {
     settings: AppSettings,
     api: axum::Router,
     health: health::Health,
+    /// Whether the log tells already that there is a proxy which nobody named.
+    has_warned: AtomicBool,
 }
 
 /// What the Distribution API does for a route and a method.
@@ -134,7 +137,7 @@ impl App {
     /// The application over a registry.
     pub fn new(registry: Registry, settings: AppSettings, health: health::Health) -> App {
         let api = api::router(registry.clone());
-        App(Arc::new(Inner { registry, settings, api, health }))
+        App(Arc::new(Inner { registry, settings, api, health, has_warned: AtomicBool::new(false) }))
     }
 
     /// Answers a request. Never fails: what goes wrong is an answer too.
@@ -157,6 +160,10 @@ impl App {
         if parts.uri.path_and_query().is_some_and(|target| target.as_str().len() > REQUEST_TARGET_BYTES_MAX) {
             return Failure::new(StatusCode::URI_TOO_LONG, ErrorCode::Unsupported, "the URL is too long").response();
         }
+        if !origin::has_one_host(&parts) {
+            let message = "a request has one line Host, no more and no less";
+            return Failure::new(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, message).response();
+        }
         let path = parts.uri.path();
         if path == "/v2" || path.starts_with("/v2/") {
             return self.distribution(&parts, body, &peer).await;
@@ -178,6 +185,15 @@ impl App {
 
     fn origin(&self, parts: &Parts, peer: &Peer) -> Origin {
         let settings = &self.0.settings;
+        let is_ignored = settings.url.is_none() && origin::is_ignored(parts, peer, &settings.trusted_proxies);
+        if is_ignored && !self.0.has_warned.swap(true, Ordering::Relaxed) {
+            let proxy = peer.address.ip();
+            tracing::warn!(
+                %proxy,
+                "X-Forwarded-Proto and X-Forwarded-Host are ignored, so clients may be sent to another address for their \
+                 token; name the proxy in trusted_proxies, or set --url"
+            );
+        }
         Origin::of(parts, peer, settings.url.as_deref(), &settings.trusted_proxies)
     }
 

@@ -6,10 +6,14 @@
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+use http::Version;
 use http::header::{self, HeaderName};
 use http::request::Parts;
 
 use crate::extract;
+
+const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Who is at the other end of the connection.
 #[derive(Clone, Copy, Debug)]
@@ -30,20 +34,16 @@ impl Origin {
         if let Some(url) = url {
             return Origin(url.trim_end_matches('/').to_owned());
         }
-        let trusted = trusted.iter().any(|network| network.contains(peer.address.ip()));
-        let forwarded = |name| extract::header(parts, HeaderName::from_static(name)).filter(|_| trusted).map(first);
-        let scheme = match forwarded("x-forwarded-proto") {
+        let trusted = is_trusted(peer, trusted);
+        let forwarded = |name| extract::header(parts, name).filter(|_| trusted).map(first);
+        let scheme = match forwarded(X_FORWARDED_PROTO) {
             Some(scheme) if scheme.eq_ignore_ascii_case("https") => "https",
             Some(scheme) if scheme.eq_ignore_ascii_case("http") => "http",
             _ if peer.tls => "https",
             _ => "http",
         };
-        let host = forwarded("x-forwarded-host")
-            .or_else(|| extract::header(parts, header::HOST))
-            .or_else(|| parts.uri.authority().map(|authority| authority.as_str()))
-            .filter(|host| is_host(host))
-            .unwrap_or("localhost");
-        Origin(format!("{scheme}://{host}"))
+        let host = forwarded(X_FORWARDED_HOST).filter(|host| is_host(host)).or_else(|| host(parts));
+        Origin(format!("{scheme}://{}", host.unwrap_or("localhost")))
     }
 
     /// The host, with its port.
@@ -56,6 +56,28 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// The host that a request names, with its port: in its target (`:authority` on HTTP/2), else in its `Host` (RFC 9112 §3.2).
+pub fn host(parts: &Parts) -> Option<&str> {
+    let target = parts.uri.authority().map(|authority| authority.as_str());
+    [target, extract::header(parts, header::HOST)].into_iter().flatten().find(|host| is_host(host))
+}
+
+/// Whether a request names its host once, as HTTP/1.1 demands: of several, a proxy may have believed another than we do.
+pub fn has_one_host(parts: &Parts) -> bool {
+    let lines = parts.headers.get_all(header::HOST).iter().count();
+    lines == 1 || lines == 0 && parts.version != Version::HTTP_11
+}
+
+/// Whether somebody speaks of another address, whom nobody said to be a proxy of ours.
+pub fn is_ignored(parts: &Parts, peer: &Peer, trusted: &[Network]) -> bool {
+    let names = [X_FORWARDED_PROTO, X_FORWARDED_HOST];
+    names.iter().any(|name| parts.headers.contains_key(name)) && !is_trusted(peer, trusted)
+}
+
+fn is_trusted(peer: &Peer, trusted: &[Network]) -> bool {
+    trusted.iter().any(|network| network.contains(peer.address.ip()))
 }
 
 /// The first of a list that each proxy adds to.
@@ -147,6 +169,31 @@ mod tests {
         );
         assert_eq!(origin(&[("host", "inner")], false, Some("https://r.example/")), "https://r.example");
         assert_eq!(origin(&[("host", "a\"b")], false, None), "http://localhost");
+        assert_eq!(origin(&[("host", "inner"), ("x-forwarded-host", "a\"b")], false, None), "http://inner");
+    }
+
+    fn parts(version: Version, uri: &str, hosts: &[&str]) -> Parts {
+        let mut request = http::Request::builder().version(version).uri(uri);
+        for host in hosts {
+            request = request.header("host", *host);
+        }
+        request.body(()).unwrap().into_parts().0
+    }
+
+    #[test]
+    fn the_host_of_a_request_is_in_its_target_or_in_one_line() {
+        let check = |version, uri, hosts: &[&str], expect: Option<&str>, one| {
+            let parts = parts(version, uri, hosts);
+            assert_eq!((host(&parts), has_one_host(&parts)), (expect, one), "{uri} {hosts:?}");
+        };
+        check(Version::HTTP_11, "/v2/", &["a"], Some("a"), true);
+        check(Version::HTTP_11, "http://b:1/v2/", &["a"], Some("b:1"), true);
+        check(Version::HTTP_11, "http://u@b/v2/", &["a"], Some("a"), true);
+        check(Version::HTTP_11, "/v2/", &[], None, false);
+        check(Version::HTTP_11, "/v2/", &["a", "a"], Some("a"), false);
+        check(Version::HTTP_10, "/v2/", &[], None, true);
+        check(Version::HTTP_2, "http://b/v2/", &[], Some("b"), true);
+        check(Version::HTTP_2, "http://b/v2/", &["a", "b"], Some("b"), false);
     }
 
     #[test]
