@@ -108,6 +108,7 @@ fn app_settings(config: &Config) -> AppSettings {
     AppSettings {
         url: config.url.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
+        only_local: config.open != Open::Off && config.listen.ip().is_loopback(),
         body_timeout: config.limits.header_timeout * 2,
     }
 }
