@@ -22,7 +22,7 @@ use wharf_model::limits::CREDENTIAL_BYTES_MAX;
 use wharf_store::clock::{Clock, Millis};
 use wharf_store::ledger::Ledger;
 use wharf_store::ledger::change::{Change, Commit, Refused};
-use wharf_store::ledger::query::{LedgerError, UserRow};
+use wharf_store::ledger::query::{self, LedgerError, UserRow};
 
 use super::AuthError;
 use super::users::Users;
@@ -196,7 +196,8 @@ async fn put_admin(ledger: &dyn Ledger, id: Id, password: Option<&str>) -> Resul
     let password_hash = tokio::task::spawn_blocking(move || hash_password(&password))
         .await
         .map_err(|error| PasswordError::Hash(error.to_string()))??;
-    let change = Change::PutUser { id, name: ADMIN.to_owned(), password_hash, admin: true };
+    let change =
+        Change::PutUser { id, name: ADMIN.to_owned(), password_hash: query::PasswordHash(password_hash), admin: true };
     ledger.commit(Commit { actor: "system".to_owned(), changes: vec![change], ..Commit::default() }).await?;
     Ok(made_up)
 }
@@ -331,7 +332,7 @@ impl Passwords {
         let task = tokio::task::spawn_blocking(move || {
             // Given back when the memory is free again, whoever waits.
             let _permit = permit;
-            verify(&password, row.as_ref().map_or(NOBODY, |row| &row.password_hash))
+            verify(&password, row.as_ref().map_or(NOBODY, |row| &row.password_hash.0))
         });
         let right = task.await.map_err(|error| AuthError::Failed(error.to_string()))?;
         let right = right.map_err(|error| AuthError::Failed(error.to_string()))? && of.is_some();

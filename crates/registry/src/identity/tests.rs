@@ -13,6 +13,7 @@ use wharf_model::id::Id;
 use wharf_store::clock::ManualClock;
 use wharf_store::ledger::Observer;
 use wharf_store::ledger::change::{Change, Entry};
+use wharf_store::ledger::query::PasswordHash;
 
 use super::*;
 
@@ -73,7 +74,7 @@ impl House {
 
     /// What the ledger does, its observer included.
     fn put(&self, id: Id, name: &str, password: &str, admin: bool) {
-        let password_hash = hash(password);
+        let password_hash = PasswordHash(hash(password));
         {
             let mut rows = self.people.rows.lock();
             let before = rows.get(&id);

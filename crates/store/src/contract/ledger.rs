@@ -23,7 +23,7 @@ use crate::blobs::Location;
 use crate::clock::{Clock, ManualClock, Millis};
 use crate::ledger::change::{Change, Commit, Edge, Entry, Freed, Known, Place, Refused};
 use crate::ledger::notes::{Cursor, NewJob, RECLAIM, UploadNote};
-use crate::ledger::query::{BlobRow, ManifestRow, Readable, Totals};
+use crate::ledger::query::{BlobRow, ManifestRow, PasswordHash, Readable, Totals};
 use crate::ledger::{Ledger, LedgerOptions, Observer, Seq};
 
 /// The grace of the ledgers under test, in milliseconds.
@@ -539,12 +539,12 @@ pub async fn users_have_one_name_and_an_epoch(bench: &Bench) {
     let user = |id: u8, name: &str, hash: &str, admin| Change::PutUser {
         id: Id([id; 16]),
         name: name.to_owned(),
-        password_hash: hash.to_owned(),
+        password_hash: PasswordHash(hash.to_owned()),
         admin,
     };
     bench.made(vec![user(1, "ann", "h1", true), user(2, "bob", "h2", false)]).await;
     let ann = bench.ledger.user("ann").await.unwrap().expect("ann");
-    assert_eq!((ann.id, ann.password_hash.as_str(), ann.admin), (Id([1; 16]), "h1", true));
+    assert_eq!((ann.id, ann.password_hash.0.as_str(), ann.admin), (Id([1; 16]), "h1", true));
     assert_eq!(bench.ledger.user_by_id(Id([1; 16])).await.unwrap(), Some(ann.clone()));
     assert_eq!(bench.ledger.user("Ann").await.unwrap(), None);
     assert_eq!(bench.ledger.user_by_id(Id([3; 16])).await.unwrap(), None);
@@ -557,6 +557,8 @@ pub async fn users_have_one_name_and_an_epoch(bench: &Bench) {
     assert_eq!(bench.ledger.user("ann").await.unwrap(), None);
     let logged = bench.filled(user(1, "anna", "h9", false)).await;
     assert_eq!(logged, Some(user(1, "anna", "", false)), "the hash is not logged");
+    let shown = format!("{:?} {:?}", user(1, "anna", "h9", false), bench.ledger.user("anna").await);
+    assert!(shown.contains("anna") && !shown.contains("h9"), "nor shown: {shown}");
     assert!(bench.ledger.user("anna").await.unwrap().expect("anna").epoch > ann.epoch);
 }
 

@@ -70,7 +70,9 @@ impl<S: Sql> Context<'_, S> {
         match change {
             Change::EnsureRepository { repository } => self.ensure_repository(repository).await,
             Change::PutProject { project, public } => self.put_project(project.as_str(), *public).await,
-            Change::PutUser { id, name, password_hash, admin } => self.put_user(id, name, password_hash, *admin).await,
+            Change::PutUser { id, name, password_hash, admin } => {
+                self.put_user(id, name, &password_hash.0, *admin).await
+            }
             Change::PutBlob { .. } => self.put_blob(change).await,
             Change::MountBlob { repository, digest, from, readable } => {
                 self.mount_blob(repository, digest, from.as_ref(), readable).await

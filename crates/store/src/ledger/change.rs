@@ -10,7 +10,7 @@ use wharf_model::name::{ProjectName, RepositoryName, Tag};
 
 use super::Seq;
 use super::notes::NewJob;
-use super::query::{LedgerError, Readable, Totals};
+use super::query::{LedgerError, PasswordHash, Readable, Totals};
 use crate::blobs::Location;
 use crate::clock::Millis;
 
@@ -94,9 +94,9 @@ pub enum Change {
         id: Id,
         /// Its name, unique.
         name: String,
-        /// The password's hash in PHC form. Not logged.
+        /// The password's hash. Not logged.
         #[serde(skip)]
-        password_hash: String,
+        password_hash: PasswordHash,
         /// Whether it may do everything.
         admin: bool,
     },

@@ -64,6 +64,16 @@ pub struct BlobRow {
     pub place: Place,
 }
 
+/// The hash of a password in PHC form. Not shown by `Debug`, not logged.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct PasswordHash(pub String);
+
+impl std::fmt::Debug for PasswordHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PasswordHash(***)")
+    }
+}
+
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserRow {
@@ -71,8 +81,8 @@ pub struct UserRow {
     pub id: Id,
     /// What it logs in as.
     pub name: String,
-    /// The hash of its password, in PHC form.
-    pub password_hash: String,
+    /// The hash of its password.
+    pub password_hash: PasswordHash,
     /// Grows with each new credential: what was issued under another epoch has ended.
     pub epoch: u64,
     /// Whether it may do everything.

@@ -9,7 +9,9 @@ use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 
 use super::Seq;
 use super::change::{Entry, Place};
-use super::query::{BlobRow, LedgerError, ManifestRow, Readable, RepositoryRow, Totals, TrashRow, UserRow};
+use super::query::{
+    BlobRow, LedgerError, ManifestRow, PasswordHash, Readable, RepositoryRow, Totals, TrashRow, UserRow,
+};
 use super::sql::{Row, Sql, Value, digest_values};
 use crate::blobs::Location;
 use crate::clock::Millis;
@@ -188,7 +190,7 @@ fn user_row(mut row: Row) -> Result<UserRow, LedgerError> {
     Ok(UserRow {
         id: row.id(0)?,
         name: row.text(1)?,
-        password_hash: row.text(2)?,
+        password_hash: PasswordHash(row.text(2)?),
         epoch: row.unsigned(3)?,
         admin: row.flag(4)?,
     })
