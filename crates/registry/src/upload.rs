@@ -150,13 +150,19 @@ impl Registry {
     ) -> Result<bool, Error> {
         access.expect(&[Action::Push])?;
         let mut readable = access::readable(&access.subject, &self.0.settings.policy);
-        if let Some(from) = &from {
-            match self.authorise(&access.subject, Action::Pull, from).await {
-                Ok(_) => readable = wharf_store::ledger::query::Readable::All,
-                Err(Error::Denied | Error::Unauthorized) => return Ok(false),
+        let from = match from {
+            Some(from) => match self.authorise(&access.subject, Action::Pull, &from).await {
+                Ok(_) => {
+                    readable = wharf_store::ledger::query::Readable::All;
+                    Some(from)
+                }
+                Err(Error::Denied | Error::Unauthorized) => None,
                 Err(error) => return Err(error),
-            }
-        }
+            },
+            // Looked for here, not in the commit: a blob may be in very many repositories that the caller may not read.
+            None => self.0.ledger.home_of_blob(&digest, &readable).await?,
+        };
+        let Some(from) = from else { return Ok(false) };
         let repository = access.repository.clone();
         let changes = vec![
             Change::EnsureRepository { repository: repository.clone() },

@@ -156,8 +156,8 @@ fn heap(location: &str) -> Place {
     Place::Heap(Location(location.to_owned()))
 }
 
-fn mount(repository: &str, text: &str, from: Option<&str>, readable: Readable) -> Change {
-    Change::MountBlob { repository: name(repository), digest: digest(text), from: from.map(name), readable }
+fn mount(repository: &str, text: &str, from: &str, readable: Readable) -> Change {
+    Change::MountBlob { repository: name(repository), digest: digest(text), from: name(from), readable }
 }
 
 fn delete_blob(repository: &str, text: &str) -> Change {
@@ -591,7 +591,7 @@ pub async fn a_blob_needs_its_repository(bench: &Bench) {
     bench.made(vec![ensure("p/a")]).await;
     let unknown = Refused::RepositoryUnknown;
     assert_eq!(bench.refused(vec![put_blob("p/none", "x", inline("x"))]).await, unknown);
-    assert_eq!(bench.refused(vec![mount("p/none", "x", None, Readable::All)]).await, unknown);
+    assert_eq!(bench.refused(vec![mount("p/none", "x", "p/a", Readable::All)]).await, unknown);
     assert_eq!(bench.refused(vec![delete_blob("p/none", "x")]).await, unknown);
     assert_eq!(bench.refused(vec![put_manifest("p/none", "m", vec![])]).await, unknown);
     assert_eq!(bench.refused(vec![point("p/none", "v1", "m")]).await, unknown);
@@ -735,7 +735,7 @@ pub async fn a_blob_that_comes_after_its_manifest_is_held(bench: &Bench) {
     bench.made(vec![ensure("p/a"), ensure("p/b"), put_manifest("p/a", "m", edges)]).await;
     assert!(!bench.shows("p/a", "x").await);
     bench.made(vec![put_blob("p/a", "x", inline("x")), put_blob("p/b", "y", inline("y"))]).await;
-    bench.made(vec![mount("p/a", "y", Some("p/b"), Readable::All)]).await;
+    bench.made(vec![mount("p/a", "y", "p/b", Readable::All)]).await;
     bench.advance(3 * GRACE);
     assert!(bench.shows("p/a", "x").await && bench.shows("p/a", "y").await && !bench.shows("p/b", "y").await);
 }
@@ -763,35 +763,41 @@ pub async fn everything_required_must_be_here(bench: &Bench) {
     assert_eq!(bench.refused(vec![trashed]).await, Refused::Missing(vec![digest("elsewhere")]));
 }
 
-/// A mount needs a member that is shown, in the repository that is named or in any, and one that the caller may read.
+/// A mount needs a member that is shown, in the repository that is named, and one that the caller may read; where none is
+/// named, one can be asked for.
 pub async fn a_mount_needs_a_blob_that_may_be_read(bench: &Bench) {
     let public = |public| Change::PutProject { project: name("q/a").project(), public };
+    let home = async |readable: Readable| -> Option<String> {
+        let found = bench.ledger.home_of_blob(&digest("x"), &readable).await.unwrap();
+        found.map(|repository| repository.to_string())
+    };
+    assert_eq!(home(Readable::All).await, None);
     bench.made(vec![ensure("p/a"), ensure("q/a"), ensure("r/a"), put_blob("q/a", "x", heap("x1"))]).await;
     let unknown = Refused::BlobUnknown(digest("x"));
-    assert_eq!(bench.refused(vec![mount("p/a", "x", Some("r/a"), Readable::All)]).await, unknown);
-    assert_eq!(bench.refused(vec![mount("p/a", "x", Some("no/ne"), Readable::All)]).await, unknown);
-    assert_eq!(bench.refused(vec![mount("p/a", "x", Some("q/a"), Readable::Public)]).await, unknown);
-    assert_eq!(bench.refused(vec![mount("p/a", "x", None, Readable::Public)]).await, unknown);
-    bench.made(vec![mount("p/a", "x", Some("q/a"), Readable::All)]).await;
+    assert_eq!(bench.refused(vec![mount("p/a", "x", "r/a", Readable::All)]).await, unknown);
+    assert_eq!(bench.refused(vec![mount("p/a", "x", "no/ne", Readable::All)]).await, unknown);
+    assert_eq!(bench.refused(vec![mount("p/a", "x", "q/a", Readable::Public)]).await, unknown);
+    assert_eq!((home(Readable::Public).await, home(Readable::All).await.as_deref()), (None, Some("q/a")));
+    bench.made(vec![mount("p/a", "x", "q/a", Readable::All)]).await;
     assert_eq!(bench.blob("p/a", "x").await, bench.blob("q/a", "x").await);
-    bench.made(vec![public(true), mount("r/a", "x", Some("q/a"), Readable::Public)]).await;
+    bench.made(vec![public(true), mount("r/a", "x", "q/a", Readable::Public)]).await;
     assert!(bench.shows("r/a", "x").await);
-    bench.made(vec![delete_blob("r/a", "x"), delete_blob("p/a", "x"), mount("r/a", "x", None, Readable::Public)]).await;
-    assert!(bench.shows("r/a", "x").await);
+    assert_eq!(home(Readable::Public).await.as_deref(), Some("q/a"));
     bench.advance(GRACE / 2);
-    for from in [None, Some("q/a"), Some("r/a")] {
+    for from in ["p/a", "q/a", "r/a"] {
         assert_eq!(bench.refused(vec![mount("p/a", "x", from, Readable::All)]).await, unknown);
     }
+    assert_eq!(home(Readable::All).await, None);
 }
 
 /// Mounting what is here already makes the member new.
 pub async fn a_mount_renews_the_member(bench: &Bench) {
     bench.made(vec![ensure("p/a"), ensure("p/b"), put_blob("p/a", "x", heap("x1"))]).await;
     bench.advance(GRACE / 2 - 1);
-    assert!(bench.filled(mount("p/b", "x", None, Readable::All)).await.is_some());
+    assert!(bench.filled(mount("p/b", "x", "p/a", Readable::All)).await.is_some());
     bench.advance(GRACE / 2 - 1);
     assert!(bench.shows("p/b", "x").await && !bench.shows("p/a", "x").await);
-    bench.made(vec![mount("p/b", "x", Some("p/b"), Readable::All)]).await;
+    bench.made(vec![mount("p/b", "x", "p/b", Readable::All)]).await;
     bench.advance(GRACE / 2 - 1);
     assert!(bench.shows("p/b", "x").await);
 }

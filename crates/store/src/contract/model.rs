@@ -205,7 +205,7 @@ impl Model {
             Change::MountBlob { repository, digest, from, readable } => {
                 let (repository, blob) = (self.there(repository)?, blob_at(digest));
                 let is_source = |at: usize| {
-                    let named = from.as_ref().is_none_or(|from| repository_at(from) == at);
+                    let named = repository_at(from) == at;
                     let readable = *readable == Readable::All || REPOSITORIES[at].starts_with("open/");
                     named && readable && self.is_shown(at, blob)
                 };
@@ -315,7 +315,7 @@ impl Model {
                 _ => vec![put_blob(Place::Ledger(Bytes::from_static(BLOBS[blob].as_bytes())))],
             },
             4 => {
-                let from = (c % 4 > 0).then(|| name(REPOSITORIES[pick(c, REPOSITORIES.len())]));
+                let from = name(REPOSITORIES[pick(c, REPOSITORIES.len())]);
                 let readable = if c >= 128 { Readable::All } else { Readable::Public };
                 vec![Change::MountBlob { repository, digest: digest(BLOBS[blob]), from, readable }]
             }

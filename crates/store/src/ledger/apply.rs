@@ -75,7 +75,7 @@ impl<S: Sql> Context<'_, S> {
             }
             Change::PutBlob { .. } => self.put_blob(change).await,
             Change::MountBlob { repository, digest, from, readable } => {
-                self.mount_blob(repository, digest, from.as_ref(), readable).await
+                self.mount_blob(repository, digest, from, readable).await
             }
             Change::DeleteBlob { repository, digest, freed } => {
                 *freed = self.delete_blob(repository, digest).await?;
@@ -275,29 +275,19 @@ impl<S: Sql> Context<'_, S> {
         &mut self,
         to: &RepositoryName,
         digest: &Digest,
-        from: Option<&RepositoryName>,
+        from: &RepositoryName,
         readable: &Readable,
     ) -> Result<bool, Refused> {
         let repository = self.repository(to).await?;
         let (algorithm, hash) = digest_values(digest);
         let reads_all = *readable == Readable::All;
-        let shown_since = (self.now - self.grace / 2).into();
-        let found = match from {
-            Some(from) => {
-                let find = "SELECT b.id FROM blob b JOIN member m ON m.blob = b.id
-                    JOIN repository r ON r.id = m.repository
-                    WHERE b.algorithm = $1 AND b.digest = $2 AND r.name = $3 AND (r.public = 1 OR CAST($4 AS BIGINT) = 1)
-                        AND (m.unreferenced_since IS NULL OR m.unreferenced_since > $5) LIMIT 1";
-                self.sql.one(find, &[algorithm, hash, from.as_str().into(), reads_all.into(), shown_since]).await?
-            }
-            None => {
-                let find = "SELECT b.id FROM blob b JOIN member m ON m.blob = b.id
-                    JOIN repository r ON r.id = m.repository
-                    WHERE b.algorithm = $1 AND b.digest = $2 AND (r.public = 1 OR CAST($3 AS BIGINT) = 1)
-                        AND (m.unreferenced_since IS NULL OR m.unreferenced_since > $4) LIMIT 1";
-                self.sql.one(find, &[algorithm, hash, reads_all.into(), shown_since]).await?
-            }
-        };
+        let shown_since = self.now - self.grace / 2;
+        let find = "SELECT b.id FROM blob b JOIN member m ON m.blob = b.id
+            JOIN repository r ON r.id = m.repository
+            WHERE b.algorithm = $1 AND b.digest = $2 AND r.name = $3 AND (r.public = 1 OR CAST($4 AS BIGINT) = 1)
+                AND (m.unreferenced_since IS NULL OR m.unreferenced_since > $5)";
+        let parameters = [algorithm, hash, from.as_str().into(), reads_all.into(), shown_since.into()];
+        let found = self.sql.one(find, &parameters).await?;
         let blob = found.ok_or(Refused::BlobUnknown(*digest))?.int(0)?;
         self.put_member(repository, blob, digest).await?;
         Ok(true)

@@ -121,14 +121,14 @@ pub enum Change {
         /// Filled: whether the bytes were adopted, as the first of their digest.
         adopted: bool,
     },
-    /// The blob of another repository is in this one from now on.
+    /// The blob of another repository is in this one from now on. Refused where that does not show it, or may not be read.
     MountBlob {
         /// The repository. It must be there.
         repository: RepositoryName,
         /// The blob.
         digest: Digest,
-        /// The repository that it is in; `None` for any that the caller may read.
-        from: Option<RepositoryName>,
+        /// The repository that it is in.
+        from: RepositoryName,
         /// What the caller may read.
         #[serde(skip)]
         readable: Readable,

@@ -161,6 +161,10 @@ impl Ledger for Faulty {
         self.call(self.inner.blob(repository, digest)).await
     }
 
+    async fn home_of_blob(&self, digest: &Digest, readable: &Readable) -> Result<Option<RepositoryName>, LedgerError> {
+        self.call(self.inner.home_of_blob(digest, readable)).await
+    }
+
     async fn tags(
         &self,
         repository: &RepositoryName,

@@ -109,6 +109,22 @@ pub(crate) async fn blob(
     Ok(Some(BlobRow { size: row.unsigned(0)?, place }))
 }
 
+pub(crate) async fn home_of_blob(
+    sql: &mut impl Sql,
+    digest: &Digest,
+    readable: &Readable,
+    grace: Millis,
+) -> Result<Option<RepositoryName>, LedgerError> {
+    let (algorithm, hash) = digest_values(digest);
+    let reads_all = *readable == Readable::All;
+    let find = "SELECT r.name FROM blob b CROSS JOIN member m CROSS JOIN repository r
+        WHERE b.algorithm = $1 AND b.digest = $2 AND m.blob = b.id AND r.id = m.repository
+            AND (r.public = 1 OR CAST($3 AS BIGINT) = 1)
+            AND (m.unreferenced_since IS NULL OR m.unreferenced_since > {now $4} - CAST($5 AS BIGINT)) LIMIT 1";
+    let parameters = [algorithm, hash, reads_all.into(), sql.clock(), (grace / 2).into()];
+    sql.one(find, &parameters).await?.map(|mut row| row.parsed(0)).transpose()
+}
+
 /// The first row only tells that the repository is there.
 pub(crate) async fn tags(
     sql: &mut impl Sql,
