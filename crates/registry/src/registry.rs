@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
-use wharf_model::id::Id;
 use wharf_model::name::RepositoryName;
 use wharf_store::blobs::Blobs;
 use wharf_store::clock::Millis;
@@ -227,14 +226,4 @@ fn granted(decision: Decision) -> Result<(), Error> {
         Decision::Deny { login_would_help: true } => Err(Error::Unauthorized),
         Decision::Deny { login_would_help: false } => Err(Error::Denied),
     }
-}
-
-/// A new random identifier.
-///
-/// # Errors
-/// The operating system gives no randomness.
-pub(crate) fn random_id() -> Result<Id, Error> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| Error::Internal(format!("no randomness: {error}")))?;
-    Ok(Id(bytes))
 }

@@ -28,12 +28,13 @@ use wharf_model::name::RepositoryName;
 use wharf_model::range::ByteRange;
 use wharf_store::blobs::{BlobsError, UploadState, state};
 use wharf_store::clock::Millis;
+use wharf_store::ids;
 use wharf_store::ledger::change::{Change, Commit, Known, Place, Refused};
 use wharf_store::ledger::notes::UploadNote;
 
 use crate::access::{self, Action};
 use crate::error::Error;
-use crate::registry::{Access, Registry, random_id};
+use crate::registry::{Access, Registry};
 use crate::secret::MasterKey;
 
 /// Where an upload stands.
@@ -64,7 +65,7 @@ impl Registry {
     pub async fn begin_upload(&self, access: &Access, algorithm: Algorithm) -> Result<Progress, Error> {
         access.expect(&[Action::Push])?;
         let begun = self.0.ledger.now().await?;
-        let name = SessionName { id: random_id()?, algorithm, begun_hour: (begun / HOUR) as u32 };
+        let name = SessionName { id: ids::random()?, algorithm, begun_hour: (begun / HOUR) as u32 };
         Ok(self.progress(access, &name, 0))
     }
 
@@ -564,7 +565,7 @@ impl Upload {
             actor: access.subject.actor.key(),
             version: 0,
             tail: Bytes::new(),
-            state: UploadState::new(random_id()?, name.algorithm),
+            state: UploadState::new(ids::random()?, name.algorithm),
             on_heap: false,
             noted_digest: None,
             noted_offset: 0,

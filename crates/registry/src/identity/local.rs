@@ -20,6 +20,7 @@ use tokio::sync::{Semaphore, watch};
 use wharf_model::id::Id;
 use wharf_model::limits::CREDENTIAL_BYTES_MAX;
 use wharf_store::clock::{Clock, Millis};
+use wharf_store::ids;
 use wharf_store::ledger::Ledger;
 use wharf_store::ledger::change::{Change, Commit, Refused};
 use wharf_store::ledger::query::{self, LedgerError, UserRow};
@@ -171,7 +172,7 @@ pub async fn ensure_admin(ledger: &dyn Ledger, password: Option<&str>) -> Result
     if ledger.user(ADMIN).await?.is_some() {
         return Ok(None);
     }
-    match put_admin(ledger, random_id()?, password).await {
+    match put_admin(ledger, ids::random()?, password).await {
         Err(PasswordError::Refused(Refused::NameTaken(_))) => Ok(None),
         result => result,
     }
@@ -185,7 +186,7 @@ pub async fn ensure_admin(ledger: &dyn Ledger, password: Option<&str>) -> Result
 pub async fn reset_admin(ledger: &dyn Ledger, password: Option<&str>) -> Result<Option<String>, PasswordError> {
     let id = match ledger.user(ADMIN).await? {
         Some(row) => row.id,
-        None => random_id()?,
+        None => ids::random()?,
     };
     put_admin(ledger, id, password).await
 }
@@ -200,12 +201,6 @@ async fn put_admin(ledger: &dyn Ledger, id: Id, password: Option<&str>) -> Resul
         Change::PutUser { id, name: ADMIN.to_owned(), password_hash: query::PasswordHash(password_hash), admin: true };
     ledger.commit(Commit { actor: "system".to_owned(), changes: vec![change], ..Commit::default() }).await?;
     Ok(made_up)
-}
-
-fn random_id() -> Result<Id, PasswordError> {
-    let mut bytes = [0; 16];
-    fill(&mut bytes)?;
-    Ok(Id(bytes))
 }
 
 /// 24 characters that nobody mistakes for one another: 139 bits.

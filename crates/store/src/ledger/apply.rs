@@ -15,6 +15,7 @@ use super::query::{LedgerError, Readable, Totals};
 use super::sql::{Sql, Value, digest_list, digest_values};
 use crate::blobs::Location;
 use crate::clock::Millis;
+use crate::ids;
 
 /// What every change is made with.
 struct Context<'a, S> {
@@ -141,7 +142,7 @@ impl<S: Sql> Context<'_, S> {
             None => (self.insert_project(project.as_str(), false).await?, false),
         };
         let insert = "INSERT INTO repository (uid, project, name, public, created_at) VALUES ($1, $2, $3, $4, $5)";
-        let uid = random_id()?;
+        let uid = ids::random()?;
         let parameters = [(&uid).into(), project.into(), name.as_str().into(), public.into(), self.now.into()];
         self.sql.execute(insert, &parameters).await?;
         Ok(true)
@@ -149,7 +150,7 @@ impl<S: Sql> Context<'_, S> {
 
     async fn insert_project(&mut self, name: &str, public: bool) -> Result<i64, LedgerError> {
         let insert = "INSERT INTO project (uid, name, public, created_at) VALUES ($1, $2, $3, $4) RETURNING id";
-        let uid = random_id()?;
+        let uid = ids::random()?;
         let row = self.sql.one(insert, &[(&uid).into(), name.into(), public.into(), self.now.into()]).await?;
         returned(row)
     }
@@ -368,7 +369,7 @@ impl<S: Sql> Context<'_, S> {
         let insert = "INSERT INTO manifest (uid, repository, document, algorithm, digest, media_type, artifact_type,
                 subject_algorithm, subject_digest, pushed_at, pushed_by)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id";
-        let uid = random_id()?;
+        let uid = ids::random()?;
         let (subject_algorithm, subject_hash) = subject.as_ref().map_or((Value::Null, Value::Null), digest_values);
         let parameters = [
             (&uid).into(),
@@ -535,7 +536,7 @@ impl<S: Sql> Context<'_, S> {
             SELECT CAST($1 AS {bytes}), 1, repository, id, uid, document, media_type, artifact_type, subject_algorithm,
                 subject_digest, pushed_at, pushed_by, CAST($2 AS TEXT), CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS BIGINT)
             FROM manifest WHERE id = $6";
-        let uid = random_id()?;
+        let uid = ids::random()?;
         let tags = to_json(&tags)?;
         let until = self.now.saturating_add(keep);
         let parameters =
@@ -677,12 +678,6 @@ pub(crate) fn totals_by_name(totals: &Totals) -> [(&'static str, i64); 5] {
 
 fn returned(row: Option<super::sql::Row>) -> Result<i64, LedgerError> {
     row.ok_or_else(|| LedgerError::Corrupt("an insert returned nothing".to_owned()))?.int(0)
-}
-
-fn random_id() -> Result<Id, LedgerError> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| LedgerError::Unavailable(format!("no randomness: {error}")))?;
-    Ok(Id(bytes))
 }
 
 /// The list of one digest.
