@@ -33,7 +33,7 @@ use wharf_store::ledger::change::{Change, Commit, Known, Place, Refused};
 use wharf_store::ledger::notes::UploadNote;
 
 use crate::access::{self, Action};
-use crate::error::Error;
+use crate::error::{Error, SizeError};
 use crate::registry::{Access, Registry};
 use crate::secret::MasterKey;
 
@@ -479,14 +479,12 @@ const HOUR: Millis = 3_600_000;
 const KNOWN_ASKED_MAX: usize = 4;
 
 fn too_long() -> Error {
-    Error::SizeInvalid(format!("a blob has at most {BLOB_BYTES_MAX} bytes"))
+    SizeError::TooLong.into()
 }
 
 /// The chunk ended before or after the byte at which it was to end.
 fn ended_elsewhere(end: u64) -> Error {
-    Error::SizeInvalid(format!(
-        "the chunk did not end where it was to, before byte {end}; ask for the upload's offset and go on from there"
-    ))
+    SizeError::Ended { end }.into()
 }
 
 /// Runs `work` to its end even where whoever waits for it goes away.
@@ -505,8 +503,8 @@ fn check_range(offset: u64, range: Option<ByteRange>, length: Option<u64>) -> Re
     if range.start != offset {
         return Err(Error::RangeInvalid { offset });
     }
-    if length.is_some_and(|length| length != range.len()) {
-        return Err(Error::SizeInvalid("Content-Range and Content-Length do not fit each other".to_owned()));
+    if let Some(length) = length.filter(|length| *length != range.len()) {
+        return Err(SizeError::Chunk { range: range.len(), length }.into());
     }
     Ok(Some(range.end))
 }

@@ -48,6 +48,12 @@ impl Failure {
         self
     }
 
+    /// What was asked for, where that is what there is to say: login is needed, or it is not allowed.
+    pub fn asked(self, asked: impl FnOnce() -> serde_json::Value) -> Failure {
+        let is_about_rights = matches!(self.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        if is_about_rights && self.entry.detail.is_null() { self.detail(asked()) } else { self }
+    }
+
     /// The answer.
     pub fn response(self) -> Response<ResponseBody> {
         let retry = matches!(self.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
@@ -120,8 +126,8 @@ fn status(error: &Error) -> StatusCode {
 impl Failure {
     /// A path that is no route. What is asked for by something that cannot be a tag is not there; what is pushed by it is
     /// refused.
-    pub fn misrouted(error: RouteError, method: &Method) -> Failure {
-        let message = error.to_string();
+    pub fn misrouted(error: RouteError, method: &Method, path: &str) -> Failure {
+        let (message, detail) = (error.to_string(), serde_json::json!({ "path": path }));
         let (status, code) = match error {
             RouteError::Unknown => (StatusCode::NOT_FOUND, ErrorCode::Unsupported),
             RouteError::Name(_) => (StatusCode::BAD_REQUEST, ErrorCode::NameInvalid),
@@ -133,7 +139,7 @@ impl Failure {
             }
             RouteError::Reference(ReferenceError::Tag(_)) => (StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
         };
-        Failure::new(status, code, message)
+        Failure::new(status, code, message).detail(detail)
     }
 }
 
