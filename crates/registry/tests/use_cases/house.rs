@@ -94,7 +94,7 @@ async fn open(
     clock: &Arc<ManualClock>,
     blobs: &Arc<faulty_blobs::Faulty>,
 ) -> (Arc<faulty_ledger::Faulty>, Registry) {
-    let options = LedgerOptions { clock: Some(clock.clone()), grace: GRACE };
+    let options = LedgerOptions { clock: Some(clock.clone()), grace: GRACE, alone: false };
     let ledger = Sqlite::open(path, options).await.expect("a ledger");
     let ledger = Arc::new(faulty_ledger::Faulty::new(ledger));
     let settings = Settings { trash: TRASH, upload_idle: IDLE, ..Settings::default() };

@@ -305,7 +305,7 @@ impl Bench {
 }
 
 fn options(clock: &Arc<ManualClock>) -> LedgerOptions {
-    LedgerOptions { clock: Some(clock.clone()), grace: GRACE }
+    LedgerOptions { clock: Some(clock.clone()), grace: GRACE, alone: false }
 }
 
 // --- commits and the log
