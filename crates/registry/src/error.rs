@@ -4,7 +4,7 @@ use wharf_model::code::ErrorCode;
 use wharf_model::digest::{Algorithm, Digest, DigestError};
 use wharf_model::limits::{BLOB_BYTES_MAX, MANIFEST_BYTES_MAX, MANIFEST_DESCRIPTORS_MAX};
 use wharf_model::manifest::ManifestError;
-use wharf_model::name::{ProjectName, Reference, RepositoryName};
+use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 use wharf_store::blobs::BlobsError;
 use wharf_store::ledger::change::Refused;
 use wharf_store::ledger::query::LedgerError;
@@ -18,6 +18,9 @@ pub enum Error {
     /// The manifest is not there.
     #[error("no manifest {0} in this repository")]
     ManifestUnknown(Reference),
+    /// The tag points to something else than the client expected, or nowhere.
+    #[error("the tag {0} points {to}; look again, and decide anew", to = .1.as_ref().map_or_else(|| "nowhere".to_owned(), |digest| format!("to {digest}")))]
+    TagMoved(Tag, Option<Box<Digest>>),
     /// The blob is not there.
     #[error("no blob {0} in this repository")]
     BlobUnknown(Digest),
@@ -164,7 +167,7 @@ impl Error {
             Error::Denied => ErrorCode::Denied,
             Error::Unauthorized => ErrorCode::Unauthorized,
             Error::TooManyRequests => ErrorCode::TooManyRequests,
-            Error::Full | Error::Unavailable(_) | Error::Internal(_) => return None,
+            Error::TagMoved(..) | Error::Full | Error::Unavailable(_) | Error::Internal(_) => return None,
         })
     }
 
@@ -173,6 +176,7 @@ impl Error {
         match self {
             Error::NameUnknown(name) => serde_json::json!({ "name": name }),
             Error::ManifestUnknown(reference) => serde_json::json!({ "reference": reference.to_string() }),
+            Error::TagMoved(tag, digest) => serde_json::json!({ "tag": tag, "digest": digest }),
             Error::BlobUnknown(digest) => serde_json::json!({ "digest": digest }),
             Error::ProjectUnknown(name) => serde_json::json!({ "project": name }),
             Error::RangeInvalid { offset } => serde_json::json!({ "offset": offset }),
@@ -218,6 +222,7 @@ impl Error {
         match refused {
             Refused::RepositoryUnknown => Error::NameUnknown(repository.clone()),
             Refused::ManifestUnknown(digest) => Error::ManifestUnknown(Reference::Digest(digest)),
+            Refused::TagMoved(tag, digest) => Error::TagMoved(tag, digest.map(Box::new)),
             Refused::TagUnknown(tag) => Error::ManifestUnknown(Reference::Tag(tag)),
             Refused::BlobUnknown(digest) => Error::BlobUnknown(digest),
             Refused::UploadUnknown => Error::UploadUnknown,

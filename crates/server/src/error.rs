@@ -33,6 +33,11 @@ impl Failure {
         Failure { status, entry: ErrorEntry { code, message, detail: serde_json::Value::Null }, allow: None }
     }
 
+    /// What the request demanded is not so (RFC 9110 §15.5.13).
+    pub fn unmet(message: impl Into<String>) -> Failure {
+        Failure::other(StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", message)
+    }
+
     /// The endpoint is there, and has other methods: these.
     pub fn not_allowed(methods: &[Method]) -> Failure {
         let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
@@ -81,6 +86,7 @@ impl From<Error> for Failure {
         let (detail, message) = (error.detail(), told(&error));
         let failure = match error.code() {
             Some(code) => Failure::new(status, code, message),
+            None if status == StatusCode::PRECONDITION_FAILED => Failure::unmet(message),
             None => Failure::other(status, "UNKNOWN", message),
         };
         failure.detail(detail)
@@ -114,6 +120,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::ManifestBlobUnknown(_)
         | Error::SizeInvalid(_)
         | Error::Unsupported(_) => StatusCode::BAD_REQUEST,
+        Error::TagMoved(..) => StatusCode::PRECONDITION_FAILED,
         Error::Unauthorized => StatusCode::UNAUTHORIZED,
         Error::Denied => StatusCode::FORBIDDEN,
         Error::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,

@@ -19,7 +19,7 @@ use wharf_registry::error::Error;
 use wharf_registry::followers::{FOLLOWERS, Following};
 use wharf_registry::jobs::Reclaimer;
 use wharf_registry::pull::Served;
-use wharf_registry::push::{Push, Pushed};
+use wharf_registry::push::{Expected, Push, Pushed};
 use wharf_registry::registry::{Access, Registry, Settings};
 use wharf_registry::secret::MasterKey;
 use wharf_registry::upload::{Chunk, Progress};
@@ -202,7 +202,7 @@ impl House {
 
     pub(crate) async fn put(&self, repository: &str, reference: Reference, bytes: Bytes) -> Result<Pushed, Error> {
         let access = self.access(Action::Push, repository).await;
-        let push = Push { reference, tags: Vec::new(), content_type: None, bytes };
+        let push = Push { reference, tags: Vec::new(), expected: Expected::default(), content_type: None, bytes };
         self.registry.put_manifest(&access, push).await
     }
 

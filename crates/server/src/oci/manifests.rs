@@ -43,7 +43,8 @@ pub async fn put(mut call: Call<'_>, reference: Reference) -> Outcome {
     let content_type = content_type(extract::header(call.parts, header::CONTENT_TYPE))?;
     let bytes = read(&mut call.body, &MEMORY).await?;
     let repository = call.access.repository().clone();
-    let push = Push { reference, tags, content_type, bytes };
+    let expected = respond::expected(&call.parts.headers);
+    let push = Push { reference, tags, expected, content_type, bytes };
     let pushed = call.registry.put_manifest(&call.access, push).await?;
     let mut answer = respond::empty(StatusCode::CREATED);
     respond::set(&mut answer, header::LOCATION, Route::Manifest(repository, Reference::Digest(pushed.digest)));
