@@ -217,8 +217,9 @@ impl Registry {
         let Ok(Some(note)) = self.0.ledger.upload(id).await else { return };
         let Some(mut upload) = Upload::from_note(note) else { return };
         let given = match upload.state.offset() {
-            0 => self.clear_heap(&mut upload).await,
-            _ => self.0.blobs.append(&mut upload.state, &mut Body::empty(), 0).await.map(drop).map_err(Error::from),
+            // Only what has no final name yet: that may go without a claim to the note, for which there is no room.
+            0 => self.0.blobs.cancel(&UploadState { digest: None, ..upload.state.clone() }).await,
+            _ => self.0.blobs.append(&mut upload.state, &mut Body::empty(), 0).await.map(drop),
         };
         if let Err(error) = given {
             tracing::warn!(%error, "what an upload left on a full disk stays until its session ends");
