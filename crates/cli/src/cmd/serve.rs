@@ -34,6 +34,8 @@ use crate::printer::Printer;
 const BLOCKING_THREADS_BESIDE: usize = 14;
 /// How long such a thread is kept for the next work.
 const BLOCKING_THREAD_KEPT: Duration = Duration::from_secs(5);
+/// How much freed memory glibc keeps at hand, in bytes, is twice this: see [`keep_freed_memory`].
+const PIECE_BYTES: usize = 2 << 20;
 /// How long uploads that were cut may take to note what they have.
 const CLOSE: Duration = Duration::from_secs(5);
 
@@ -48,6 +50,7 @@ pub fn run(args: &SettingArgs, printer: &Printer) -> anyhow::Result<Outcome> {
         tracing::warn!("{warning}");
     }
     raise_open_files();
+    keep_freed_memory();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(fs::threads_max() + BLOCKING_THREADS_BESIDE)
@@ -86,6 +89,14 @@ async fn serve(config: &Config, printer: &Printer) -> anyhow::Result<()> {
     }
     drop(folder);
     Ok(())
+}
+
+/// Has glibc give freed buffers out again rather than back to the system. What it maps by itself, and how much it keeps,
+/// follow from the largest piece that was freed (mallopt(3), `M_MMAP_THRESHOLD`), and at first that is less than what uploads
+/// fill and free all the time: a quarter of their pages would be new ones, which the kernel has to clear first. Where the
+/// allocator is another, this does nothing.
+fn keep_freed_memory() {
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(PIECE_BYTES)));
 }
 
 /// The ledger that the configuration names.
