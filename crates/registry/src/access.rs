@@ -1,31 +1,35 @@
 //! Who may do what: one pure function, asked at each request. No I/O, no clock; what it has to know is handed in.
 //!
-//! Hidden and missing look the same from outside. A caller asks first as if the repository were not there
-//! (`public: false`): whoever is allowed then may know whether it is there, and gets 404 where it is not. Only where that is
-//! denied, it asks again with what the repository's project says; a repository that is not there counts as one that is not
-//! public. So [`Decision::Deny`] is the same for a private repository and for none, and is answered without looking further:
-//! 401 with a challenge where `login_would_help`, else 403.
+//! Hidden and missing look the same from outside: what is not there has no project and is not public, so that only who is
+//! given something in the whole system, or in the project where there is one, gets to know.
 
+use wharf_model::permission::{Permission, Permissions};
 use wharf_model::scope::Scope;
-pub use wharf_store::ledger::query::Readable;
+use wharf_store::ledger::readable::Readable;
 
-use crate::actor::{Actor, Ceiling, Subject};
+use crate::actor::{CATALOG, Subject};
+use crate::rights::Place;
 
-/// What somebody is about to do.
+/// What somebody is about to do to a repository.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// Read manifests, blobs, tags and referrers of a repository.
+    /// Read manifests, blobs, tags and referrers.
     Pull,
-    /// Write blobs and manifests into a repository, with the tags that a push sets.
+    /// Write blobs or manifests. Whether tags may be set, or only attachments made, is looked at when it is known.
     Push,
-    /// Set tags of a repository apart from a push.
-    Tag,
-    /// Delete manifests, tags and blobs of a repository.
+    /// Delete manifests, tags and blobs.
     Delete,
-    /// List the repositories.
-    List,
-    /// Change projects, users and settings.
-    Administer,
+}
+
+impl Action {
+    /// The permissions of which one is needed.
+    pub fn needs(self) -> Permissions {
+        match self {
+            Action::Pull => Permissions::of(&[Permission::Pull]),
+            Action::Push => Permissions::of(&[Permission::Push, Permission::Attach]),
+            Action::Delete => Permissions::of(&[Permission::Delete]),
+        }
+    }
 }
 
 /// What anybody may do without being told so.
@@ -35,20 +39,21 @@ pub struct Policy {
     pub open: bool,
 }
 
-/// What it is to be done to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Target<'a> {
-    /// Whether anybody may pull from it, as its project says; `false` where that is not known, or nothing is there.
-    pub public: bool,
-    /// The repository; `None` for what is in none.
-    pub repository: Option<&'a str>,
-}
+/// What everybody is given in open mode.
+const OPEN: Permissions = Permissions::of(&[
+    Permission::Pull,
+    Permission::Push,
+    Permission::Tag,
+    Permission::Attach,
+    Permission::Delete,
+    Permission::ProjectCreate,
+]);
 
 /// The answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Yes.
-    Allow,
+    /// Yes; and all that the subject may do there.
+    Allow(Permissions),
     /// No.
     Deny {
         /// Whether other credentials could change that: nobody logged in, or the token was made for something else. Then the
@@ -57,188 +62,70 @@ pub enum Decision {
     },
 }
 
-/// May `subject` do `action` to `target`?
-pub fn allow(subject: &Subject, policy: &Policy, action: Action, target: &Target<'_>) -> Decision {
-    let entitled = is_entitled(&subject.actor, policy, action, target);
-    if entitled && covers(&subject.ceiling, action, target) {
-        return Decision::Allow;
+/// May `subject` do `action` in `place`?
+pub fn allow(subject: &Subject, policy: &Policy, action: Action, place: &Place<'_>) -> Decision {
+    let entitled = entitled(subject, policy, place);
+    let left = subject.ceiling.leaves(entitled, place);
+    if suffice(left, action, place) {
+        return Decision::Allow(left);
     }
-    Decision::Deny { login_would_help: entitled || subject.actor.is_anonymous() }
+    Decision::Deny { login_would_help: subject.actor.is_anonymous() || suffice(entitled, action, place) }
 }
 
-/// Whether the actor may, whatever it came with.
-fn is_entitled(actor: &Actor, policy: &Policy, action: Action, target: &Target<'_>) -> bool {
-    let admin = matches!(actor, Actor::User { admin: true, .. });
-    match action {
-        Action::Administer => admin,
-        Action::Pull => admin || policy.open || target.public,
-        Action::Push | Action::Tag | Action::Delete | Action::List => admin || policy.open,
+/// All that `subject` may do in `place`.
+pub fn permissions(subject: &Subject, policy: &Policy, place: &Place<'_>) -> Permissions {
+    subject.ceiling.leaves(entitled(subject, policy, place), place)
+}
+
+/// Whatever the subject came with.
+fn entitled(subject: &Subject, policy: &Policy, place: &Place<'_>) -> Permissions {
+    let mut given = subject.rights.at(place);
+    if policy.open {
+        given = given.and(OPEN);
     }
+    if place.public { given.and(Permissions::of(&[Permission::Pull])) } else { given }
 }
 
-/// Whether the ceiling leaves room for it. No scope gives administration: that takes the credential itself.
-fn covers(ceiling: &Ceiling, action: Action, target: &Target<'_>) -> bool {
-    let Ceiling::Scopes(scopes) = ceiling else { return true };
-    let (kind, name, verb) = match (action, target.repository) {
-        (Action::Pull, Some(name)) => ("repository", name, "pull"),
-        (Action::Push | Action::Tag, Some(name)) => ("repository", name, "push"),
-        (Action::Delete, Some(name)) => ("repository", name, "delete"),
-        (Action::List, None) => CATALOG,
-        _ => return false,
-    };
-    scopes.iter().any(|scope| {
-        scope.kind == kind && scope.name == name && scope.actions.iter().any(|action| action == verb || action == "*")
-    })
+/// Pushing into a project that is not there makes it.
+fn suffice(given: Permissions, action: Action, place: &Place<'_>) -> bool {
+    let makes_project = action == Action::Push && place.project.is_none();
+    given.has_any(action.needs()) && (!makes_project || given.has(Permission::ProjectCreate))
 }
-
-/// The scope of the catalog, as clients ask for it.
-const CATALOG: (&str, &str, &str) = ("registry", "catalog", "*");
 
 /// The part of a scope that `subject` may have in a token: of the actions asked for, those that [`allow`] grants now, `*`
-/// standing for all of them. `None` where nothing is left. `public` is what the repository's project says.
-pub fn grant(subject: &Subject, policy: &Policy, scope: &Scope, public: bool) -> Option<Scope> {
-    let allowed = |action, target: &Target<'_>| allow(subject, policy, action, target) == Decision::Allow;
+/// standing for all of them. `None` where nothing is left. `place` is where the scope's repository is.
+pub fn grant(subject: &Subject, policy: &Policy, scope: &Scope, place: &Place<'_>) -> Option<Scope> {
     let mut actions = Vec::new();
+    let asked = |verb: &str| scope.actions.iter().any(|action| action == verb || action == "*");
     if scope.kind == "repository" {
-        let target = Target { public, repository: Some(&scope.name) };
-        let asked = |verb: &str| scope.actions.iter().any(|action| action == verb || action == "*");
         for (verb, action) in [("pull", Action::Pull), ("push", Action::Push), ("delete", Action::Delete)] {
-            if asked(verb) && allowed(action, &target) {
+            if asked(verb) && matches!(allow(subject, policy, action, place), Decision::Allow(_)) {
                 actions.push(verb.to_owned());
             }
         }
-    } else if (scope.kind.as_str(), scope.name.as_str()) == (CATALOG.0, CATALOG.1)
-        && scope.actions.iter().any(|action| action == CATALOG.2)
-        && allowed(Action::List, &Target { public: false, repository: None })
+    } else if (scope.kind.as_str(), scope.name.as_str()) == CATALOG
+        && scope.actions.iter().any(|action| action == "*")
+        && may_list(subject, policy)
     {
-        actions.push(CATALOG.2.to_owned());
+        actions.push("*".to_owned());
     }
     (!actions.is_empty()).then(|| Scope { kind: scope.kind.clone(), name: scope.name.clone(), actions })
+}
+
+/// Whether `subject` may list the repositories, which shows those that it may read: whoever logged in, if its credential
+/// leaves that.
+pub fn may_list(subject: &Subject, policy: &Policy) -> bool {
+    (policy.open || !subject.actor.is_anonymous()) && subject.ceiling.leaves_listing()
 }
 
 /// Which repositories `subject` may read, for the questions that list or look through all of them. A token for some
 /// repositories reads no more than the public ones this way.
 pub fn readable(subject: &Subject, policy: &Policy) -> Readable {
-    let everything = Target { public: false, repository: None };
-    match allow(subject, policy, Action::List, &everything) {
-        Decision::Allow => Readable::All,
-        Decision::Deny { .. } => Readable::Public,
+    if !may_list(subject, policy) {
+        return Readable::public();
     }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used)]
-
-    use wharf_model::id::Id;
-
-    use super::*;
-    use Action::{Administer, Delete, List, Pull, Push, Tag};
-
-    fn subject(who: &str, ceiling: Option<&str>) -> Subject {
-        let user = |admin| Actor::User { id: Id([1; 16]), name: who.into(), admin };
-        let actor = match who {
-            "anonymous" => Actor::Anonymous,
-            "admin" => user(true),
-            _ => user(false),
-        };
-        let ceiling = ceiling.map_or(Ceiling::None, |text| Ceiling::Scopes(Scope::parse_all(text).into()));
-        Subject { actor, ceiling }
+    if policy.open && subject.ceiling.limits.is_empty() {
+        return Readable::All;
     }
-
-    fn on(public: bool) -> Target<'static> {
-        Target { public, repository: Some("acme/app") }
-    }
-
-    const NOWHERE: Target<'static> = Target { public: false, repository: None };
-    const YES: Decision = Decision::Allow;
-    const LOGIN: Decision = Decision::Deny { login_would_help: true };
-    const NO: Decision = Decision::Deny { login_would_help: false };
-
-    #[test]
-    fn rights() {
-        let check = |who: &str, open: bool, action, target: Target<'_>, expect| {
-            let decision = allow(&subject(who, None), &Policy { open }, action, &target);
-            assert_eq!(decision, expect, "{who} {action:?} {target:?} open={open}");
-        };
-        for action in [Pull, Push, Tag, Delete] {
-            for open in [false, true] {
-                check("admin", open, action, on(false), YES);
-                check("admin", open, action, on(true), YES);
-            }
-            for public in [false, true] {
-                check("anonymous", true, action, on(public), YES);
-                check("user", true, action, on(public), YES);
-            }
-            check("anonymous", false, action, on(false), LOGIN);
-            check("user", false, action, on(false), NO);
-            let reading = action == Pull;
-            check("anonymous", false, action, on(true), if reading { YES } else { LOGIN });
-            check("user", false, action, on(true), if reading { YES } else { NO });
-        }
-        for (who, closed) in [("admin", YES), ("user", NO), ("anonymous", LOGIN)] {
-            check(who, false, List, NOWHERE, closed);
-            check(who, true, List, NOWHERE, YES);
-            check(who, false, Administer, NOWHERE, closed);
-            check(who, true, Administer, NOWHERE, closed);
-        }
-    }
-
-    #[test]
-    fn a_ceiling_only_takes_away() {
-        let check = |who: &str, ceiling: &str, action, target: Target<'_>, expect| {
-            let decision = allow(&subject(who, Some(ceiling)), &Policy::default(), action, &target);
-            assert_eq!(decision, expect, "{who} {ceiling} {action:?} {target:?}");
-        };
-        check("admin", "repository:acme/app:pull", Pull, on(false), YES);
-        check("admin", "repository:acme/app:pull", Push, on(false), LOGIN);
-        check("admin", "repository:acme/app:pull,push", Push, on(false), YES);
-        check("admin", "repository:acme/app:push", Pull, on(false), LOGIN);
-        check("admin", "repository:acme/app:push", Tag, on(false), YES);
-        check("admin", "repository:acme/app:push", Delete, on(false), LOGIN);
-        check("admin", "repository:acme/app:delete", Delete, on(false), YES);
-        check("admin", "repository:acme/app:*", Delete, on(false), YES);
-        check("admin", "repository:acme/other:*", Pull, on(false), LOGIN);
-        check("admin", "repository:acme:*", Pull, on(false), LOGIN);
-        check("admin", "registry:acme/app:*", Pull, on(false), LOGIN);
-        check("admin", "", Pull, on(false), LOGIN);
-        check("admin", "registry:catalog:*", List, NOWHERE, YES);
-        check("admin", "repository:catalog:*", List, NOWHERE, LOGIN);
-        check("admin", "registry:catalog:* repository:acme/app:*", Administer, NOWHERE, LOGIN);
-        check("user", "repository:acme/app:*", Push, on(true), NO);
-        check("user", "repository:acme/app:*", Pull, on(true), YES);
-        check("user", "", Pull, on(true), LOGIN);
-        check("anonymous", "repository:acme/app:*", Push, on(true), LOGIN);
-        check("anonymous", "repository:acme/app:pull", Pull, on(true), YES);
-    }
-
-    #[test]
-    fn tokens_get_what_is_allowed_of_what_is_asked() {
-        let check = |who: &str, asked: &str, public, expect: &str| {
-            let granted = grant(&subject(who, None), &Policy::default(), &asked.parse().expect("a scope"), public);
-            assert_eq!(granted.map(|scope| scope.to_string()).unwrap_or_default(), expect, "{who} {asked}");
-        };
-        check("admin", "repository:a:pull,push", false, "repository:a:pull,push");
-        check("admin", "repository:a:*", false, "repository:a:pull,push,delete");
-        check("admin", "repository:a:frobnicate", false, "");
-        check("admin", "registry:catalog:*", false, "registry:catalog:*");
-        check("admin", "registry:other:*", false, "");
-        check("user", "registry:catalog:*", false, "");
-        check("user", "repository:a:pull,push", true, "repository:a:pull");
-        check("user", "repository:a:pull,push", false, "");
-        check("anonymous", "repository:a:*", true, "repository:a:pull");
-    }
-
-    #[test]
-    fn what_lists_show() {
-        let check = |who: &str, ceiling: Option<&str>, open, expect| {
-            assert_eq!(readable(&subject(who, ceiling), &Policy { open }), expect, "{who} {ceiling:?} {open}");
-        };
-        check("admin", None, false, Readable::All);
-        check("user", None, false, Readable::Public);
-        check("anonymous", None, false, Readable::Public);
-        check("anonymous", None, true, Readable::All);
-        check("admin", Some("repository:a:*"), false, Readable::Public);
-        check("admin", Some("registry:catalog:*"), false, Readable::All);
-    }
+    subject.ceiling.narrow(subject.rights.readable())
 }

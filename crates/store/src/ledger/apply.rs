@@ -8,20 +8,21 @@ use wharf_model::manifest::Role;
 use wharf_model::name::{RepositoryName, Tag};
 
 use super::Seq;
-use super::change::{Change, Commit, Edge, Entry, Freed, Known, Place, Refused};
+use super::change::{Change, Commit, Edge, Entry, Expects, Freed, Known, Place, Refused};
 use super::noted::put_cursor;
 use super::notes::{NewJob, RECLAIM};
-use super::query::{LedgerError, Readable, Totals};
+use super::query::{LedgerError, Totals};
+use super::readable::Readable;
 use super::sql::{Sql, Value, digest_list, digest_values};
 use crate::blobs::Location;
 use crate::clock::Millis;
 
 /// What every change is made with.
-struct Context<'a, S> {
-    sql: &'a mut S,
-    now: Millis,
+pub(crate) struct Context<'a, S> {
+    pub(crate) sql: &'a mut S,
+    pub(crate) now: Millis,
     grace: Millis,
-    actor: &'a str,
+    pub(crate) actor: &'a str,
 }
 
 /// A live manifest that a trashed one names.
@@ -68,9 +69,13 @@ pub(crate) async fn apply<S: Sql>(
 impl<S: Sql> Context<'_, S> {
     async fn change(&mut self, change: &mut Change) -> Result<bool, Refused> {
         match change {
-            Change::EnsureRepository { repository } => self.ensure_repository(repository).await,
+            Change::EnsureRepository { repository, expects, made_project } => {
+                let made = self.ensure_repository(repository, *expects).await?;
+                *made_project = made == Some(true);
+                Ok(made.is_some())
+            }
             Change::PutProject { project, public } => self.put_project(project.as_str(), *public).await,
-            Change::PutUser { id, name, password_hash, admin } => self.put_user(id, name, password_hash, *admin).await,
+            Change::People(change) => self.people(change).await,
             Change::PutBlob { .. } => self.put_blob(change).await,
             Change::MountBlob { repository, digest, from, readable } => {
                 self.mount_blob(repository, digest, from.as_ref(), readable).await
@@ -128,21 +133,28 @@ impl<S: Sql> Context<'_, S> {
         Ok(row.ok_or(Refused::RepositoryUnknown)?.int(0)?)
     }
 
-    async fn ensure_repository(&mut self, name: &RepositoryName) -> Result<bool, Refused> {
-        if self.sql.any("SELECT 1 FROM repository WHERE name = $1", &[name.as_str().into()]).await? {
-            return Ok(false);
+    /// Whether it was made, and its project with it.
+    async fn ensure_repository(&mut self, name: &RepositoryName, expects: Expects) -> Result<Option<bool>, Refused> {
+        let find = "SELECT id, uid, public FROM project WHERE name = $1";
+        let found = self.sql.one(find, &[name.project_str().into()]).await?;
+        let found = found.map(|mut row| Ok::<_, LedgerError>((row.int(0)?, row.id(1)?, row.flag(2)?))).transpose()?;
+        match (expects, &found) {
+            (Expects::Anything, _) | (Expects::Nothing, None) => {}
+            (Expects::Project(expected), Some((_, id, _))) if expected == *id => {}
+            _ => return Err(Refused::ProjectChanged),
         }
-        let project = name.project();
-        let found = self.sql.one("SELECT id, public FROM project WHERE name = $1", &[project.as_str().into()]).await?;
+        if found.is_some() && self.sql.any("SELECT 1 FROM repository WHERE name = $1", &[name.as_str().into()]).await? {
+            return Ok(None);
+        }
         let (project, public) = match found {
-            Some(mut row) => (row.int(0)?, row.flag(1)?),
-            None => (self.insert_project(project.as_str(), false).await?, false),
+            Some((project, _, public)) => (project, public),
+            None => (self.insert_project(name.project_str(), false).await?, false),
         };
         let insert = "INSERT INTO repository (uid, project, name, public, created_at) VALUES ($1, $2, $3, $4, $5)";
         let uid = random_id()?;
         let parameters = [(&uid).into(), project.into(), name.as_str().into(), public.into(), self.now.into()];
         self.sql.execute(insert, &parameters).await?;
-        Ok(true)
+        Ok(Some(found.is_none()))
     }
 
     async fn insert_project(&mut self, name: &str, public: bool) -> Result<i64, LedgerError> {
@@ -165,22 +177,6 @@ impl<S: Sql> Context<'_, S> {
             self.sql.execute("UPDATE repository SET public = $2 WHERE project = $1", &parameters).await?;
         }
         Ok(before != public)
-    }
-
-    async fn put_user(&mut self, id: &Id, name: &str, hash: &str, admin: bool) -> Result<bool, Refused> {
-        let taken = "SELECT 1 FROM account WHERE name = $1 AND uid <> $2";
-        if self.sql.any(taken, &[name.into(), id.into()]).await? {
-            return Err(Refused::NameTaken(name.to_owned()));
-        }
-        let put = "INSERT INTO account (uid, name, password_hash, epoch, admin, created_at)
-            VALUES ($1, $2, $3, 1, $4, $5)
-            ON CONFLICT (uid) DO UPDATE SET name = excluded.name, admin = excluded.admin,
-                epoch = account.epoch + CASE WHEN account.password_hash <> excluded.password_hash THEN 1 ELSE 0 END,
-                password_hash = excluded.password_hash
-            WHERE account.name <> excluded.name OR account.admin <> excluded.admin
-                OR account.password_hash <> excluded.password_hash";
-        let parameters = [id.into(), name.into(), hash.into(), admin.into(), self.now.into()];
-        Ok(self.sql.execute(put, &parameters).await? > 0)
     }
 
     // --- blobs

@@ -8,12 +8,15 @@ use parking_lot::Mutex;
 use tokio::sync::watch;
 use wharf_model::api::project::Project;
 use wharf_model::digest::Digest;
+use wharf_model::handle::Handle;
 use wharf_model::id::Id;
 use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 
 use super::change::{Commit, Entry, Refused};
 use super::notes::{Cursor, Job, UploadNote};
-use super::query::{BlobRow, LedgerError, ManifestRow, Readable, RepositoryRow, Totals, TrashRow, UserRow};
+use super::people::{AccountRow, Accounts, BindingRow, GroupRow, People, RoleRow, SecretRow};
+use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals, TrashRow};
+use super::readable::Readable;
 use super::{Ledger, Observer, Seq};
 use crate::blobs::Location;
 use crate::clock::Millis;
@@ -145,8 +148,8 @@ impl Ledger for Faulty {
         self.call(self.inner.project(name)).await
     }
 
-    async fn repository(&self, name: &RepositoryName) -> Result<Option<RepositoryRow>, LedgerError> {
-        self.call(self.inner.repository(name)).await
+    async fn place(&self, name: &RepositoryName) -> Result<PlaceRow, LedgerError> {
+        self.call(self.inner.place(name)).await
     }
 
     async fn manifest(
@@ -188,14 +191,6 @@ impl Ledger for Faulty {
         limit: usize,
     ) -> Result<Vec<ManifestRow>, LedgerError> {
         self.call(self.inner.referrers(repository, subject, artifact_type, after, limit)).await
-    }
-
-    async fn user(&self, name: &str) -> Result<Option<UserRow>, LedgerError> {
-        self.call(self.inner.user(name)).await
-    }
-
-    async fn user_by_id(&self, id: Id) -> Result<Option<UserRow>, LedgerError> {
-        self.call(self.inner.user_by_id(id)).await
     }
 
     async fn unreferenced(&self, limit: usize) -> Result<Vec<(RepositoryName, Digest)>, LedgerError> {
@@ -260,5 +255,71 @@ impl Ledger for Faulty {
 
     async fn count_jobs(&self, kind: &str) -> Result<u64, LedgerError> {
         self.call(self.inner.count_jobs(kind)).await
+    }
+}
+
+#[async_trait]
+impl People for Faulty {
+    async fn account(&self, name: &Handle) -> Result<Option<AccountRow>, LedgerError> {
+        self.call(self.inner.account(name)).await
+    }
+
+    async fn account_by_id(&self, id: Id) -> Result<Option<AccountRow>, LedgerError> {
+        self.call(self.inner.account_by_id(id)).await
+    }
+
+    async fn accounts(
+        &self,
+        which: Accounts,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<AccountRow>, LedgerError> {
+        self.call(self.inner.accounts(which, after, limit)).await
+    }
+
+    async fn secret(&self, id: Id) -> Result<Option<SecretRow>, LedgerError> {
+        self.call(self.inner.secret(id)).await
+    }
+
+    async fn secrets(&self, account: Id) -> Result<Vec<SecretRow>, LedgerError> {
+        self.call(self.inner.secrets(account)).await
+    }
+
+    async fn group(&self, name: &Handle) -> Result<Option<GroupRow>, LedgerError> {
+        self.call(self.inner.group(name)).await
+    }
+
+    async fn groups(
+        &self,
+        account: Option<Id>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<GroupRow>, LedgerError> {
+        self.call(self.inner.groups(account, after, limit)).await
+    }
+
+    async fn role(&self, name: &Handle) -> Result<Option<RoleRow>, LedgerError> {
+        self.call(self.inner.role(name)).await
+    }
+
+    async fn roles(&self) -> Result<Vec<RoleRow>, LedgerError> {
+        self.call(self.inner.roles()).await
+    }
+
+    async fn bindings(
+        &self,
+        project: Option<Id>,
+        after: Option<Id>,
+        limit: usize,
+    ) -> Result<Vec<BindingRow>, LedgerError> {
+        self.call(self.inner.bindings(project, after, limit)).await
+    }
+
+    async fn bindings_of(&self, account: Id) -> Result<Vec<BindingRow>, LedgerError> {
+        self.call(self.inner.bindings_of(account)).await
+    }
+
+    async fn note_uses(&self, uses: &[(Id, Millis)]) -> Result<(), LedgerError> {
+        self.call(self.inner.note_uses(uses)).await
     }
 }
