@@ -1,6 +1,6 @@
 //! Real clients against the real server, over HTTP, with login: skopeo, podman, buildah, containerd's `ctr`, Docker and curl.
 //!
-//! The server's challenge offers Bearer before Basic, so all of them go through the token service. They run in a sandbox
+//! The server's challenge asks for Bearer, so all of them go through the token service. They run in a sandbox
 //! each ([`sandbox`]), with files, mounts and processes of their own that vanish with the test. What the server was asked is
 //! read from its access log ([`requests`]), because a client that falls back to something slower says nothing.
 //!

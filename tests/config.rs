@@ -78,6 +78,18 @@ fn mistakes_are_named_with_their_place_and_a_way_out() {
 }
 
 #[test]
+fn what_is_not_text_is_refused_by_its_name() {
+    use std::os::unix::ffi::OsStrExt as _;
+    for name in ["WHARF_ADMIN_PASSWORD", "WHARF_LEDGER"] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_wharf"));
+        command.arg("config").env_clear().env(name, std::ffi::OsStr::from_bytes(b"caf\xe9"));
+        let output = command.env("OTHER", std::ffi::OsStr::from_bytes(b"\xff")).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(err(&output).contains(&format!("{name}: is not text in UTF-8")), "{}", err(&output));
+    }
+}
+
+#[test]
 fn every_command_helps_with_examples() {
     for args in [&["--help"][..], &["serve", "--help"], &["config", "--help"], &["admin", "reset", "--help"]] {
         assert!(out(&wharf(args, &[])).contains("Examples:"), "{args:?}");

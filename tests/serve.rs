@@ -154,3 +154,30 @@ fn health_metrics_and_the_name_of_a_request() {
     let errors = || lines.iter().filter(|line| line["level"] == "ERROR");
     assert!(errors().count() > 0 && errors().all(|line| line["span"]["id"] == failed_id.as_str()), "{lines:?}");
 }
+
+/// Everything in the data folder is its owner's alone, whatever the umask of whoever starts the server.
+#[test]
+fn nobody_else_reads_the_data_folder() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let mut command = Command::new("sh");
+    command.args(["-c", "umask 0; exec \"$@\"", "sh", WHARF, "serve", "--listen", "127.0.0.1:0", "--data"]).arg(&data);
+    let mut child = command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the shell runs");
+    let said = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    assert!(said.into_iter().any(|line| line.starts_with("listening on ")));
+    let (mut folders, mut found) = (vec![data], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let mode = entry.metadata().unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0, "{} has mode {mode:o}", entry.path().display());
+            found.push(entry.file_name());
+            folders.extend(entry.file_type().unwrap().is_dir().then(|| entry.path()));
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    for name in ["format", "ledger.db", "blobs", "secret.key"] {
+        assert!(found.iter().any(|found| found == name), "no {name} in {found:?}");
+    }
+}

@@ -146,6 +146,32 @@ fn open_to_all() {
     server.admin().get("/api/v1/projects/any").expect(200);
 }
 
+/// spec: Authentication: what a page from elsewhere makes a browser send is refused
+#[test]
+fn pages_from_elsewhere() {
+    let open = setup().arg("--open").arg("--url").arg("http://r.example:5000").start();
+    let asked = |client: Client, method: &str, name: &str, value: &str| {
+        client.request(method, "/v2/acme/app/blobs/uploads/").header(name, value).body("").send().status
+    };
+    for (host, status) in [
+        (open.address.to_string(), 202),
+        ("localhost:5000".to_owned(), 202),
+        ("r.example:5000".to_owned(), 202),
+        ("rebound.example:5000".to_owned(), 403),
+        ("127.0.0.1.nip.io".to_owned(), 403),
+    ] {
+        assert_eq!(asked(open.anonymous(), "POST", "Host", &host), status, "{host}");
+    }
+    let refused = open.anonymous().request("GET", "/v2/").header("Host", "rebound.example").send();
+    assert!(refused.expect_error(403, "DENIED").text().contains("--url"));
+    let closed = server();
+    assert_eq!(asked(closed.admin(), "POST", "Host", "any.example"), 202);
+    for (site, status) in [("cross-site", 403), ("same-origin", 202), ("none", 202)] {
+        assert_eq!(asked(closed.admin(), "POST", "Sec-Fetch-Site", site), status, "{site}");
+    }
+    assert_eq!(asked(closed.admin(), "GET", "Sec-Fetch-Site", "cross-site"), 405, "a link may lead here");
+}
+
 /// spec: Authentication: reached by address, by name and through a TLS proxy, the realm is right for each
 #[test]
 fn realms() {

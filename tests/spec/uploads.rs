@@ -5,6 +5,7 @@ use std::io::Write as _;
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_testkit::fixture::{begin, digest, noise, push_blob};
 use wharf_testkit::http::{Client, Response};
+use wharf_testkit::server::wait_for;
 
 use super::server;
 
@@ -242,19 +243,14 @@ fn broken_connection() {
     stream.write_all(&bytes[..500_000]).unwrap();
     drop(stream);
     // The server notices the end of the connection when it notices it; until then it holds the session.
-    let offset = loop {
+    let offset = wait_for("what came to be kept", || {
         let probe = patch(&client, &location, Some((900_000, 900_000)), b"x");
         match probe.status {
-            409 => std::thread::yield_now(),
-            416 => {
-                let offset = probe.json()["errors"][0]["detail"]["offset"].as_u64().unwrap() as usize;
-                if offset > 0 {
-                    break offset;
-                }
-            }
+            409 => None,
+            416 => Some(probe.json()["errors"][0]["detail"]["offset"].as_u64().unwrap() as usize).filter(|at| *at > 0),
             other => panic!("{other}: {}", probe.text()),
         }
-    };
+    });
     assert!(offset <= 500_000);
     patch(&client, &location, Some((offset, 899_999)), &bytes[offset..]).expect(202);
     client.put(&format!("{location}?digest={}", digest(&bytes)), "application/octet-stream", "").expect(201);
@@ -273,9 +269,7 @@ fn one_digest_at_once() {
     });
     let files = || walk(&server.data.join("blobs/sha256"));
     // The losers' bytes go a moment later.
-    while files() != 1 {
-        std::thread::yield_now();
-    }
+    wait_for("one copy to be left", || (files() == 1).then_some(()));
 }
 
 fn walk(folder: &std::path::Path) -> usize {

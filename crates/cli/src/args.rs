@@ -37,10 +37,12 @@ pub enum Command {
     )]
     Serve(SettingArgs),
     /// Print the settings in force, and where each value came from.
-    #[command(after_help = "What it prints is a configuration file that says the same.\n\n\
+    #[command(
+        after_help = "What it prints is a configuration file that says the same, but for the password of the ledger: that is left out.\n\n\
         Examples:\n  \
         wharf config\n  \
-        wharf config --config /etc/wharf.toml --json")]
+        wharf config --config /etc/wharf.toml --json"
+    )]
     Config(ConfigArgs),
     /// Look after an installation whose server does not run.
     #[command(subcommand)]

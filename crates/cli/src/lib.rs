@@ -35,6 +35,8 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if is_help { 0 } else { 2 });
         }
     };
+    // Whatever the shell says: the ledger, the blobs and what lies beside them are for nobody else to read.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     match run(cli.command, &printer) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),

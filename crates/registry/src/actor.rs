@@ -6,8 +6,10 @@ use std::sync::Arc;
 use wharf_model::api::people::Limit;
 use wharf_model::handle::Handle;
 use wharf_model::id::Id;
+use wharf_model::pattern::Pattern;
 use wharf_model::permission::{Level, Permission, Permissions};
 use wharf_model::scope::Scope;
+use wharf_store::ledger::readable::Readable;
 
 use crate::rights::{Place, Rights};
 
@@ -84,7 +86,8 @@ impl Ceiling {
         given.only(verbs.fold(Permissions::NONE, |left, verb| left.and(of_verb(verb))))
     }
 
-    fn limits_leave(&self, given: Permissions, place: &Place<'_>) -> Permissions {
+    /// What the limits leave of it; what a token was made for apart.
+    pub(crate) fn limits_leave(&self, given: Permissions, place: &Place<'_>) -> Permissions {
         if self.limits.is_empty() {
             return given;
         }
@@ -98,10 +101,23 @@ impl Ceiling {
         given.only(self.limits.iter().fold(Permissions::NONE, |left, limit| left.and(of_limit(limit))))
     }
 
+    /// What the limits leave of what may be read. What is public anybody may read, without a token.
+    pub fn narrow(&self, readable: Readable) -> Readable {
+        let mut patterns: Vec<&Pattern> = Vec::new();
+        for limit in self.limits.iter().filter(|limit| limit.permissions.has(Permission::Pull)) {
+            match &limit.repositories {
+                None => return readable,
+                Some(pattern) => patterns.push(pattern),
+            }
+        }
+        if self.limits.is_empty() { readable } else { readable.matching(&patterns) }
+    }
+
     /// Whether it leaves listing the repositories.
     pub fn leaves_listing(&self) -> bool {
-        let is_catalog =
-            |scope: &Scope| (scope.kind.as_str(), scope.name.as_str()) == CATALOG && scope.actions.iter().any(|a| a == "*");
+        let is_catalog = |scope: &Scope| {
+            (scope.kind.as_str(), scope.name.as_str()) == CATALOG && scope.actions.iter().any(|a| a == "*")
+        };
         self.scopes.as_ref().is_none_or(|scopes| scopes.iter().any(is_catalog))
     }
 }
@@ -144,6 +160,8 @@ impl Subject {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+    use wharf_store::ledger::readable::NameRange;
+
     use super::*;
 
     #[test]
@@ -183,6 +201,31 @@ mod tests {
         check("pull,push", None, &[("pull", Some("acme/*")), ("push", None)], "pull,push");
         check("pull,user:write", None, &[("pull,user:write", Some("acme/*"))], "pull");
         check("pull,push", Some("repository:acme/app:push"), &[("pull", None)], "");
+    }
+
+    #[test]
+    fn lists_are_narrowed() {
+        let check = |limits: &[(&str, Option<&str>)], yes: &[&str], no: &[&str]| {
+            let limit = |(permissions, pattern): &(&str, Option<&str>)| Limit {
+                permissions: permissions.parse().expect("permissions"),
+                repositories: pattern.map(|pattern| pattern.parse().expect("a pattern")),
+            };
+            let ceiling = Ceiling { limits: limits.iter().map(limit).collect(), ..Ceiling::default() };
+            for all in [Readable::All, Readable::some(vec![NameRange::below("acme/".to_owned())])] {
+                let left = ceiling.narrow(all);
+                yes.iter().for_each(|name| assert!(left.holds(name, false), "{name} under {limits:?}"));
+                no.iter().for_each(|name| assert!(!left.holds(name, false), "{name} under {limits:?}"));
+            }
+        };
+        check(&[], &["acme/app"], &[]);
+        check(&[("push", None)], &[], &["acme/app"]);
+        check(&[("pull", Some("acme/a*"))], &["acme/app"], &["acme/lib", "acme/a/b"]);
+        check(&[("pull", Some("acme/a*")), ("pull", None)], &["acme/app", "acme/lib"], &[]);
+        check(
+            &[("pull", Some("acme/a*")), ("push", None), ("pull", Some("**/x"))],
+            &["acme/app", "acme/x"],
+            &["acme/b"],
+        );
     }
 
     #[test]

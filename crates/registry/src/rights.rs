@@ -6,13 +6,15 @@ use wharf_model::id::Id;
 use wharf_model::pattern::Pattern;
 use wharf_model::permission::{Level, Permission, Permissions};
 use wharf_store::ledger::people::BindingRow;
-use wharf_store::ledger::query::{NameRange, Readable};
+use wharf_store::ledger::readable::{NameRange, Readable};
 
 /// The rights of one actor. See docs/decisions/0004-who-may-do-what.md.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rights {
     system: Permissions,
     projects: HashMap<Id, InProject>,
+    /// Computed once: every list asks for it.
+    readable: Readable,
 }
 
 /// What is given in one project.
@@ -56,7 +58,20 @@ impl Rights {
                 }
             }
         }
+        rights.readable = rights.compile_readable();
         rights
+    }
+
+    /// What it takes in memory, in bytes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        const PROJECT: usize = 256;
+        const PATTERN: usize = 192;
+        self.projects.values().map(|within| PROJECT + PATTERN * within.patterns.len()).sum()
+    }
+
+    /// What is given everywhere.
+    pub fn system(&self) -> Permissions {
+        self.system
     }
 
     /// What is given in a place.
@@ -76,14 +91,17 @@ impl Rights {
 
     /// Whether anything is given in the project, be it in some of its repositories only: whoever it is knows of the project.
     pub fn knows(&self, project: Id) -> bool {
-        let is_given = |within: &InProject| {
-            !within.all.is_empty() || within.patterns.iter().any(|(_, given)| !given.is_empty())
-        };
+        let is_given =
+            |within: &InProject| !within.all.is_empty() || within.patterns.iter().any(|(_, given)| !given.is_empty());
         !self.system.is_empty() || self.projects.get(&project).is_some_and(is_given)
     }
 
     /// Which repositories may be read: all, or the public ones and those in ranges of names.
-    pub fn readable(&self) -> Readable {
+    pub fn readable(&self) -> &Readable {
+        &self.readable
+    }
+
+    fn compile_readable(&self) -> Readable {
         if self.system.has(Permission::Pull) {
             return Readable::All;
         }
@@ -177,13 +195,14 @@ mod tests {
         for place in [at(Some(ACME), Some("acme/lib")), at(None, Some("new/lib")), at(None, None)] {
             assert_eq!(rights.at(&place).to_string(), "pull,project:create");
         }
-        assert_eq!(rights.readable(), Readable::All);
+        assert_eq!(*rights.readable(), Readable::All);
     }
 
     #[test]
     fn what_may_be_read() {
         let check = |bindings: &[(&str, Option<Id>, Option<&str>)], yes: &[&str], no: &[&str]| {
-            let readable = rights(bindings).readable();
+            let rights = rights(bindings);
+            let readable = rights.readable();
             yes.iter().for_each(|name| assert!(readable.holds(name, false), "{name} by {bindings:?}"));
             no.iter().for_each(|name| assert!(!readable.holds(name, false), "{name} by {bindings:?}"));
             assert!(readable.holds("acme/lib", true), "what is public");

@@ -28,12 +28,13 @@ use wharf_model::name::RepositoryName;
 use wharf_model::range::ByteRange;
 use wharf_store::blobs::{BlobsError, UploadState, state};
 use wharf_store::clock::Millis;
-use wharf_store::ledger::change::{Change, Commit, Known, Place, Refused};
+use wharf_store::ids;
+use wharf_store::ledger::change::{Change, Known, Place, Refused};
 use wharf_store::ledger::notes::UploadNote;
 
-use crate::access::{self, Action};
+use crate::access::{self, Action, Readable};
 use crate::error::Error;
-use crate::registry::{Access, Registry, random_id};
+use crate::registry::{Access, Registry};
 use crate::secret::MasterKey;
 
 /// Where an upload stands.
@@ -64,7 +65,7 @@ impl Registry {
     pub async fn begin_upload(&self, access: &Access, algorithm: Algorithm) -> Result<Progress, Error> {
         access.expect(&[Action::Push])?;
         let begun = self.0.ledger.now().await?;
-        let name = SessionName { id: random_id()?, algorithm, begun_hour: (begun / HOUR) as u32 };
+        let name = SessionName { id: ids::random()?, algorithm, begun_hour: (begun / HOUR) as u32 };
         Ok(self.progress(access, &name, 0))
     }
 
@@ -150,22 +151,25 @@ impl Registry {
     ) -> Result<bool, Error> {
         access.expect(&[Action::Push])?;
         let mut readable = access::readable(&access.subject, &self.0.settings.policy);
-        if let Some(from) = &from {
-            match self.authorise(&access.subject, Action::Pull, from).await {
-                Ok(_) => readable = wharf_store::ledger::query::Readable::All,
-                Err(Error::Denied | Error::Unauthorized) => return Ok(false),
+        let from = match from {
+            Some(from) => match self.authorise(&access.subject, Action::Pull, &from).await {
+                Ok(_) => {
+                    readable = Readable::All;
+                    Some(from)
+                }
+                Err(Error::Denied | Error::Unauthorized) => None,
                 Err(error) => return Err(error),
-            }
-        }
+            },
+            // Looked for here, not in the commit: a blob may be in very many repositories that the caller may not read.
+            None => self.0.ledger.home_of_blob(&digest, &readable).await?,
+        };
+        let Some(from) = from else { return Ok(false) };
         let repository = access.repository.clone();
-        let changes = vec![
-            Change::EnsureRepository { repository: repository.clone() },
-            Change::MountBlob { repository, digest, from, readable },
-        ];
-        match self.commit(access, changes).await {
-            Ok(()) => Ok(true),
-            Err(Error::BlobUnknown(_) | Error::NameUnknown(_)) => Ok(false),
-            Err(error) => Err(error),
+        let mount = Change::MountBlob { repository, digest, from, readable };
+        match self.commit_into(access, |_| Ok(()), vec![mount]).await? {
+            None => Ok(true),
+            Some(Refused::BlobUnknown(_) | Refused::RepositoryUnknown) => Ok(false),
+            Some(refused) => Err(Error::refused(refused, &access.repository)),
         }
     }
 
@@ -402,12 +406,10 @@ impl Registry {
     async fn put_blob(&self, access: &Access, size: u64, put: impl Fn(Known) -> Change) -> Result<(), Error> {
         let mut known = Known::Tell;
         for _ in 0..KNOWN_ASKED_MAX {
-            let changes = vec![Change::EnsureRepository { repository: access.repository.clone() }, put(known)];
-            let commit = Commit { actor: access.subject.actor.key(), changes, ..Commit::default() };
-            let location = match self.0.ledger.commit(commit).await {
-                Ok(_) => return Ok(()),
-                Err(Refused::Known(location)) => location,
-                Err(refused) => return Err(Error::refused(refused, &access.repository)),
+            let location = match self.commit_into(access, |_| Ok(()), vec![put(known)]).await? {
+                None => return Ok(()),
+                Some(Refused::Known(location)) => location,
+                Some(refused) => return Err(Error::refused(refused, &access.repository)),
             };
             known = if self.0.blobs.stat(&location).await? == Some(size) {
                 Known::Keep
@@ -558,7 +560,7 @@ impl Upload {
             actor: access.subject.actor.key(),
             version: 0,
             tail: Bytes::new(),
-            state: UploadState::new(random_id()?, name.algorithm),
+            state: UploadState::new(ids::random()?, name.algorithm),
             on_heap: false,
             noted_digest: None,
             noted_offset: 0,

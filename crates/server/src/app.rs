@@ -38,6 +38,9 @@ pub struct AppSettings {
     pub url: Option<String>,
     /// Whose forwarded headers count.
     pub trusted_proxies: Vec<Network>,
+    /// Whether everybody may do everything because only this machine can reach it. Then what a browser on this machine was
+    /// talked into does not count.
+    pub only_local: bool,
     /// How long the whole of a body that is not a blob's may take.
     pub body_timeout: Duration,
 }
@@ -164,6 +167,9 @@ impl App {
             let message = "a request has one line Host, no more and no less";
             return Failure::new(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, message).response();
         }
+        if let Some(failure) = self.foreign(&parts) {
+            return distributed(failure.response());
+        }
         let path = parts.uri.path();
         if path == "/v2" || path.starts_with("/v2/") {
             return self.distribution(&parts, body, &peer).await;
@@ -181,6 +187,25 @@ impl App {
             _ if path.starts_with("/api/") => self.api(parts, body, &peer).await,
             _ => Failure::other(StatusCode::NOT_FOUND, "NOT_FOUND", "nothing here").response(),
         }
+    }
+
+    /// Why a request is refused that a page from elsewhere made somebody's browser send: it writes, or it came by a name of
+    /// that page's own which leads here (DNS rebinding).
+    fn foreign(&self, parts: &Parts) -> Option<Failure> {
+        let denied = |message: String| Some(Failure::new(StatusCode::FORBIDDEN, ErrorCode::Denied, message));
+        let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
+        let site = parts.headers.get("sec-fetch-site");
+        if !is_read && site.is_some_and(|site| site == "cross-site") {
+            return denied("pages of other sites may not write here".to_owned());
+        }
+        let settings = &self.0.settings;
+        let host = origin::host(parts).filter(|_| settings.only_local)?;
+        let ours = settings.url.as_ref().and_then(|url| url.split_once("://")).map(|(_, host)| host);
+        if origin::is_local(host) || ours.is_some_and(|ours| ours.eq_ignore_ascii_case(host)) {
+            return None;
+        }
+        let hint = "as this registry is open to this machine, it answers to localhost and 127.0.0.1 only";
+        denied(format!("{hint}; set --url to have it answer to {host}"))
     }
 
     fn origin(&self, parts: &Parts, peer: &Peer) -> Origin {
@@ -245,7 +270,7 @@ impl App {
                 oci::base::get()
             }
             Operation::Catalog => {
-                let readable = registry.authorise_system(subject, Action::List)?;
+                let readable = registry.authorise_list(subject)?;
                 oci::base::catalog(registry, &readable, parts).await
             }
             Operation::In(repository, task) => {
@@ -297,7 +322,7 @@ impl App {
                 let actions = match task.action() {
                     Action::Push => "pull,push",
                     Action::Delete => "delete",
-                    _ => "pull",
+                    Action::Pull => "pull",
                 };
                 bearer.push_str(&format!(",scope=\"repository:{name}:{actions}\""));
             }
@@ -313,10 +338,7 @@ impl App {
 
 /// Who asked, for the access log; nobody where there is none or nobody in particular.
 fn who(actor: &Actor) -> Option<Who> {
-    match actor {
-        Actor::User { name, .. } if logs::access_enabled() => Some(Who(name.to_string())),
-        _ => None,
-    }
+    actor.name().filter(|_| logs::access_enabled()).map(|name| Who(name.to_string()))
 }
 
 fn answered(outcome: Outcome) -> Answer {

@@ -10,8 +10,9 @@ pub mod settings;
 pub mod show;
 mod value;
 
+use std::ffi::OsString;
 use std::fmt;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,7 +21,9 @@ use wharf_registry::registry::Missing;
 use crate::origin::Network;
 use settings::{SETTINGS, Setting};
 
-/// Variables that begin with `WHARF_` and are no settings: the file's own path, and what counts at the first start only.
+/// What the variables of the environment begin with that are for us.
+const PREFIX: &str = "WHARF_";
+/// Variables that begin so and are no settings: the file's own path, and what counts at the first start only.
 const NOT_SETTINGS: [&str; 2] = [CONFIG_VARIABLE, ADMIN_PASSWORD_VARIABLE];
 /// The variable that names the configuration file, where `--config` does not.
 pub const CONFIG_VARIABLE: &str = "WHARF_CONFIG";
@@ -258,10 +261,16 @@ pub struct ConfigError {
 /// The file cannot be read, somebody gives a setting that is none, or a value does not fit.
 pub fn load(
     flags: Vec<Given>,
-    environment: impl IntoIterator<Item = (String, String)>,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
     file: Option<&Path>,
 ) -> Result<Resolved, ConfigError> {
-    let environment: Vec<(String, String)> = environment.into_iter().collect();
+    let ours = environment.into_iter().filter(|(name, _)| name.as_encoded_bytes().starts_with(PREFIX.as_bytes()));
+    let environment = ours.map(|(name, text)| {
+        let origin = name.to_string_lossy().into_owned();
+        let pair = name.into_string().ok().zip(text.into_string().ok());
+        pair.ok_or_else(|| ConfigError { origin, problem: "is not text in UTF-8".to_owned() })
+    });
+    let environment = environment.collect::<Result<Vec<_>, _>>()?;
     let named = environment.iter().find(|(name, text)| name == CONFIG_VARIABLE && !text.is_empty());
     let path = file.map(Path::to_owned).or_else(|| named.map(|(_, text)| PathBuf::from(text)));
     let mut given = match &path {
@@ -277,7 +286,7 @@ pub fn load(
 fn variables(environment: Vec<(String, String)>) -> Result<Vec<Given>, ConfigError> {
     let mut given = Vec::new();
     for (name, text) in environment {
-        if !name.starts_with("WHARF_") || NOT_SETTINGS.contains(&name.as_str()) || is_service_link(&name) {
+        if !name.starts_with(PREFIX) || NOT_SETTINGS.contains(&name.as_str()) || is_service_link(&name, &text) {
             continue;
         }
         let Some(setting) = SETTINGS.iter().find(|setting| setting.variable() == name) else {
@@ -290,11 +299,25 @@ fn variables(environment: Vec<(String, String)>) -> Result<Vec<Given>, ConfigErr
     Ok(given)
 }
 
-/// Kubernetes sets such variables in each container for each service, so also for one that is called `wharf`.
-fn is_service_link(name: &str) -> bool {
-    let port = |rest: &str| rest.is_empty() || rest.starts_with('_');
-    let parts = ["_SERVICE_HOST", "_SERVICE_PORT", "_PORT"];
-    parts.iter().any(|part| name.find(part).is_some_and(|at| port(&name[at + part.len()..])))
+/// Kubernetes sets such variables in each container for each service, so also for one that is called `wharf`:
+/// `_SERVICE_HOST`, `_SERVICE_PORT`, `_SERVICE_PORT_<name>`, `_PORT` and `_PORT_<number>_<protocol>`, that also with
+/// `_PROTO`, `_PORT` and `_ADDR`.
+fn is_service_link(name: &str, text: &str) -> bool {
+    const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
+    let is_url = text.split_once("://").is_some_and(|(scheme, _)| PROTOCOLS.contains(&&*scheme.to_ascii_uppercase()));
+    let is_number = |text: &str| text.parse::<u16>().is_ok();
+    if name.ends_with("_SERVICE_HOST") {
+        return text.parse::<IpAddr>().is_ok();
+    }
+    if let Some((_, port)) = name.split_once("_SERVICE_PORT") {
+        return (port.is_empty() || port.starts_with('_')) && is_number(text);
+    }
+    let Some((_, port)) = name.split_once("_PORT_") else { return name.ends_with("_PORT") && is_url };
+    match port.split('_').collect::<Vec<_>>()[..] {
+        [number, protocol] => is_number(number) && PROTOCOLS.contains(&protocol) && is_url,
+        [number, protocol, "PROTO" | "PORT" | "ADDR"] => is_number(number) && PROTOCOLS.contains(&protocol),
+        _ => false,
+    }
 }
 
 /// Puts together what was given, the weakest first.

@@ -2,7 +2,6 @@
 //! them asks who is there, and none says more than a stranger may know: what exactly is wrong is in the log.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,18 +23,12 @@ const WAIT: Duration = Duration::from_secs(2);
 pub struct Health {
     metrics: Arc<Metrics>,
     followers: Arc<[Arc<Following>]>,
-    stopping: Arc<AtomicBool>,
 }
 
 impl Health {
     /// The health of a process with these counters and followers.
     pub fn new(metrics: Arc<Metrics>, followers: Vec<Arc<Following>>) -> Health {
-        Health { metrics, followers: followers.into(), stopping: Arc::default() }
-    }
-
-    /// From now on the process is not ready: whoever sends it requests should send them elsewhere.
-    pub fn stop(&self) {
-        self.stopping.store(true, Ordering::Release);
+        Health { metrics, followers: followers.into() }
     }
 
     /// Answers `/livez`, `/readyz` and `/metrics`.
@@ -56,12 +49,10 @@ impl Health {
     async fn ready(&self, registry: &Registry) -> Answer {
         let (ledger, blobs) =
             tokio::join!(state("ledger", registry.check_ledger()), state("blobs", registry.check_blobs()));
-        let is_stopping = self.stopping.load(Ordering::Acquire);
-        let is_ready = ledger == OK && blobs == OK && !is_stopping;
+        let is_ready = ledger == OK && blobs == OK;
         let followers: Map<String, Value> = self.followers.iter().map(|follower| told(follower)).collect();
         let text = json!({
             "ready": is_ready,
-            "stopping": is_stopping,
             "components": { "ledger": { "state": ledger }, "blobs": { "state": blobs } },
             "followers": followers,
         });

@@ -64,6 +64,17 @@ pub fn host(parts: &Parts) -> Option<&str> {
     [target, extract::header(parts, header::HOST)].into_iter().flatten().find(|host| is_host(host))
 }
 
+/// Whether the host, with or without a port, can only be this machine, whatever a name service says.
+pub fn is_local(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    let is_loopback = name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback());
+    is_loopback || name == "localhost" || name.ends_with(".localhost")
+}
+
 /// Whether a request names its host once, as HTTP/1.1 demands: of several, a proxy may have believed another than we do.
 pub fn has_one_host(parts: &Parts) -> bool {
     let lines = parts.headers.get_all(header::HOST).iter().count();
@@ -170,6 +181,18 @@ mod tests {
         assert_eq!(origin(&[("host", "inner")], false, Some("https://r.example/")), "https://r.example");
         assert_eq!(origin(&[("host", "a\"b")], false, None), "http://localhost");
         assert_eq!(origin(&[("host", "inner"), ("x-forwarded-host", "a\"b")], false, None), "http://inner");
+    }
+
+    #[test]
+    fn names_of_this_machine() {
+        for local in ["127.0.0.1", "127.1.2.3:5000", "[::1]:5000", "[::ffff:127.0.0.1]", "LOCALHOST:1", "a.localhost."]
+        {
+            assert!(is_local(local), "{local}");
+        }
+        for other in ["evil.example", "127.0.0.1.evil.example", "notlocalhost", "10.0.0.1", "[::2]", "", "[", "127.0.0"]
+        {
+            assert!(!is_local(other), "{other}");
+        }
     }
 
     fn parts(version: Version, uri: &str, hosts: &[&str]) -> Parts {

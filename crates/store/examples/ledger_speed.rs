@@ -71,7 +71,12 @@ async fn fill(ledger: &dyn Ledger, tags: usize, repositories: usize) {
             made_project: false,
         };
         let mut changes: Vec<Change> = chunk.iter().map(ensure).collect();
-        changes.push(Change::PutProject { project: name("p7/x").project(), public: true });
+        changes.push(Change::PutProject {
+            project: name("p7/x").project(),
+            expects: Expects::Anything,
+            id: None,
+            public: true,
+        });
         ledger.commit(commit(changes)).await.expect("repositories");
     }
 }

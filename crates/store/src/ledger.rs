@@ -116,6 +116,9 @@ pub trait Ledger: People {
     /// it is not).
     async fn blob(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<BlobRow>, LedgerError>;
 
+    /// A repository that shows the blob and that may be read; any, where there are several.
+    async fn home_of_blob(&self, digest: &Digest, readable: &Readable) -> Result<Option<RepositoryName>, LedgerError>;
+
     /// The tags after `after`, at most `limit`, in byte order; `None` where there is no such repository.
     async fn tags(
         &self,

@@ -6,5 +6,6 @@
 pub mod blobs;
 pub mod clock;
 pub mod contract;
+pub mod ids;
 pub mod ledger;
 pub mod open;

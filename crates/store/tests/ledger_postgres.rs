@@ -174,8 +174,7 @@ async fn carry(mut client: UnixStream, mut server: UnixStream, cut: Arc<Mutex<Op
                 }
                 server.write_all(asked).await?;
                 if matches!(cut, Some(Cut::After)) {
-                    server.read(&mut answered).await?;
-                    return Ok(());
+                    return server.read(&mut answered).await.map(drop);
                 }
             }
             length = server.read(&mut answered) => match length? {

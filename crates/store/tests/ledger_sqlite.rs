@@ -13,6 +13,7 @@ use wharf_store::contract::ledger::{Bench, name};
 use wharf_store::contract::model;
 use wharf_store::ledger::change::{Change, Commit, Expects, Refused};
 use wharf_store::ledger::faulty::{Faulty, When};
+use wharf_store::ledger::notes::NewJob;
 use wharf_store::ledger::query::LedgerError;
 use wharf_store::ledger::{Ledger, LedgerOptions, sqlite::Sqlite};
 
@@ -71,6 +72,27 @@ async fn what_is_no_database_is_refused() {
     std::fs::write(&path, [b'x'; 8192]).expect("a file");
     let error = Sqlite::open(&path, LedgerOptions::default()).await.err();
     assert!(matches!(error, Some(LedgerError::Corrupt(_))), "{error:?}");
+}
+
+/// A process that ended while it held jobs does not come back for them: the next has them at once.
+#[tokio::test]
+async fn leases_end_with_their_process() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let path = dir.path().join("ledger.db");
+    let ledger = Sqlite::open(&path, LedgerOptions::default()).await.expect("the file opens");
+    let job = |key: &str| NewJob { kind: "k".to_owned(), key: key.to_owned(), payload: String::new() };
+    let jobs = vec![job("held"), job("failed")];
+    ledger.commit(Commit { jobs, ..Commit::default() }).await.expect("a commit");
+    let claimed = ledger.claim_jobs("k", 3_600_000, 9).await.expect("jobs");
+    ledger.retry_job(claimed[1].id, 3_600_000, "it broke").await.expect("noted");
+    assert!(ledger.claim_jobs("k", 3_600_000, 9).await.expect("jobs").is_empty());
+    drop(ledger);
+    let ledger = Sqlite::open(&path, LedgerOptions::default()).await.expect("the file opens");
+    let again = ledger.claim_jobs("k", 3_600_000, 9).await.expect("jobs");
+    assert_eq!(
+        again.iter().map(|job| (job.key.as_str(), job.attempts)).collect::<Vec<_>>(),
+        [("held", 2), ("failed", 2)]
+    );
 }
 
 #[tokio::test]

@@ -72,10 +72,10 @@ async fn serve(config: &Config, printer: &Printer) -> anyhow::Result<()> {
         FOLLOWERS.iter().map(|follower| Arc::new(Following::new(*follower, ledger.clone()))).collect();
     let health = Health::new(metrics, followers.clone());
     start_beside(&registry, followers, config.gc.sweep_interval);
-    let app = App::new(registry.clone(), app_settings(config), health.clone());
+    let app = App::new(registry.clone(), app_settings(config), health);
 
     let line = format!("listening on {}", listener.url());
-    let stop = told_to_stop(health)?;
+    let stop = told_to_stop()?;
     let serving = tokio::spawn(listener.serve(app, stop));
     printer.note(&line);
     if !serving.await.context("the listener ended")? {
@@ -108,6 +108,7 @@ fn app_settings(config: &Config) -> AppSettings {
     AppSettings {
         url: config.url.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
+        only_local: config.open != Open::Off && config.listen.ip().is_loopback(),
         body_timeout: config.limits.header_timeout * 2,
     }
 }
@@ -137,7 +138,7 @@ fn start_beside(registry: &Registry, followers: Vec<Arc<Following>>, sweep_inter
 }
 
 /// Done at the first SIGTERM or SIGINT; the second ends the process at once.
-fn told_to_stop(health: Health) -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
+fn told_to_stop() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {
@@ -146,7 +147,6 @@ fn told_to_stop(health: Health) -> anyhow::Result<impl Future<Output = ()> + Sen
             _ = interrupt.recv() => {}
         }
         tracing::info!("stopping; a second signal ends at once");
-        health.stop();
         tokio::spawn(async move {
             tokio::select! {
                 _ = terminate.recv() => {}

@@ -112,7 +112,8 @@ pub const SETTINGS: &[Setting] = &[
         "--open",
         "off",
         "off, loopback or any-address: lets everybody push, pull and delete without login. loopback is refused where the \
-         listen address can be reached from outside.",
+         listen address can be reached from outside. Open on a loopback address, the server answers to localhost, loopback \
+         addresses and the host of url only, so that no page in a browser of this machine gets at it.",
         |config, text| {
             let words = [("off", Open::Off), ("loopback", Open::Loopback), ("any-address", Open::AnyAddress)];
             put(&mut config.open, value::word(text, &words))

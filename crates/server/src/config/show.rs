@@ -83,7 +83,7 @@ fn without_parameter(rest: &str) -> String {
 const INTRODUCTION: &str = "\
 # Configuration
 
-<!-- Generated from crates/server/src/config/settings.rs by `cargo xtask tidy --write`. -->
+<!-- Generated from crates/server/src/config/settings.rs by `cargo xtask docs`. -->
 
 `wharf serve` needs no configuration. A setting comes from its flag, else from the environment, else from the file, else
 it has its default. `wharf config` prints what is in force and where each value came from.

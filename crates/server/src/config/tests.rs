@@ -79,11 +79,26 @@ fn what_the_environment_cannot_say() {
         "WHARF_LISTEN",
         "WHARF_LISTEN: listen cannot be \"x\": it is an IP address and a port, as in 127.0.0.1:5000 or [::1]:5000",
     );
-    for fine in ["WHARF_ADMIN_PASSWORD", "WHARF_CONFIG", "WHARF_PORT", "WHARF_PORT_5000_TCP_ADDR", "WHARF_SERVICE_HOST"]
-    {
-        assert!(loaded("", &[(fine, "x")], &[]).is_ok(), "{fine}");
+    check("WHARF_LISTEN_PORT", "WHARF_LISTEN_PORT: no setting has this variable; did you mean WHARF_LISTEN?");
+    for slip in ["WHARF_PORT", "WHARF_SERVICE_PORT", "WHARF_SERVICE_PORTS", "WHARF_PORT_X_TCP", "WHARF_PORT_1_TCP_X"] {
+        assert!(refused("", &[(slip, "x")], &[]).starts_with(slip), "{slip}");
     }
-    assert!(loaded("", &[("WHARF_MAIN_SERVICE_PORT_HTTP", "1"), ("WHARFX", "1")], &[]).is_ok());
+    for (fine, text) in [
+        ("WHARF_ADMIN_PASSWORD", "x"),
+        ("WHARF_CONFIG", "x"),
+        ("WHARFX", "1"),
+        // What Kubernetes says of a service.
+        ("WHARF_SERVICE_HOST", "10.0.0.11"),
+        ("WHARF_SERVICE_PORT", "5000"),
+        ("WHARF_MAIN_SERVICE_PORT_HTTP", "5000"),
+        ("WHARF_PORT", "tcp://10.0.0.11:5000"),
+        ("WHARF_PORT_5000_TCP", "tcp://10.0.0.11:5000"),
+        ("WHARF_PORT_5000_TCP_PROTO", "tcp"),
+        ("WHARF_PORT_5000_TCP_PORT", "5000"),
+        ("WHARF_PORT_5000_TCP_ADDR", "10.0.0.11"),
+    ] {
+        assert!(loaded("", &[(fine, text)], &[]).is_ok(), "{fine}");
+    }
 }
 
 #[test]

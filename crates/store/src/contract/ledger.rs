@@ -24,7 +24,7 @@ use crate::clock::{Clock, ManualClock, Millis};
 use crate::ledger::change::{Change, Commit, Edge, Entry, Expects, Freed, Known, Place, Refused};
 use crate::ledger::notes::{Cursor, NewJob, RECLAIM, UploadNote};
 use crate::ledger::query::{BlobRow, ManifestRow, Totals};
-use crate::ledger::readable::Readable;
+use crate::ledger::readable::{NameRange, Readable};
 use crate::ledger::{Ledger, LedgerOptions, Observer, Seq};
 
 /// The grace of the ledgers under test, in milliseconds.
@@ -63,6 +63,7 @@ macro_rules! ledger_contract {
             repositories_are_listed_in_byte_order
             repositories_are_listed_by_ranges
             a_repository_is_made_in_the_expected_project
+            a_project_is_the_expected_one
             accounts_have_one_name_and_an_epoch
             accounts_are_listed_by_kind
             groups_have_members
@@ -166,8 +167,8 @@ fn heap(location: &str) -> Place {
     Place::Heap(Location(location.to_owned()))
 }
 
-fn mount(repository: &str, text: &str, from: Option<&str>, readable: Readable) -> Change {
-    Change::MountBlob { repository: name(repository), digest: digest(text), from: from.map(name), readable }
+fn mount(repository: &str, text: &str, from: &str, readable: Readable) -> Change {
+    Change::MountBlob { repository: name(repository), digest: digest(text), from: name(from), readable }
 }
 
 fn delete_blob(repository: &str, text: &str) -> Change {
@@ -334,7 +335,9 @@ pub async fn an_entry_tells_what_changed(bench: &Bench) {
     let [Entry { seq: 1, at, actor, changes }] = &entries[..] else { panic!("{entries:?}") };
     assert_eq!((*at, actor.as_str()), (START + 5, "tester"));
     assert_eq!(changes.len(), 4);
-    assert_eq!(changes[0], ensure("p/a"));
+    assert!(
+        matches!(&changes[0], Change::EnsureRepository { repository, made_project: true, .. } if *repository == name("p/a"))
+    );
     assert!(
         matches!(&changes[1], Change::PutBlob { adopted: true, size: 1, place: Place::Ledger(bytes), .. } if bytes.is_empty())
     );
@@ -400,7 +403,7 @@ pub async fn changes_see_those_before_them(bench: &Bench) {
 /// A change without effect is not in the log, a commit without any neither.
 pub async fn what_has_no_effect_is_not_logged(bench: &Bench) {
     let project = name("p/a").project();
-    let public = || Change::PutProject { project: project.clone(), public: true };
+    let public = || Change::PutProject { project: project.clone(), expects: Expects::Anything, id: None, public: true };
     let all = || vec![ensure("p/a"), public(), put_manifest("p/a", "m", vec![]), point("p/a", "v1", "m")];
     assert_eq!(bench.made(all()).await, 1);
     assert_eq!(bench.made(all()).await, 1);
@@ -511,14 +514,26 @@ pub async fn a_repository_brings_its_project(bench: &Bench) {
     let app = bench.ledger.place(&name("acme/app")).await.unwrap();
     assert_eq!((app.project, app.public), (Some(project.id), false));
     assert!(bench.ledger.project(&name("solo").project()).await.unwrap().is_some());
-    bench.made(vec![Change::PutProject { project: project.name.clone(), public: true }, ensure("acme/new")]).await;
+    bench
+        .made(vec![
+            Change::PutProject { project: project.name.clone(), expects: Expects::Anything, id: None, public: true },
+            ensure("acme/new"),
+        ])
+        .await;
     for repository in ["acme/app", "acme/new"] {
         let row = bench.ledger.place(&name(repository)).await.unwrap();
         assert_eq!((row.project, row.public), (Some(project.id), true));
     }
     let row = bench.ledger.place(&name("acme/app")).await.unwrap();
     assert!(row.repository.is_some() && row.repository == app.repository);
-    bench.made(vec![Change::PutProject { project: name("made").project(), public: true }]).await;
+    bench
+        .made(vec![Change::PutProject {
+            project: name("made").project(),
+            expects: Expects::Anything,
+            id: None,
+            public: true,
+        }])
+        .await;
     assert!(bench.ledger.project(&name("made").project()).await.unwrap().is_some_and(|project| project.public));
     assert_eq!(bench.ledger.place(&name("made")).await.unwrap().repository, None);
 }
@@ -536,7 +551,12 @@ pub async fn repositories_are_listed_in_byte_order(bench: &Bench) {
     assert_eq!(list(Readable::All, Some("a1"), 2).await, ["b/a", "b_c/d"]);
     assert!(list(Readable::All, None, 0).await.is_empty());
     assert!(list(Readable::public(), None, 100).await.is_empty());
-    let public = |project: &str, public| Change::PutProject { project: name(project).project(), public };
+    let public = |project: &str, public| Change::PutProject {
+        project: name(project).project(),
+        expects: Expects::Anything,
+        id: None,
+        public,
+    };
     bench.made(vec![public("a", true), public("b", true)]).await;
     assert_eq!(list(Readable::public(), None, 100).await, ["a", "a/b", "a/c", "b/a"]);
     assert_eq!(list(Readable::public(), Some("a"), 2).await, ["a/b", "a/c"]);
@@ -573,7 +593,7 @@ pub async fn a_blob_needs_its_repository(bench: &Bench) {
     bench.made(vec![ensure("p/a")]).await;
     let unknown = Refused::RepositoryUnknown;
     assert_eq!(bench.refused(vec![put_blob("p/none", "x", inline("x"))]).await, unknown);
-    assert_eq!(bench.refused(vec![mount("p/none", "x", None, Readable::All)]).await, unknown);
+    assert_eq!(bench.refused(vec![mount("p/none", "x", "p/a", Readable::All)]).await, unknown);
     assert_eq!(bench.refused(vec![delete_blob("p/none", "x")]).await, unknown);
     assert_eq!(bench.refused(vec![put_manifest("p/none", "m", vec![])]).await, unknown);
     assert_eq!(bench.refused(vec![point("p/none", "v1", "m")]).await, unknown);
@@ -717,7 +737,7 @@ pub async fn a_blob_that_comes_after_its_manifest_is_held(bench: &Bench) {
     bench.made(vec![ensure("p/a"), ensure("p/b"), put_manifest("p/a", "m", edges)]).await;
     assert!(!bench.shows("p/a", "x").await);
     bench.made(vec![put_blob("p/a", "x", inline("x")), put_blob("p/b", "y", inline("y"))]).await;
-    bench.made(vec![mount("p/a", "y", Some("p/b"), Readable::All)]).await;
+    bench.made(vec![mount("p/a", "y", "p/b", Readable::All)]).await;
     bench.advance(3 * GRACE);
     assert!(bench.shows("p/a", "x").await && bench.shows("p/a", "y").await && !bench.shows("p/b", "y").await);
 }
@@ -745,37 +765,46 @@ pub async fn everything_required_must_be_here(bench: &Bench) {
     assert_eq!(bench.refused(vec![trashed]).await, Refused::Missing(vec![digest("elsewhere")]));
 }
 
-/// A mount needs a member that is shown, in the repository that is named or in any, and one that the caller may read.
+/// A mount needs a member that is shown, in the repository that is named, and one that the caller may read; where none is
+/// named, one can be asked for.
 pub async fn a_mount_needs_a_blob_that_may_be_read(bench: &Bench) {
-    let public = |public| Change::PutProject { project: name("q/a").project(), public };
+    let public =
+        |public| Change::PutProject { project: name("q/a").project(), expects: Expects::Anything, id: None, public };
+    let home = async |readable: Readable| -> Option<String> {
+        let found = bench.ledger.home_of_blob(&digest("x"), &readable).await.unwrap();
+        found.map(|repository| repository.to_string())
+    };
+    assert_eq!(home(Readable::All).await, None);
     bench.made(vec![ensure("p/a"), ensure("q/a"), ensure("r/a"), put_blob("q/a", "x", heap("x1"))]).await;
     let unknown = Refused::BlobUnknown(digest("x"));
-    assert_eq!(bench.refused(vec![mount("p/a", "x", Some("r/a"), Readable::All)]).await, unknown);
-    assert_eq!(bench.refused(vec![mount("p/a", "x", Some("no/ne"), Readable::All)]).await, unknown);
-    assert_eq!(bench.refused(vec![mount("p/a", "x", Some("q/a"), Readable::public())]).await, unknown);
-    assert_eq!(bench.refused(vec![mount("p/a", "x", None, Readable::public())]).await, unknown);
-    bench.made(vec![mount("p/a", "x", Some("q/a"), Readable::All)]).await;
+    assert_eq!(bench.refused(vec![mount("p/a", "x", "r/a", Readable::All)]).await, unknown);
+    assert_eq!(bench.refused(vec![mount("p/a", "x", "no/ne", Readable::All)]).await, unknown);
+    assert_eq!(bench.refused(vec![mount("p/a", "x", "q/a", Readable::public())]).await, unknown);
+    let below = |prefix: &str| Readable::some(vec![NameRange::below(prefix.to_owned())]);
+    assert_eq!((home(Readable::public()).await, home(Readable::All).await.as_deref()), (None, Some("q/a")));
+    assert_eq!((home(below("p/")).await, home(below("q/")).await.as_deref()), (None, Some("q/a")));
+    assert_eq!(bench.refused(vec![mount("p/a", "x", "q/a", below("p/"))]).await, unknown);
+    bench.made(vec![mount("p/a", "x", "q/a", below("q/"))]).await;
+    bench.made(vec![mount("p/a", "x", "q/a", Readable::All)]).await;
     assert_eq!(bench.blob("p/a", "x").await, bench.blob("q/a", "x").await);
-    bench.made(vec![public(true), mount("r/a", "x", Some("q/a"), Readable::public())]).await;
+    bench.made(vec![public(true), mount("r/a", "x", "q/a", Readable::public())]).await;
     assert!(bench.shows("r/a", "x").await);
-    bench
-        .made(vec![delete_blob("r/a", "x"), delete_blob("p/a", "x"), mount("r/a", "x", None, Readable::public())])
-        .await;
-    assert!(bench.shows("r/a", "x").await);
+    assert_eq!(home(Readable::public()).await.as_deref(), Some("q/a"));
     bench.advance(GRACE / 2);
-    for from in [None, Some("q/a"), Some("r/a")] {
+    for from in ["p/a", "q/a", "r/a"] {
         assert_eq!(bench.refused(vec![mount("p/a", "x", from, Readable::All)]).await, unknown);
     }
+    assert_eq!(home(Readable::All).await, None);
 }
 
 /// Mounting what is here already makes the member new.
 pub async fn a_mount_renews_the_member(bench: &Bench) {
     bench.made(vec![ensure("p/a"), ensure("p/b"), put_blob("p/a", "x", heap("x1"))]).await;
     bench.advance(GRACE / 2 - 1);
-    assert!(bench.filled(mount("p/b", "x", None, Readable::All)).await.is_some());
+    assert!(bench.filled(mount("p/b", "x", "p/a", Readable::All)).await.is_some());
     bench.advance(GRACE / 2 - 1);
     assert!(bench.shows("p/b", "x").await && !bench.shows("p/a", "x").await);
-    bench.made(vec![mount("p/b", "x", Some("p/b"), Readable::All)]).await;
+    bench.made(vec![mount("p/b", "x", "p/b", Readable::All)]).await;
     bench.advance(GRACE / 2 - 1);
     assert!(bench.shows("p/b", "x").await);
 }

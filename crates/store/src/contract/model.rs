@@ -206,7 +206,7 @@ impl Model {
             Change::MountBlob { repository, digest, from, readable } => {
                 let (repository, blob) = (self.there(repository)?, blob_at(digest));
                 let is_source = |at: usize| {
-                    let named = from.as_ref().is_none_or(|from| repository_at(from) == at);
+                    let named = repository_at(from) == at;
                     let readable = *readable == Readable::All || REPOSITORIES[at].starts_with("open/");
                     named && readable && self.is_shown(at, blob)
                 };
@@ -320,7 +320,7 @@ impl Model {
                 _ => vec![put_blob(Place::Ledger(Bytes::from_static(BLOBS[blob].as_bytes())))],
             },
             4 => {
-                let from = (c % 4 > 0).then(|| name(REPOSITORIES[pick(c, REPOSITORIES.len())]));
+                let from = name(REPOSITORIES[pick(c, REPOSITORIES.len())]);
                 let readable = if c >= 128 { Readable::All } else { Readable::public() };
                 vec![Change::MountBlob { repository, digest: digest(BLOBS[blob]), from, readable }]
             }
@@ -366,7 +366,8 @@ fn tag_at(tag: &Tag) -> usize {
 /// Does the steps to an empty ledger and to the model, and panics where they come to differ.
 pub async fn agrees(bench: &Bench, steps: &[Step]) {
     let mut model = Model { now: START, ..Model::default() };
-    let public = Change::PutProject { project: name("open/a").project(), public: true };
+    let public =
+        Change::PutProject { project: name("open/a").project(), expects: Expects::Anything, id: None, public: true };
     bench.ledger.commit(Commit { changes: vec![public], ..Commit::default() }).await.expect("a project");
     for step in steps {
         do_both(bench, &mut model, *step).await;

@@ -1,5 +1,7 @@
 //! The rules about people: accounts, groups, roles, bindings, tokens. Part of the suite of [`super::ledger`].
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "these are tests")]
+
 use wharf_model::handle::Handle;
 use wharf_model::id::Id;
 use wharf_model::name::RepositoryName;
@@ -99,6 +101,21 @@ pub async fn a_repository_is_made_in_the_expected_project(bench: &Bench) {
     assert_eq!(bench.ledger.place(&name("q/b")).await.unwrap().project, None);
 }
 
+/// A project is made with the id that it is given, and only where none has come into its place; and set only as the one that
+/// was looked at.
+pub async fn a_project_is_the_expected_one(bench: &Bench) {
+    let put = |expects, public| Change::PutProject { project: name("p").project(), expects, id: Some(id(7)), public };
+    assert_eq!(bench.refused(vec![put(Expects::Project(id(7)), true)]).await, Refused::ProjectChanged);
+    let owner = binding(8, Holder::Account(id(1)), Gives::BuiltIn("owner".to_owned()), Some(id(7)), None);
+    bench.made(vec![user(1, "ann"), put(Expects::Nothing, false), owner]).await;
+    assert_eq!(project(bench, "p").await, id(7));
+    assert_eq!(bench.ledger.bindings_of(id(1)).await.unwrap()[0].project, Some((id(7), Some(name("p").project()))));
+    assert_eq!(bench.refused(vec![put(Expects::Nothing, true)]).await, Refused::ProjectChanged);
+    assert_eq!(bench.refused(vec![put(Expects::Project(id(9)), true)]).await, Refused::ProjectChanged);
+    bench.made(vec![put(Expects::Project(id(7)), true)]).await;
+    assert!(bench.ledger.project(&name("p").project()).await.unwrap().expect("it is there").public);
+}
+
 /// A name is one account's; what was issued ends with another password and where logging in is refused, else not.
 pub async fn accounts_have_one_name_and_an_epoch(bench: &Bench) {
     bench.made(vec![user(1, "ann"), user(2, "bob")]).await;
@@ -126,7 +143,14 @@ pub async fn accounts_have_one_name_and_an_epoch(bench: &Bench) {
 
 /// Lists of accounts: users, robots of the system, robots of a project.
 pub async fn accounts_are_listed_by_kind(bench: &Bench) {
-    bench.made(vec![Change::PutProject { project: name("acme").project(), public: false }]).await;
+    bench
+        .made(vec![Change::PutProject {
+            project: name("acme").project(),
+            expects: Expects::Anything,
+            id: None,
+            public: false,
+        }])
+        .await;
     let acme = project(bench, "acme").await;
     let robot = |number, name: &str, project| account(number, name, AccountKind::Robot { project }, None, false);
     bench.made(vec![user(1, "bob"), user(2, "ann"), robot(3, "ci", None), robot(4, "acme+ci", Some(acme))]).await;
@@ -171,7 +195,14 @@ pub async fn groups_have_members(bench: &Bench) {
 
 /// Bindings give a role, one that is built in, or permissions; to an account itself or through its groups.
 pub async fn bindings_give_what_they_say(bench: &Bench) {
-    bench.made(vec![Change::PutProject { project: name("acme").project(), public: false }]).await;
+    bench
+        .made(vec![Change::PutProject {
+            project: name("acme").project(),
+            expects: Expects::Anything,
+            id: None,
+            public: false,
+        }])
+        .await;
     let acme = project(bench, "acme").await;
     bench
         .made(vec![user(1, "ann"), user(2, "bob"), group(3, "devs"), members(3, &[1]), role(4, "puller", "pull")])
@@ -207,7 +238,14 @@ pub async fn bindings_give_what_they_say(bench: &Bench) {
 
 /// Nothing is bound to what is not there, and nothing that is bound goes; a binding is found through its project only.
 pub async fn bindings_hold_on_to_what_they_name(bench: &Bench) {
-    bench.made(vec![Change::PutProject { project: name("acme").project(), public: false }]).await;
+    bench
+        .made(vec![Change::PutProject {
+            project: name("acme").project(),
+            expects: Expects::Anything,
+            id: None,
+            public: false,
+        }])
+        .await;
     let acme = project(bench, "acme").await;
     bench.made(vec![user(1, "ann"), role(4, "puller", "pull")]).await;
     let ann = Holder::Account(id(1));
@@ -276,7 +314,14 @@ pub async fn repositories_are_listed_by_ranges(bench: &Bench) {
         made_project: false,
     };
     bench.made(names.iter().map(ensure).collect()).await;
-    bench.made(vec![Change::PutProject { project: name("d").project(), public: true }]).await;
+    bench
+        .made(vec![Change::PutProject {
+            project: name("d").project(),
+            expects: Expects::Anything,
+            id: None,
+            public: true,
+        }])
+        .await;
     let list = async |ranges: Vec<NameRange>, after: Option<&str>, limit| -> Vec<String> {
         let list = bench.ledger.repositories(&Readable::some(ranges), after, limit).await.unwrap();
         list.iter().map(RepositoryName::to_string).collect()

@@ -16,6 +16,7 @@ use super::readable::Readable;
 use super::sql::{Sql, Value, digest_list, digest_values};
 use crate::blobs::Location;
 use crate::clock::Millis;
+use crate::ids;
 
 /// What every change is made with.
 pub(crate) struct Context<'a, S> {
@@ -74,11 +75,13 @@ impl<S: Sql> Context<'_, S> {
                 *made_project = made == Some(true);
                 Ok(made.is_some())
             }
-            Change::PutProject { project, public } => self.put_project(project.as_str(), *public).await,
+            Change::PutProject { project, expects, id, public } => {
+                self.put_project(project.as_str(), *expects, *id, *public).await
+            }
             Change::People(change) => self.people(change).await,
             Change::PutBlob { .. } => self.put_blob(change).await,
             Change::MountBlob { repository, digest, from, readable } => {
-                self.mount_blob(repository, digest, from.as_ref(), readable).await
+                self.mount_blob(repository, digest, from, readable).await
             }
             Change::DeleteBlob { repository, digest, freed } => {
                 *freed = self.delete_blob(repository, digest).await?;
@@ -135,42 +138,50 @@ impl<S: Sql> Context<'_, S> {
 
     /// Whether it was made, and its project with it.
     async fn ensure_repository(&mut self, name: &RepositoryName, expects: Expects) -> Result<Option<bool>, Refused> {
-        let find = "SELECT id, uid, public FROM project WHERE name = $1";
-        let found = self.sql.one(find, &[name.project_str().into()]).await?;
-        let found = found.map(|mut row| Ok::<_, LedgerError>((row.int(0)?, row.id(1)?, row.flag(2)?))).transpose()?;
-        match (expects, &found) {
-            (Expects::Anything, _) | (Expects::Nothing, None) => {}
-            (Expects::Project(expected), Some((_, id, _))) if expected == *id => {}
-            _ => return Err(Refused::ProjectChanged),
-        }
+        let found = self.expected_project(name.project_str(), expects).await?;
         if found.is_some() && self.sql.any("SELECT 1 FROM repository WHERE name = $1", &[name.as_str().into()]).await? {
             return Ok(None);
         }
         let (project, public) = match found {
             Some((project, _, public)) => (project, public),
-            None => (self.insert_project(name.project_str(), false).await?, false),
+            None => (self.insert_project(name.project_str(), None, false).await?, false),
         };
         let insert = "INSERT INTO repository (uid, project, name, public, created_at) VALUES ($1, $2, $3, $4, $5)";
-        let uid = random_id()?;
+        let uid = ids::random()?;
         let parameters = [(&uid).into(), project.into(), name.as_str().into(), public.into(), self.now.into()];
         self.sql.execute(insert, &parameters).await?;
         Ok(Some(found.is_none()))
     }
 
-    async fn insert_project(&mut self, name: &str, public: bool) -> Result<i64, LedgerError> {
+    /// The project's number, its id, and whether it is public; refused where it is not what was expected.
+    async fn expected_project(&mut self, name: &str, expects: Expects) -> Result<Option<(i64, Id, bool)>, Refused> {
+        let row = self.sql.one("SELECT id, uid, public FROM project WHERE name = $1", &[name.into()]).await?;
+        let found = row.map(|mut row| Ok::<_, LedgerError>((row.int(0)?, row.id(1)?, row.flag(2)?))).transpose()?;
+        match (expects, &found) {
+            (Expects::Anything, _) | (Expects::Nothing, None) => Ok(found),
+            (Expects::Project(expected), Some((_, id, _))) if expected == *id => Ok(found),
+            _ => Err(Refused::ProjectChanged),
+        }
+    }
+
+    async fn insert_project(&mut self, name: &str, id: Option<Id>, public: bool) -> Result<i64, LedgerError> {
         let insert = "INSERT INTO project (uid, name, public, created_at) VALUES ($1, $2, $3, $4) RETURNING id";
-        let uid = random_id()?;
+        let uid = id.map_or_else(ids::random, Ok)?;
         let row = self.sql.one(insert, &[(&uid).into(), name.into(), public.into(), self.now.into()]).await?;
         returned(row)
     }
 
-    async fn put_project(&mut self, name: &str, public: bool) -> Result<bool, Refused> {
-        let Some(mut row) = self.sql.one("SELECT id, public FROM project WHERE name = $1", &[name.into()]).await?
-        else {
-            self.insert_project(name, public).await?;
+    async fn put_project(
+        &mut self,
+        name: &str,
+        expects: Expects,
+        id: Option<Id>,
+        public: bool,
+    ) -> Result<bool, Refused> {
+        let Some((id, _, before)) = self.expected_project(name, expects).await? else {
+            self.insert_project(name, id, public).await?;
             return Ok(true);
         };
-        let (id, before) = (row.int(0)?, row.flag(1)?);
         if before != public {
             let parameters = [id.into(), public.into()];
             self.sql.execute("UPDATE project SET public = $2 WHERE id = $1", &parameters).await?;
@@ -269,30 +280,22 @@ impl<S: Sql> Context<'_, S> {
         &mut self,
         to: &RepositoryName,
         digest: &Digest,
-        from: Option<&RepositoryName>,
+        from: &RepositoryName,
         readable: &Readable,
     ) -> Result<bool, Refused> {
         let repository = self.repository(to).await?;
         let (algorithm, hash) = digest_values(digest);
-        let reads_all = *readable == Readable::All;
-        let shown_since = (self.now - self.grace / 2).into();
-        let found = match from {
-            Some(from) => {
-                let find = "SELECT b.id FROM blob b JOIN member m ON m.blob = b.id
-                    JOIN repository r ON r.id = m.repository
-                    WHERE b.algorithm = $1 AND b.digest = $2 AND r.name = $3 AND (r.public = 1 OR CAST($4 AS BIGINT) = 1)
-                        AND (m.unreferenced_since IS NULL OR m.unreferenced_since > $5) LIMIT 1";
-                self.sql.one(find, &[algorithm, hash, from.as_str().into(), reads_all.into(), shown_since]).await?
-            }
-            None => {
-                let find = "SELECT b.id FROM blob b JOIN member m ON m.blob = b.id
-                    JOIN repository r ON r.id = m.repository
-                    WHERE b.algorithm = $1 AND b.digest = $2 AND (r.public = 1 OR CAST($3 AS BIGINT) = 1)
-                        AND (m.unreferenced_since IS NULL OR m.unreferenced_since > $4) LIMIT 1";
-                self.sql.one(find, &[algorithm, hash, reads_all.into(), shown_since]).await?
-            }
-        };
-        let blob = found.ok_or(Refused::BlobUnknown(*digest))?.int(0)?;
+        let shown_since = self.now - self.grace / 2;
+        let find = "SELECT b.id, r.public FROM blob b JOIN member m ON m.blob = b.id
+            JOIN repository r ON r.id = m.repository
+            WHERE b.algorithm = $1 AND b.digest = $2 AND r.name = $3
+                AND (m.unreferenced_since IS NULL OR m.unreferenced_since > $4)";
+        let parameters = [algorithm, hash, from.as_str().into(), shown_since.into()];
+        let mut found = self.sql.one(find, &parameters).await?.ok_or(Refused::BlobUnknown(*digest))?;
+        let (blob, public) = (found.int(0)?, found.flag(1)?);
+        if !readable.holds(from.as_str(), public) {
+            return Err(Refused::BlobUnknown(*digest));
+        }
         self.put_member(repository, blob, digest).await?;
         Ok(true)
     }
@@ -372,7 +375,7 @@ impl<S: Sql> Context<'_, S> {
         let insert = "INSERT INTO manifest (uid, repository, document, algorithm, digest, media_type, artifact_type,
                 subject_algorithm, subject_digest, pushed_at, pushed_by)
             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) RETURNING id";
-        let uid = random_id()?;
+        let uid = ids::random()?;
         let (subject_algorithm, subject_hash) = subject.as_ref().map_or((Value::Null, Value::Null), digest_values);
         let parameters = [
             (&uid).into(),
@@ -539,7 +542,7 @@ impl<S: Sql> Context<'_, S> {
             SELECT CAST($1 AS {bytes}), 1, repository, id, uid, document, media_type, artifact_type, subject_algorithm,
                 subject_digest, pushed_at, pushed_by, CAST($2 AS TEXT), CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS BIGINT)
             FROM manifest WHERE id = $6";
-        let uid = random_id()?;
+        let uid = ids::random()?;
         let tags = to_json(&tags)?;
         let until = self.now.saturating_add(keep);
         let parameters =
@@ -681,12 +684,6 @@ pub(crate) fn totals_by_name(totals: &Totals) -> [(&'static str, i64); 5] {
 
 fn returned(row: Option<super::sql::Row>) -> Result<i64, LedgerError> {
     row.ok_or_else(|| LedgerError::Corrupt("an insert returned nothing".to_owned()))?.int(0)
-}
-
-fn random_id() -> Result<Id, LedgerError> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| LedgerError::Unavailable(format!("no randomness: {error}")))?;
-    Ok(Id(bytes))
 }
 
 /// The list of one digest.

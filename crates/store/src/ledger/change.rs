@@ -63,8 +63,8 @@ pub struct Edge {
     pub required: bool,
 }
 
-/// What a project has to be for a repository to be made in it. Whoever decided that it may be made has looked at one project,
-/// and no other may have come into its place.
+/// What a project has to be for a repository to be made in it, or for it to be changed. Whoever decided that this may be done
+/// has looked at one project, and no other may have come into its place.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Expects {
     /// Whatever it is.
@@ -98,12 +98,19 @@ pub enum Change {
         #[serde(skip)]
         expects: Expects,
         /// Filled: whether the project was made.
+        #[serde(default)]
         made_project: bool,
     },
     /// Makes the project, or sets what it says.
     PutProject {
         /// The project.
         project: ProjectName,
+        /// What it has to be; else it is refused.
+        #[serde(skip)]
+        expects: Expects,
+        /// The id of a new one; drawn where there is none. Of no account where the project is there.
+        #[serde(skip)]
+        id: Option<Id>,
         /// Whether anybody may pull from it.
         public: bool,
     },
@@ -130,14 +137,14 @@ pub enum Change {
         /// Filled: whether the bytes were adopted, as the first of their digest.
         adopted: bool,
     },
-    /// The blob of another repository is in this one from now on.
+    /// The blob of another repository is in this one from now on. Refused where that does not show it, or may not be read.
     MountBlob {
         /// The repository. It must be there.
         repository: RepositoryName,
         /// The blob.
         digest: Digest,
-        /// The repository that it is in; `None` for any that the caller may read.
-        from: Option<RepositoryName>,
+        /// The repository that it is in.
+        from: RepositoryName,
         /// What the caller may read.
         #[serde(skip)]
         readable: Readable,

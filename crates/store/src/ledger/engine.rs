@@ -115,6 +115,10 @@ impl<E: Engine> Ledger for SqlLedger<E> {
         read::blob(&mut self.engine.reader().await?, repository, digest, self.grace).await
     }
 
+    async fn home_of_blob(&self, digest: &Digest, readable: &Readable) -> Result<Option<RepositoryName>, LedgerError> {
+        read::home_of_blob(&mut self.engine.reader().await?, digest, readable, self.grace).await
+    }
+
     async fn tags(
         &self,
         repository: &RepositoryName,

@@ -16,6 +16,11 @@ use super::sql::{Row, Sql, Value, digest_values};
 use crate::blobs::Location;
 use crate::clock::Millis;
 
+/// How many repositories that have a blob are looked through for one that may be read, at most.
+const HOMES_MAX: i64 = 1_000;
+/// How many of them are read at a time.
+const HOMES_PAGE: i64 = 100;
+
 pub(crate) async fn log(sql: &mut impl Sql, after: Seq, limit: usize) -> Result<Vec<Entry>, LedgerError> {
     let find = "SELECT seq, at, actor, changes FROM log WHERE seq > $1 ORDER BY seq LIMIT $2";
     let after = i64::try_from(after).unwrap_or(i64::MAX);
@@ -106,6 +111,61 @@ pub(crate) async fn blob(
         None => Place::Ledger(row.bytes(2)?),
     };
     Ok(Some(BlobRow { size: row.unsigned(0)?, place }))
+}
+
+pub(crate) async fn home_of_blob(
+    sql: &mut impl Sql,
+    digest: &Digest,
+    readable: &Readable,
+    grace: Millis,
+) -> Result<Option<RepositoryName>, LedgerError> {
+    let (algorithm, hash) = digest_values(digest);
+    let reads_all = *readable == Readable::All;
+    let find = "SELECT r.name FROM blob b CROSS JOIN member m CROSS JOIN repository r
+        WHERE b.algorithm = $1 AND b.digest = $2 AND m.blob = b.id AND r.id = m.repository
+            AND (r.public = 1 OR CAST($3 AS BIGINT) = 1)
+            AND (m.unreferenced_since IS NULL OR m.unreferenced_since > {now $4} - CAST($5 AS BIGINT)) LIMIT 1";
+    let parameters = [algorithm, hash, reads_all.into(), sql.clock(), (grace / 2).into()];
+    if let Some(mut row) = sql.one(find, &parameters).await? {
+        return row.parsed(0).map(Some);
+    }
+    match readable {
+        Readable::Some(ranges) if !ranges.is_empty() => home_in_ranges(sql, digest, readable, grace).await,
+        _ => Ok(None),
+    }
+}
+
+/// Looks through the repositories that have the blob, at most [`HOMES_MAX`] of them: whoever may read one beyond those uploads.
+async fn home_in_ranges(
+    sql: &mut impl Sql,
+    digest: &Digest,
+    readable: &Readable,
+    grace: Millis,
+) -> Result<Option<RepositoryName>, LedgerError> {
+    let (algorithm, hash) = digest_values(digest);
+    let find = "SELECT m.repository, r.name FROM blob b CROSS JOIN member m CROSS JOIN repository r
+        WHERE b.algorithm = $1 AND b.digest = $2 AND m.blob = b.id AND m.repository > $3 AND r.id = m.repository
+            AND (m.unreferenced_since IS NULL OR m.unreferenced_since > {now $4} - CAST($5 AS BIGINT))
+        ORDER BY m.repository LIMIT $6";
+    let (mut after, mut left) = (0, HOMES_MAX);
+    while left > 0 {
+        let page = left.min(HOMES_PAGE);
+        let parameters = [algorithm, hash, Value::Int(after), sql.clock(), (grace / 2).into(), page.into()];
+        let rows = sql.query(find, &parameters).await?;
+        let is_last = (rows.len() as i64) < page;
+        for mut row in rows {
+            after = row.int(0)?;
+            let name = row.text(1)?;
+            if readable.holds(&name, false) {
+                return name.parse().map(Some).map_err(|_| LedgerError::Corrupt(format!("a repository named {name}")));
+            }
+        }
+        if is_last {
+            break;
+        }
+        left -= page;
+    }
+    Ok(None)
 }
 
 /// The first row only tells that the repository is there.

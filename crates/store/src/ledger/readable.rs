@@ -10,23 +10,24 @@ pub struct NameRange {
     from: String,
     /// All names that begin with `from`; else only that one.
     below: bool,
-    pattern: Option<Pattern>,
+    /// All of which its names match.
+    patterns: Vec<Pattern>,
 }
 
 impl NameRange {
     /// One name.
     pub fn one(name: String) -> NameRange {
-        NameRange { from: name, below: false, pattern: None }
+        NameRange { from: name, below: false, patterns: Vec::new() }
     }
 
     /// All that begin with `prefix`.
     pub fn below(prefix: String) -> NameRange {
-        NameRange { from: prefix, below: true, pattern: None }
+        NameRange { from: prefix, below: true, patterns: Vec::new() }
     }
 
     /// Those that begin with `prefix` and match.
     pub fn matching(prefix: String, pattern: Pattern) -> NameRange {
-        NameRange { from: prefix, below: true, pattern: Some(pattern) }
+        NameRange { from: prefix, below: true, patterns: vec![pattern] }
     }
 
     /// The first name that could be in it.
@@ -53,7 +54,26 @@ impl NameRange {
     /// Whether `name` is in it.
     pub fn holds(&self, name: &str) -> bool {
         let within = if self.below { name.starts_with(&self.from) } else { name == self.from };
-        within && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(name))
+        within && self.patterns.iter().all(|pattern| pattern.matches(name))
+    }
+
+    /// Those of its names that match `pattern` as well; `None` where there can be none.
+    #[must_use]
+    pub fn also(&self, pattern: &Pattern) -> Option<NameRange> {
+        let prefix = pattern.literal_prefix();
+        if !self.below {
+            return pattern.matches(&self.from).then(|| self.clone());
+        }
+        let from = if prefix.starts_with(&self.from) {
+            prefix
+        } else if self.from.starts_with(prefix) {
+            &self.from
+        } else {
+            return None;
+        };
+        let mut patterns = self.patterns.clone();
+        patterns.push(pattern.clone());
+        Some(NameRange { from: from.to_owned(), below: true, patterns })
     }
 }
 
@@ -83,6 +103,18 @@ impl Readable {
         ranges.sort_unstable();
         ranges.dedup();
         Readable::Some(ranges.into())
+    }
+
+    /// Those that match one of `patterns`, besides the public ones.
+    #[must_use]
+    pub fn matching(&self, patterns: &[&Pattern]) -> Readable {
+        let everything = [NameRange::below(String::new())];
+        let ranges = match self {
+            Readable::All => &everything[..],
+            Readable::Some(ranges) => ranges,
+        };
+        let of = |pattern: &&Pattern| ranges.iter().filter_map(|range| range.also(pattern)).collect::<Vec<_>>();
+        Readable::some(patterns.iter().flat_map(of).collect())
     }
 
     /// Whether the repository is among them; `public` is what its project says.
@@ -115,6 +147,15 @@ mod tests {
         check(&NameRange::one("acme".into()), &["acme"], &["acm", "acme-x", "acme.x", "acme/x", "acme0", "b"]);
         check(&NameRange::below("acme/".into()), &["acme/0", "acme/z/z"], &["acme", "acme-x/y", "acme0", "acmf"]);
         check(&NameRange::below(String::new()), &["0", "zzz/zzz"], &[]);
+        let web: Pattern = "acme/*/web".parse().expect("a pattern");
+        let cut = |range: NameRange| range.also(&web);
+        assert_eq!(cut(NameRange::below("other/".into())), None);
+        assert_eq!(cut(NameRange::one("acme/x".into())), None);
+        assert_eq!(cut(NameRange::one("acme/x/web".into())), Some(NameRange::one("acme/x/web".into())));
+        let narrow = cut(NameRange::below("ac".into())).expect("some are");
+        assert_eq!(narrow.from(), "acme/");
+        assert!(narrow.holds("acme/x/web") && !narrow.holds("acme/x"));
+        assert!(cut(NameRange::below("acme/x/".into())).expect("some are").holds("acme/x/web"));
         let pattern: Pattern = "acme/*/web".parse().expect("a pattern");
         let range = NameRange::matching("acme/".into(), pattern);
         assert!(range.holds("acme/x/web") && !range.holds("acme/x") && !range.holds("acme/x/y/web"));

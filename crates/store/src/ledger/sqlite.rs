@@ -76,6 +76,7 @@ impl File {
         let keep = |_: &rusqlite::Row<'_>| Ok(());
         session.connection.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, keep).map_err(failed)?;
         let latest = session.migrate()?;
+        session.end_leases()?;
         let (writer, desk) = Writer::new(latest, options.grace);
         let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || serve(session, desk));
         let thread = thread.map_err(|error| LedgerError::Unavailable(format!("no thread for the writer: {error}")))?;
@@ -187,6 +188,13 @@ impl Session {
         let ended = self.connection.execute_batch(end).map_err(failed);
         migrated.and(ended)?;
         at_once(read::latest(self))
+    }
+
+    /// Nobody else works on the jobs of this file: those that a former process had taken, or was to try again, are due.
+    fn end_leases(&self) -> Result<(), LedgerError> {
+        let end = "UPDATE job SET due_at = ?1 WHERE attempts > 0 AND due_at > ?1";
+        self.connection.execute(end, [self.shared.clock.now()]).map_err(failed)?;
+        Ok(())
     }
 
     fn prepare(&self, text: &'static str, parameters: &[Value<'_>]) -> Result<CachedStatement<'_>, LedgerError> {
