@@ -19,6 +19,8 @@ mod docker;
 mod images;
 #[path = "clients/podman.rs"]
 mod podman;
+#[path = "clients/proxy.rs"]
+mod proxy;
 #[path = "clients/requests.rs"]
 mod requests;
 #[path = "clients/sandbox.rs"]

@@ -17,13 +17,13 @@ const NOT_YET: &[ErrorCode] = &[ErrorCode::Denied];
 
 /// What curl shows: the status, the body.
 #[track_caller]
-fn curl(sandbox: &Sandbox, arguments: &str) -> (u16, String) {
+pub(super) fn curl(sandbox: &Sandbox, arguments: &str) -> (u16, String) {
     let said = sandbox.ok(format!("curl -s --globoff -w '\n%{{http_code}}' {arguments}"));
     let (body, status) = said.rsplit_once('\n').unwrap_or(("", &said));
     (status.parse().unwrap(), body.to_owned())
 }
 
-fn login() -> String {
+pub(super) fn login() -> String {
     format!("-u 'admin:{PASSWORD}'")
 }
 
@@ -130,6 +130,7 @@ fn check(sandbox: &Sandbox, status: u16, code: &str, request: &str) {
     let error = &json["errors"][0];
     assert_eq!((answered, error["code"].as_str()), (status, Some(code)), "{request}: {body}");
     assert!(error["message"].as_str().is_some_and(|message| !message.is_empty()), "{request}: {body}");
+    assert!(error["detail"].as_object().is_some_and(|detail| !detail.is_empty()), "{request}: {body}");
 }
 
 /// More logins at once than may be verified; the code that some of them are answered with.
@@ -139,6 +140,7 @@ fn too_many(sandbox: &Sandbox, v2: &str) -> &'static str {
         "curl -s -Z --parallel-max 150 --parallel-immediate -w '\n%{{http_code}} %header{{retry-after}}\n' {url}/"
     ));
     assert!(said.contains("\n429 1\n") && said.contains("\"code\":\"TOOMANYREQUESTS\""), "{said}");
+    assert!(said.contains("\"detail\":{\"retry_after_s\":1}"), "{said}");
     "TOOMANYREQUESTS"
 }
 
@@ -195,7 +197,7 @@ fn tls_of_a_private_authority() {
 
 /// An image by every sort of upload that there is, and back by range and whole, and away.
 #[track_caller]
-fn push_and_pull(sandbox: &Sandbox, base: &str, with: &str) {
+pub(super) fn push_and_pull(sandbox: &Sandbox, base: &str, with: &str) {
     let app = format!("{base}/v2/acme/app");
     let data = "-H 'Content-Type: application/octet-stream'";
     let layers = [noise(1, 100), noise(2, 70_000), noise(3, 500_000)];

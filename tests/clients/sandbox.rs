@@ -30,6 +30,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("curl", "curl"),
     ("docker", "docker.io"),
     ("dockerd", "docker.io"),
+    ("nginx", "nginx-light"),
     ("podman", "podman"),
     ("setpriv", "util-linux"),
     ("skopeo", "skopeo"),

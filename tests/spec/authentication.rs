@@ -108,8 +108,10 @@ fn public_projects() {
     // Closed and missing look the same.
     let closed = nobody.get("/v2/closed/app/manifests/v1").expect(401);
     let missing = nobody.get("/v2/missing/app/manifests/v1").expect(401);
-    assert_eq!(closed.text(), missing.text());
-    assert_eq!(closed.text(), before.text());
+    assert_eq!(closed.text(), missing.text().replace("missing", "closed"));
+    assert_eq!(closed.text(), before.text().replace("open", "closed"));
+    let detail = &closed.json()["errors"][0]["detail"];
+    assert_eq!(*detail, json!({ "action": "pull", "repository": "closed/app" }));
     let admin_put = |body: &str| {
         admin.request("PUT", "/api/v1/projects/open").header("Content-Type", "application/json").body(body).send()
     };

@@ -71,6 +71,19 @@ fn referrer() {
     assert_eq!(list.json()["manifests"], json!([]));
 }
 
+/// spec: Deleting manifests: in a repository that is not there nothing can be deleted, which is 404 NAME_UNKNOWN
+#[test]
+fn nowhere() {
+    let server = server();
+    let client = server.admin();
+    let digest = digest(b"none");
+    for target in ["manifests/v1".to_owned(), format!("manifests/{digest}"), format!("blobs/{digest}")] {
+        client.delete(&format!("/v2/acme/none/{target}")).expect_error(404, "NAME_UNKNOWN");
+    }
+    client.delete("/v2/acme/none/blobs/uploads/x").expect_error(404, "BLOB_UPLOAD_UNKNOWN");
+    assert_eq!(client.get("/v2/_catalog").json(), json!({ "repositories": [] }), "nothing came into being");
+}
+
 /// spec: Deleting blobs: 202, gone at once; in other repositories it stays; it can be pushed again
 #[test]
 fn blob() {

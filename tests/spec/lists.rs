@@ -72,6 +72,45 @@ fn page_sizes() {
     }
 }
 
+/// spec: Listing tags: more than 10,000 are never listed at once, and the rest is linked
+#[test]
+fn at_most_ten_thousand() {
+    let server = server();
+    let client = server.admin();
+    let image = Artifact::small(1);
+    image.push(&client, "acme/app", "a");
+    for hundred in 0..101 {
+        let tags: String = (0..100).map(|one| format!("&tag=t{:05}", hundred * 100 + one)).collect();
+        let target = format!("/v2/acme/app/manifests/{}?{}", image.digest(), &tags[1..]);
+        client.put(&target, &image.media_type, image.manifest.clone()).expect(201);
+    }
+    for query in ["", "?n=20000", "?n=99999999999999999999"] {
+        let page = client.get(&format!("/v2/acme/app/tags/list{query}")).expect(200);
+        assert_eq!(page.json()["tags"].as_array().unwrap().len(), 10_000, "{query}");
+        let rest = client.get(&next(&page).expect("a link")).expect(200);
+        assert_eq!(rest.json()["tags"].as_array().unwrap().len(), 101);
+        assert_eq!(next(&rest), None);
+    }
+}
+
+/// spec: Listing tags: HEAD has the head of GET, for the catalog and for referrers, too
+#[test]
+fn heads() {
+    let server = server();
+    let client = server.admin();
+    tagged(&client, &["a", "b", "c"]);
+    let referrers = format!("/v2/acme/app/referrers/{}", Artifact::small(1).digest());
+    for list in ["/v2/acme/app/tags/list?n=2", "/v2/_catalog", &referrers] {
+        let (head, got) = (client.head(list).expect(200), client.get(list).expect(200));
+        assert_eq!(head.required("content-length"), got.body.len().to_string());
+        assert_eq!(
+            (head.header("link"), head.header("content-type")),
+            (got.header("link"), got.header("content-type"))
+        );
+    }
+    client.head("/v2/acme/none/tags/list").expect(404);
+}
+
 /// spec: Endpoints: the catalog, paged; its links are followed to the end
 #[test]
 fn catalog() {

@@ -59,6 +59,35 @@ fn put() {
     assert_eq!(latest(), one.digest().to_string());
 }
 
+/// spec: Pushing manifests: If-Match and If-None-Match say what the tag must point to, or it is 412 and nothing is pushed
+#[test]
+fn conditional() {
+    let server = server();
+    let client = server.admin();
+    let [one, two, three] = [1, 2, 3].map(Artifact::small);
+    for blob in [&one, &two, &three].into_iter().flat_map(|image| &image.blobs) {
+        push_blob(&client, "acme/app", blob);
+    }
+    let put = |image: &Artifact, name: &str, value: &str| {
+        let request = client.request("PUT", "/v2/acme/app/manifests/v1").header("Content-Type", &image.media_type);
+        request.header(name, value).body(image.manifest.clone()).send()
+    };
+    let tag = |image: &Artifact| format!("\"{}\"", image.digest());
+    put(&one, "If-Match", "*").expect(412);
+    put(&one, "If-None-Match", "*").expect(201);
+    let refused = put(&two, "If-None-Match", "*").expect(412);
+    assert_eq!(refused.json()["errors"][0]["detail"], json!({ "tag": "v1", "digest": one.digest() }));
+    client.head(&format!("/v2/acme/app/manifests/{}", two.digest())).expect(404);
+    put(&two, "If-Match", &tag(&three)).expect(412);
+    put(&two, "If-Match", &format!("W/{}", tag(&one))).expect(412);
+    put(&two, "If-Match", &format!("{}, {}", tag(&three), tag(&one))).expect(201);
+    put(&three, "If-None-Match", &tag(&two)).expect(412);
+    put(&two, "If-Match", &tag(&one)).expect(412);
+    put(&three, "If-None-Match", &tag(&one)).expect(201);
+    let pointed = client.head("/v2/acme/app/manifests/v1").expect(200);
+    assert_eq!(pointed.required("etag"), tag(&three));
+}
+
 /// spec: Pushing manifests: by sha512
 #[test]
 fn sha512() {

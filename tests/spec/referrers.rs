@@ -1,7 +1,7 @@
 //! end-12: what is attached to a manifest.
 
 use serde_json::{Value, json};
-use wharf_model::media::OCI_INDEX;
+use wharf_model::media::{OCI_INDEX, OCI_MANIFEST};
 use wharf_testkit::fixture::{Artifact, descriptor, digest};
 use wharf_testkit::http::Client;
 
@@ -37,6 +37,41 @@ fn listed() {
     assert_eq!(entry["size"], sbom.manifest.len());
     assert_eq!(entry["artifactType"], "application/spdx+json");
     assert_eq!(entry["annotations"]["note"], "one");
+}
+
+/// spec: Listing referrers: an image without artifactType has its config's media type for one, an index has none
+#[test]
+fn artifact_types() {
+    let server = server();
+    let client = server.admin();
+    let image = Artifact::small(1);
+    let subject = descriptor(&image.media_type, &image.manifest);
+    let config = b"{\"a\":1}".to_vec();
+    let attached = json!({
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": descriptor("application/vnd.example.config+json", &config),
+        "layers": [],
+        "subject": subject,
+        "annotations": { "note": "image" },
+    });
+    Artifact::of(OCI_MANIFEST, &attached, vec![config]).push(&client, "acme/app", "image");
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": OCI_INDEX,
+        "manifests": [],
+        "subject": subject,
+        "annotations": { "note": "index" },
+    });
+    Artifact::of(OCI_INDEX, &index, Vec::new()).push(&client, "acme/app", "index");
+    let listed = list(&client, &image, "");
+    let entry = |note: &str| {
+        let entries = listed["manifests"].as_array().unwrap();
+        entries.iter().find(|entry| entry["annotations"]["note"] == note).unwrap()
+    };
+    assert_eq!(entry("image")["artifactType"], "application/vnd.example.config+json");
+    assert!(entry("index").get("artifactType").is_none(), "{listed}");
+    assert_eq!(notes(&list(&client, &image, "?artifactType=application/vnd.example.config%2Bjson")), ["image"]);
 }
 
 /// spec: Pushing manifests with subject: OCI-Subject is answered, and the subject may come later or never
@@ -94,6 +129,34 @@ fn paged() {
     found.sort();
     assert_eq!((pages, found.len()), (3, 25));
     assert_eq!(found, (0..25).map(|note| format!("{note:02}")).collect::<Vec<_>>());
+}
+
+/// spec: Listing referrers: a list that is larger than a page is linked unasked, and stays filtered
+#[test]
+fn large_lists() {
+    let server = server();
+    let client = server.admin();
+    let image = Artifact::small(1);
+    let long = "x".repeat(1 << 20);
+    for at in 0..8 {
+        let kind = ["a/one", "a/two"][at % 2];
+        let artifact = Artifact::attached(&image, kind, &format!("{at}{long}"));
+        artifact.push(&client, "acme/app", &artifact.digest().to_string());
+    }
+    let mut target = format!("/v2/acme/app/referrers/{}?artifactType=a%2Ftwo", image.digest());
+    let (mut found, mut pages) = (Vec::new(), 0);
+    loop {
+        let answer = client.get(&target).expect(200);
+        assert_eq!(answer.required("oci-filters-applied"), "artifactType");
+        assert!(answer.body.len() < 4 << 20, "{}", answer.body.len());
+        found.extend(notes(&answer.json()).iter().map(|note| note[..1].to_owned()));
+        pages += 1;
+        let Some(link) = answer.header("link") else { break };
+        target = link.trim_start_matches('<').split('>').next().unwrap().to_owned();
+    }
+    found.sort();
+    assert_eq!(found, ["1", "3", "5", "7"]);
+    assert!(pages > 1);
 }
 
 /// spec: Unavailable Referrers API: fallback tags that old clients push are merged into the list

@@ -29,6 +29,7 @@ fn post_then_put() {
     assert!(location.contains(begun.required("docker-upload-uuid")));
     let put = client.put(&format!("{location}?digest={digest}"), "application/octet-stream", bytes).expect(201);
     assert_eq!(put.required("location"), format!("/v2/acme/app/blobs/{digest}"));
+    assert_eq!(put.required("docker-content-digest"), digest.to_string());
     client.head(put.required("location")).expect(200);
     client.get(&location).expect_error(404, "BLOB_UPLOAD_UNKNOWN");
 }
@@ -42,6 +43,7 @@ fn single_post() {
     let digest = digest(&bytes);
     let target = format!("/v2/acme/app/blobs/uploads/?digest={digest}");
     let post = client.request("POST", &target).body(bytes).send().expect(201);
+    assert_eq!(post.required("docker-content-digest"), digest.to_string());
     client.head(post.required("location")).expect(200);
 }
 
@@ -192,6 +194,7 @@ fn mount() {
     let digest = push_blob(&client, "acme/from", &noise(10, 30_000));
     let with = client.post(&format!("/v2/acme/to/blobs/uploads/?mount={digest}&from=acme/from")).expect(201);
     assert_eq!(with.required("location"), format!("/v2/acme/to/blobs/{digest}"));
+    assert_eq!(with.required("docker-content-digest"), digest.to_string());
     client.head(&format!("/v2/acme/to/blobs/{digest}")).expect(200);
     client.post(&format!("/v2/acme/any/blobs/uploads/?mount={digest}")).expect(201);
     let none = wharf_testkit::fixture::digest(b"none");

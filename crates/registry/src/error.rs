@@ -1,9 +1,10 @@
 //! Why a use case did not do what it was asked. One closed enum; the edge maps it to its protocol in one place.
 
 use wharf_model::code::ErrorCode;
-use wharf_model::digest::{Digest, DigestError};
+use wharf_model::digest::{Algorithm, Digest, DigestError};
+use wharf_model::limits::{BLOB_BYTES_MAX, MANIFEST_BYTES_MAX, MANIFEST_DESCRIPTORS_MAX};
 use wharf_model::manifest::ManifestError;
-use wharf_model::name::{ProjectName, Reference, RepositoryName};
+use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 use wharf_store::blobs::BlobsError;
 use wharf_store::ledger::change::Refused;
 use wharf_store::ledger::query::LedgerError;
@@ -17,6 +18,9 @@ pub enum Error {
     /// The manifest is not there.
     #[error("no manifest {0} in this repository")]
     ManifestUnknown(Reference),
+    /// The tag points to something else than the client expected, or nowhere.
+    #[error("the tag {0} points {to}; look again, and decide anew", to = .1.as_ref().map_or_else(|| "nowhere".to_owned(), |digest| format!("to {digest}")))]
+    TagMoved(Tag, Option<Box<Digest>>),
     /// The blob is not there.
     #[error("no blob {0} in this repository")]
     BlobUnknown(Digest),
@@ -59,8 +63,8 @@ pub enum Error {
     #[error("the manifest names {} that {} not in this repository; push what is missing first", count(.0), if .0.len() == 1 { "is" } else { "are" })]
     ManifestBlobUnknown(Vec<Digest>),
     /// A length does not fit.
-    #[error("{0}")]
-    SizeInvalid(String),
+    #[error(transparent)]
+    SizeInvalid(#[from] SizeError),
     /// Something in the request is not of its form.
     #[error("{0}")]
     Unsupported(String),
@@ -82,6 +86,54 @@ pub enum Error {
     /// The registry fails on this.
     #[error("the registry failed: {0}")]
     Internal(String),
+}
+
+/// Which length does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SizeError {
+    /// Over [`BLOB_BYTES_MAX`].
+    #[error("a blob has at most {BLOB_BYTES_MAX} bytes")]
+    TooLong,
+    /// The chunk has fewer bytes than it said, or more.
+    #[error(
+        "the chunk did not end where it was to, before byte {end}; ask for the upload's offset and go on from there"
+    )]
+    Ended {
+        /// The byte of the upload before which it was to end.
+        end: u64,
+    },
+    /// The chunk's range and its length say different things.
+    #[error("Content-Range and Content-Length do not fit each other")]
+    Chunk {
+        /// How many bytes the range has.
+        range: u64,
+        /// How many were announced.
+        length: u64,
+    },
+}
+
+impl SizeError {
+    fn detail(self) -> serde_json::Value {
+        match self {
+            SizeError::TooLong => serde_json::json!({ "max": BLOB_BYTES_MAX }),
+            SizeError::Ended { end } => serde_json::json!({ "end": end }),
+            SizeError::Chunk { range, length } => serde_json::json!({ "range": range, "length": length }),
+        }
+    }
+}
+
+fn manifest_detail(error: &ManifestError) -> serde_json::Value {
+    match error {
+        ManifestError::TooLarge => serde_json::json!({ "max": MANIFEST_BYTES_MAX }),
+        ManifestError::TooManyDescriptors => serde_json::json!({ "max": MANIFEST_DESCRIPTORS_MAX }),
+        ManifestError::Spelling(field) => serde_json::json!({ "field": field }),
+        ManifestError::ArtifactType => serde_json::json!({ "field": "artifactType" }),
+        ManifestError::MediaType { stated, own } => serde_json::json!({ "content_type": stated, "media_type": own }),
+        ManifestError::Shape(media_type) => serde_json::json!({ "media_type": media_type }),
+        ManifestError::Ambiguous => serde_json::json!({ "fields": ["layers", "manifests"] }),
+        ManifestError::SchemaOne => serde_json::json!({ "field": "schemaVersion" }),
+        ManifestError::Json(reason) => serde_json::json!({ "reason": reason }),
+    }
 }
 
 fn count(missing: &[Digest]) -> String {
@@ -115,7 +167,7 @@ impl Error {
             Error::Denied => ErrorCode::Denied,
             Error::Unauthorized => ErrorCode::Unauthorized,
             Error::TooManyRequests => ErrorCode::TooManyRequests,
-            Error::Full | Error::Unavailable(_) | Error::Internal(_) => return None,
+            Error::TagMoved(..) | Error::Full | Error::Unavailable(_) | Error::Internal(_) => return None,
         })
     }
 
@@ -124,8 +176,16 @@ impl Error {
         match self {
             Error::NameUnknown(name) => serde_json::json!({ "name": name }),
             Error::ManifestUnknown(reference) => serde_json::json!({ "reference": reference.to_string() }),
+            Error::TagMoved(tag, digest) => serde_json::json!({ "tag": tag, "digest": digest }),
             Error::BlobUnknown(digest) => serde_json::json!({ "digest": digest }),
+            Error::ProjectUnknown(name) => serde_json::json!({ "project": name }),
             Error::RangeInvalid { offset } => serde_json::json!({ "offset": offset }),
+            Error::UploadUnknown => serde_json::json!({ "begin": "POST /v2/<name>/blobs/uploads/" }),
+            Error::UploadBusy | Error::TooManyRequests => serde_json::json!({ "retry_after_s": 1 }),
+            Error::UploadInvalid(reason) | Error::SenderGone(reason) => serde_json::json!({ "reason": reason }),
+            Error::DigestMalformed(_) => serde_json::json!({ "algorithms": Algorithm::ALL.map(Algorithm::name) }),
+            Error::ManifestInvalid(error) => manifest_detail(error),
+            Error::SizeInvalid(error) => error.detail(),
             Error::DigestMismatch { stated, actual } => serde_json::json!({ "stated": stated, "actual": actual }),
             Error::ManifestBlobUnknown(missing) => {
                 serde_json::json!({ "missing": missing.iter().take(100).collect::<Vec<_>>() })
@@ -162,6 +222,7 @@ impl Error {
         match refused {
             Refused::RepositoryUnknown => Error::NameUnknown(repository.clone()),
             Refused::ManifestUnknown(digest) => Error::ManifestUnknown(Reference::Digest(digest)),
+            Refused::TagMoved(tag, digest) => Error::TagMoved(tag, digest.map(Box::new)),
             Refused::TagUnknown(tag) => Error::ManifestUnknown(Reference::Tag(tag)),
             Refused::BlobUnknown(digest) => Error::BlobUnknown(digest),
             Refused::UploadUnknown => Error::UploadUnknown,

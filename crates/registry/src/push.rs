@@ -7,6 +7,7 @@ use wharf_model::media::MediaType;
 use wharf_model::name::{Reference, Tag};
 use wharf_model::permission::Permission;
 use wharf_store::ledger::change::{Change, Edge};
+pub use wharf_store::ledger::change::{Digests, Expected};
 
 use crate::access::Action;
 use crate::error::Error;
@@ -19,6 +20,8 @@ pub struct Push {
     pub reference: Reference,
     /// Tags besides; only where it is pushed by digest.
     pub tags: Vec<Tag>,
+    /// What the tag of the reference must point to before.
+    pub expected: Expected,
     /// What the client says that it is.
     pub content_type: Option<MediaType>,
     /// Its exact bytes.
@@ -41,7 +44,8 @@ impl Registry {
     /// [`Permission::Tag`]; who has only [`Permission::Attach`] may push what has a subject, by digest.
     ///
     /// # Errors
-    /// [`Error::Denied`], [`Error::ManifestInvalid`], [`Error::DigestMismatch`], [`Error::ManifestBlobUnknown`].
+    /// [`Error::Denied`], [`Error::ManifestInvalid`], [`Error::DigestMismatch`], [`Error::ManifestBlobUnknown`],
+    /// [`Error::TagMoved`].
     pub async fn put_manifest(&self, access: &Access, push: Push) -> Result<Pushed, Error> {
         access.expect(&[Action::Push])?;
         let digest = digest_of(&push)?;
@@ -49,8 +53,17 @@ impl Registry {
         let edges = edges(&manifest, self.0.settings.missing);
         let subject = manifest.subject.as_ref().map(|subject| subject.digest);
         let repository = access.repository.clone();
+        let point = |tag: &Tag, expected| Change::PointTag {
+            repository: repository.clone(),
+            tag: tag.clone(),
+            digest,
+            expected,
+            previous: None,
+        };
         let mut tags = push.tags;
+        let mut points: Vec<_> = tags.iter().map(|tag| point(tag, Expected::default())).collect();
         if let Reference::Tag(tag) = push.reference {
+            points.insert(0, point(&tag, push.expected));
             tags.insert(0, tag);
         }
         let mut changes = vec![Change::PutManifest {
@@ -63,12 +76,7 @@ impl Registry {
             edges,
             created: false,
         }];
-        changes.extend(tags.iter().map(|tag| Change::PointTag {
-            repository: repository.clone(),
-            tag: tag.clone(),
-            digest,
-            previous: None,
-        }));
+        changes.extend(points);
         let may = |access: &Access| match () {
             () if !tags.is_empty() => all_of(access, &[Permission::Push, Permission::Tag]),
             () if subject.is_some() && access.may(Permission::Attach) => Ok(()),

@@ -33,7 +33,7 @@ use wharf_store::ledger::change::{Change, Known, Place, Refused};
 use wharf_store::ledger::notes::UploadNote;
 
 use crate::access::{self, Action, Readable};
-use crate::error::Error;
+use crate::error::{Error, SizeError};
 use crate::registry::{Access, Registry};
 use crate::secret::MasterKey;
 
@@ -214,8 +214,9 @@ impl Registry {
         let Ok(Some(note)) = self.0.ledger.upload(id).await else { return };
         let Some(mut upload) = Upload::from_note(note) else { return };
         let given = match upload.state.offset() {
-            0 => self.clear_heap(&mut upload).await,
-            _ => self.0.blobs.append(&mut upload.state, &mut Body::empty(), 0).await.map(drop).map_err(Error::from),
+            // Only what has no final name yet: that may go without a claim to the note, for which there is no room.
+            0 => self.0.blobs.cancel(&UploadState { digest: None, ..upload.state.clone() }).await,
+            _ => self.0.blobs.append(&mut upload.state, &mut Body::empty(), 0).await.map(drop),
         };
         if let Err(error) = given {
             tracing::warn!(%error, "what an upload left on a full disk stays until its session ends");
@@ -474,14 +475,12 @@ const HOUR: Millis = 3_600_000;
 const KNOWN_ASKED_MAX: usize = 4;
 
 fn too_long() -> Error {
-    Error::SizeInvalid(format!("a blob has at most {BLOB_BYTES_MAX} bytes"))
+    SizeError::TooLong.into()
 }
 
 /// The chunk ended before or after the byte at which it was to end.
 fn ended_elsewhere(end: u64) -> Error {
-    Error::SizeInvalid(format!(
-        "the chunk did not end where it was to, before byte {end}; ask for the upload's offset and go on from there"
-    ))
+    SizeError::Ended { end }.into()
 }
 
 /// Runs `work` to its end even where whoever waits for it goes away.
@@ -500,8 +499,8 @@ fn check_range(offset: u64, range: Option<ByteRange>, length: Option<u64>) -> Re
     if range.start != offset {
         return Err(Error::RangeInvalid { offset });
     }
-    if length.is_some_and(|length| length != range.len()) {
-        return Err(Error::SizeInvalid("Content-Range and Content-Length do not fit each other".to_owned()));
+    if let Some(length) = length.filter(|length| *length != range.len()) {
+        return Err(SizeError::Chunk { range: range.len(), length }.into());
     }
     Ok(Some(range.end))
 }

@@ -12,6 +12,7 @@ use http::header::{self, HeaderName};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body::Body as HttpBody;
+use serde_json::json;
 use tower::ServiceExt as _;
 use wharf_model::code::ErrorCode;
 use wharf_model::digest::Digest;
@@ -161,11 +162,13 @@ impl App {
     {
         let (parts, body) = request.into_parts();
         if parts.uri.path_and_query().is_some_and(|target| target.as_str().len() > REQUEST_TARGET_BYTES_MAX) {
-            return Failure::new(StatusCode::URI_TOO_LONG, ErrorCode::Unsupported, "the URL is too long").response();
+            let failure = Failure::new(StatusCode::URI_TOO_LONG, ErrorCode::Unsupported, "the URL is too long");
+            return failure.detail(json!({ "max": REQUEST_TARGET_BYTES_MAX })).response();
         }
         if !origin::has_one_host(&parts) {
             let message = "a request has one line Host, no more and no less";
-            return Failure::new(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, message).response();
+            let failure = Failure::new(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, message);
+            return failure.detail(json!({ "header": "Host" })).response();
         }
         if let Some(failure) = self.foreign(&parts) {
             return distributed(failure.response());
@@ -192,11 +195,14 @@ impl App {
     /// Why a request is refused that a page from elsewhere made somebody's browser send: it writes, or it came by a name of
     /// that page's own which leads here (DNS rebinding).
     fn foreign(&self, parts: &Parts) -> Option<Failure> {
-        let denied = |message: String| Some(Failure::new(StatusCode::FORBIDDEN, ErrorCode::Denied, message));
+        let denied = |message: String, header: &str| {
+            let failure = Failure::new(StatusCode::FORBIDDEN, ErrorCode::Denied, message);
+            Some(failure.detail(json!({ "header": header })))
+        };
         let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
         let site = parts.headers.get("sec-fetch-site");
         if !is_read && site.is_some_and(|site| site == "cross-site") {
-            return denied("pages of other sites may not write here".to_owned());
+            return denied("pages of other sites may not write here".to_owned(), "Sec-Fetch-Site");
         }
         let settings = &self.0.settings;
         let host = origin::host(parts).filter(|_| settings.only_local)?;
@@ -205,7 +211,7 @@ impl App {
             return None;
         }
         let hint = "as this registry is open to this machine, it answers to localhost and 127.0.0.1 only";
-        denied(format!("{hint}; set --url to have it answer to {host}"))
+        denied(format!("{hint}; set --url to have it answer to {host}"), "Host")
     }
 
     fn origin(&self, parts: &Parts, peer: &Peer) -> Origin {
@@ -235,7 +241,7 @@ impl App {
     {
         let route = match Route::parse(parts.uri.path()) {
             Ok(route) => route,
-            Err(error) => return distributed(Failure::misrouted(error, &parts.method).response()),
+            Err(error) => return distributed(Failure::misrouted(error, &parts.method, parts.uri.path()).response()),
         };
         let body = match route {
             Route::Uploads(_) | Route::Upload(..) => body::incoming(body),
@@ -243,10 +249,11 @@ impl App {
         };
         let subject = self.authenticate(parts).await;
         let who = subject.as_ref().ok().and_then(|subject| who(&subject.actor));
-        let mut answer = match subject {
-            Ok(subject) => answered(self.routed(parts, body, &route, &subject).await),
-            Err(failure) => failure.response(),
+        let answer = match subject {
+            Ok(subject) => self.routed(parts, body, &route, &subject).await,
+            Err(failure) => Err(failure),
         };
+        let mut answer = answered(answer.map_err(|failure| failure.asked(|| asked(&route, &parts.method))));
         if let Some(who) = who {
             answer.extensions_mut().insert(who);
         }
@@ -319,11 +326,7 @@ impl App {
         let mut bearer = format!("Bearer realm=\"{origin}/token\",service=\"{}\"", origin.host());
         match operation(route, &parts.method) {
             Some(Operation::In(name, task)) => {
-                let actions = match task.action() {
-                    Action::Push => "pull,push",
-                    Action::Delete => "delete",
-                    Action::Pull => "pull",
-                };
+                let actions = scope_actions(task.action());
                 bearer.push_str(&format!(",scope=\"repository:{name}:{actions}\""));
             }
             Some(Operation::Catalog) => bearer.push_str(",scope=\"registry:catalog:*\""),
@@ -343,6 +346,26 @@ fn who(actor: &Actor) -> Option<Who> {
 
 fn answered(outcome: Outcome) -> Answer {
     outcome.unwrap_or_else(Failure::response)
+}
+
+/// What a request was for, as it says itself.
+fn asked(route: &Route, method: &Method) -> serde_json::Value {
+    match operation(route, method) {
+        Some(Operation::In(repository, task)) => {
+            json!({ "action": scope_actions(task.action()), "repository": repository })
+        }
+        Some(Operation::Catalog) => json!({ "action": "list" }),
+        Some(Operation::Base) | None => json!({ "action": "enter" }),
+    }
+}
+
+/// What a token must be for, as scopes say it: whoever pushes looks first what is there.
+fn scope_actions(action: Action) -> &'static str {
+    match action {
+        Action::Push => "pull,push",
+        Action::Delete => "delete",
+        Action::Pull => "pull",
+    }
 }
 
 fn not_allowed(route: &Route) -> Failure {

@@ -33,6 +33,11 @@ impl Failure {
         Failure { status, entry: ErrorEntry { code, message, detail: serde_json::Value::Null }, allow: None }
     }
 
+    /// What the request demanded is not so (RFC 9110 §15.5.13).
+    pub fn unmet(message: impl Into<String>) -> Failure {
+        Failure::other(StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", message)
+    }
+
     /// The endpoint is there, and has other methods: these.
     pub fn not_allowed(methods: &[Method]) -> Failure {
         let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
@@ -46,6 +51,12 @@ impl Failure {
     pub fn detail(mut self, detail: serde_json::Value) -> Failure {
         self.entry.detail = detail;
         self
+    }
+
+    /// What was asked for, where that is what there is to say: login is needed, or it is not allowed.
+    pub fn asked(self, asked: impl FnOnce() -> serde_json::Value) -> Failure {
+        let is_about_rights = matches!(self.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        if is_about_rights && self.entry.detail.is_null() { self.detail(asked()) } else { self }
     }
 
     /// The answer.
@@ -75,6 +86,7 @@ impl From<Error> for Failure {
         let (detail, message) = (error.detail(), told(&error));
         let failure = match error.code() {
             Some(code) => Failure::new(status, code, message),
+            None if status == StatusCode::PRECONDITION_FAILED => Failure::unmet(message),
             None => Failure::other(status, "UNKNOWN", message),
         };
         failure.detail(detail)
@@ -108,6 +120,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::ManifestBlobUnknown(_)
         | Error::SizeInvalid(_)
         | Error::Unsupported(_) => StatusCode::BAD_REQUEST,
+        Error::TagMoved(..) => StatusCode::PRECONDITION_FAILED,
         Error::Unauthorized => StatusCode::UNAUTHORIZED,
         Error::Denied => StatusCode::FORBIDDEN,
         Error::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
@@ -120,8 +133,8 @@ fn status(error: &Error) -> StatusCode {
 impl Failure {
     /// A path that is no route. What is asked for by something that cannot be a tag is not there; what is pushed by it is
     /// refused.
-    pub fn misrouted(error: RouteError, method: &Method) -> Failure {
-        let message = error.to_string();
+    pub fn misrouted(error: RouteError, method: &Method, path: &str) -> Failure {
+        let (message, detail) = (error.to_string(), serde_json::json!({ "path": path }));
         let (status, code) = match error {
             RouteError::Unknown => (StatusCode::NOT_FOUND, ErrorCode::Unsupported),
             RouteError::Name(_) => (StatusCode::BAD_REQUEST, ErrorCode::NameInvalid),
@@ -133,7 +146,7 @@ impl Failure {
             }
             RouteError::Reference(ReferenceError::Tag(_)) => (StatusCode::NOT_FOUND, ErrorCode::ManifestUnknown),
         };
-        Failure::new(status, code, message)
+        Failure::new(status, code, message).detail(detail)
     }
 }
 

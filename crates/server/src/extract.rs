@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use serde_json::json;
 use wharf_model::code::ErrorCode;
+use wharf_model::limits::PAGE_ENTRIES_MAX;
 use wharf_model::page::Page;
 
 use crate::error::Failure;
@@ -35,6 +37,7 @@ impl<'a> Query<'a> {
     pub fn page(&self) -> Result<Page, Failure> {
         Page::parse(self.get("n").as_deref(), self.get("last").as_deref())
             .map_err(|error| Failure::new(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, error.to_string()))
+            .map_err(|failure| failure.detail(json!({ "parameters": ["n", "last"], "n_max": PAGE_ENTRIES_MAX })))
     }
 }
 

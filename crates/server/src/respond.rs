@@ -9,6 +9,7 @@ use http_body::Body as _;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 use wharf_model::digest::Digest;
+use wharf_registry::push::{Digests, Expected};
 
 use crate::body::ResponseBody;
 use crate::error::Failure;
@@ -100,11 +101,12 @@ pub fn set_next(answer: &mut Answer, path: impl Display, parameters: &[(&str, &s
 /// What the conditions of a request for this content (RFC 9110 §13.2.2) make of it: `None` where it is answered as if there
 /// were none, else 412, or 304 with what tells which content it is.
 pub fn conditional(headers: &HeaderMap, digest: &Digest) -> Option<Answer> {
-    if named(headers, header::IF_MATCH, digest, Strength::Strong) == Some(false) {
-        let failure = Failure::other(StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED", "the content is another");
+    let Expected { among, not_among } = expected(headers);
+    if among.is_some_and(|among| !among.has(digest)) {
+        let failure = Failure::unmet("the content is another");
         return Some(failure.detail(serde_json::json!({ "digest": digest })).response());
     }
-    if named(headers, header::IF_NONE_MATCH, digest, Strength::Weak) == Some(true) {
+    if not_among.is_some_and(|not_among| not_among.has(digest)) {
         let mut answer = empty(StatusCode::NOT_MODIFIED);
         set_digest(&mut answer, digest);
         return Some(answer);
@@ -112,10 +114,18 @@ pub fn conditional(headers: &HeaderMap, digest: &Digest) -> Option<Answer> {
     None
 }
 
+/// What a request says by `If-Match` and `If-None-Match`.
+pub fn expected(headers: &HeaderMap) -> Expected {
+    Expected {
+        among: entity_tags(headers, header::IF_MATCH, Strength::Strong),
+        not_among: entity_tags(headers, header::IF_NONE_MATCH, Strength::Weak),
+    }
+}
+
 /// Whether a range may be answered with a part (`If-Range`, RFC 9110 §13.1.5): content never changes under its digest, so
 /// only another entity tag, a weak one or a date speaks against it.
 pub fn may_be_part(headers: &HeaderMap, digest: &Digest) -> bool {
-    named(headers, header::IF_RANGE, digest, Strength::Strong) != Some(false)
+    entity_tags(headers, header::IF_RANGE, Strength::Strong).is_none_or(|tags| tags.has(digest))
 }
 
 /// How entity tags are compared (RFC 9110 §8.8.3.2).
@@ -125,15 +135,18 @@ enum Strength {
     Weak,
 }
 
-/// Whether one of the entity tags in the lines of a field is this content's, or stands for any (`*`); `None` where there is
-/// no such field.
-fn named(headers: &HeaderMap, field: HeaderName, digest: &Digest, strength: Strength) -> Option<bool> {
-    let is_ours = |tag: &str| match tag.strip_prefix("W/") {
-        Some(_) if strength == Strength::Strong => false,
-        Some(tag) => tag.trim_matches('"').parse() == Ok(*digest),
-        None => tag == "*" || tag.trim_matches('"').parse() == Ok(*digest),
-    };
+/// The content that the entity tags in all lines of a field name; `None` where there is no such field. Tags that are not
+/// ours name nothing here.
+fn entity_tags(headers: &HeaderMap, field: HeaderName, strength: Strength) -> Option<Digests> {
+    let mut digests = Vec::new();
     let mut lines = headers.get_all(field).iter().peekable();
     lines.peek()?;
-    Some(lines.any(|line| line.to_str().is_ok_and(|line| line.split(',').any(|tag| is_ours(tag.trim())))))
+    for tag in lines.filter_map(|line| line.to_str().ok()).flat_map(|line| line.split(',')).map(str::trim) {
+        match tag.strip_prefix("W/") {
+            None if tag == "*" => return Some(Digests::Any),
+            Some(_) if strength == Strength::Strong => {}
+            weak => digests.extend(weak.unwrap_or(tag).trim_matches('"').parse::<Digest>()),
+        }
+    }
+    Some(Digests::These(digests))
 }

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::manifest::Role;
 use wharf_model::name::{Reference, RepositoryName, Tag};
-use wharf_store::ledger::change::{Change, Commit, Edge, Expects, Known, Place};
+use wharf_store::ledger::change::{Change, Commit, Edge, Expected, Expects, Known, Place};
 use wharf_store::ledger::readable::Readable;
 use wharf_store::ledger::{Ledger, LedgerOptions};
 use wharf_store::open::open_ledger;
@@ -47,7 +47,13 @@ fn push(repository: &RepositoryName, text: String, tag: &str) -> Vec<Change> {
             edges: vec![Edge { role: Role::Layer, target: layer, required: true }],
             created: false,
         },
-        Change::PointTag { repository: repository.clone(), tag: tag.parse().expect("a tag"), digest, previous: None },
+        Change::PointTag {
+            repository: repository.clone(),
+            tag: tag.parse().expect("a tag"),
+            digest,
+            expected: Expected::default(),
+            previous: None,
+        },
     ]
 }
 
@@ -60,6 +66,7 @@ async fn fill(ledger: &dyn Ledger, tags: usize, repositories: usize) {
             repository: many.clone(),
             tag: format!("t{at:08}").parse().expect("a tag"),
             digest,
+            expected: Expected::default(),
             previous: None,
         };
         ledger.commit(commit(chunk.iter().map(point).collect())).await.expect("tags");

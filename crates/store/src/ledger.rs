@@ -45,12 +45,15 @@ pub struct LedgerOptions {
     pub clock: Option<Arc<dyn Clock>>,
     /// How long a blob that no manifest names stays, in milliseconds; half of it is how long it is shown.
     pub grace: Millis,
+    /// Whether to refuse a ledger that another process has open so, and to keep it from others. A file is kept from others by
+    /// the folder that it is in.
+    pub alone: bool,
 }
 
 impl Default for LedgerOptions {
     /// The ledger's own clock, and a grace of a day.
     fn default() -> Self {
-        LedgerOptions { clock: None, grace: 24 * 3_600_000 }
+        LedgerOptions { clock: None, grace: 24 * 3_600_000, alone: false }
     }
 }
 

@@ -50,6 +50,17 @@ async fn raw(url: &str) -> tokio_postgres::Client {
 }
 
 #[tokio::test]
+async fn whoever_is_alone_keeps_others_out_until_the_end() {
+    let url = wharf_testkit::postgres::database();
+    let alone = || LedgerOptions { alone: true, ..LedgerOptions::default() };
+    let ledger = Postgres::open(&url, alone()).await.expect("nobody is there");
+    let error = Postgres::open(&url, alone()).await.err().expect("somebody is");
+    assert!(error.to_string().contains("another process"), "{error}");
+    drop(ledger);
+    assert!(Postgres::open(&url, alone()).await.is_ok(), "the lock goes with the ledger");
+}
+
+#[tokio::test]
 async fn a_newer_schema_is_refused_and_left_alone() {
     let url = wharf_testkit::postgres::database();
     drop(open(&url).await);

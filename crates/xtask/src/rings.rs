@@ -16,6 +16,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("crun", "/usr/bin/crun"),
     ("containerd", "/usr/bin/ctr"),
     ("docker.io", "/usr/sbin/dockerd"),
+    ("nginx-light", "/usr/sbin/nginx"),
     ("runc", "/usr/sbin/runc"),
     ("postgresql", "/usr/share/doc/postgresql/copyright"),
 ];

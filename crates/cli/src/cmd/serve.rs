@@ -90,7 +90,7 @@ async fn serve(config: &Config, printer: &Printer) -> anyhow::Result<()> {
 
 /// The ledger that the configuration names.
 pub(super) async fn open_ledger(config: &Config) -> anyhow::Result<Arc<dyn Ledger>> {
-    let options = LedgerOptions { grace: millis(config.gc.grace), ..LedgerOptions::default() };
+    let options = LedgerOptions { grace: millis(config.gc.grace), alone: true, ..LedgerOptions::default() };
     Ok(open::open_ledger(&config.ledger, options).await?)
 }
 

@@ -11,7 +11,7 @@ use wharf_registry::access::Action;
 use wharf_registry::actor::Subject;
 use wharf_registry::error::Error;
 use wharf_registry::identity::AuthError;
-use wharf_registry::push::Push;
+use wharf_registry::push::{Expected, Push};
 use wharf_store::ledger::people::{AccountKind, PeopleChange};
 
 use crate::house::{House, admin, chunk, image, name, sha256, tagged};
@@ -33,7 +33,7 @@ async fn push(
 ) -> Result<(), Error> {
     let access = house.registry.authorise(subject, Action::Push, &name(repository)).await?;
     let tags = tags.iter().map(|tag| tag.parse().expect("a tag")).collect();
-    let push = Push { reference, tags, content_type: None, bytes: bytes.clone() };
+    let push = Push { reference, tags, expected: Expected::default(), content_type: None, bytes: bytes.clone() };
     house.registry.put_manifest(&access, push).await.map(drop)
 }
 
@@ -138,7 +138,13 @@ async fn a_reader_reads() {
     assert_eq!(may_each("other/app").await, [false; 3]);
     assert_eq!(may_each("none/app").await, [false; 3], "closed and missing look the same");
     let pull = house.registry.authorise(&ann, Action::Pull, &name(A)).await.expect("it may");
-    let pushed = Push { reference: tagged("x"), tags: Vec::new(), content_type: None, bytes: image(&[sha256(b"x")]) };
+    let pushed = Push {
+        reference: tagged("x"),
+        tags: Vec::new(),
+        expected: Expected::default(),
+        content_type: None,
+        bytes: image(&[sha256(b"x")]),
+    };
     assert!(matches!(house.registry.put_manifest(&pull, pushed).await, Err(Error::Denied)), "a wrong row in a table");
 }
 
@@ -298,7 +304,13 @@ async fn a_project_that_came_between_is_asked_about() {
     let session = house.registry.begin_upload(&begun, Algorithm::Sha256).await.expect("begun").session;
     let finished = house.registry.finish_upload(&begun, &session, chunk(b"x"), sha256(b"x")).await;
     finished.expect("it may push into that one too");
-    let push = Push { reference: Reference::Digest(sha256(&bytes)), tags: Vec::new(), content_type: None, bytes };
+    let push = Push {
+        reference: Reference::Digest(sha256(&bytes)),
+        tags: Vec::new(),
+        expected: Expected::default(),
+        content_type: None,
+        bytes,
+    };
     house.registry.put_manifest(&begun, push).await.expect("pushed");
     assert_eq!(catalog(&house, &admin()).await, ["new/a", "new/b"]);
 }

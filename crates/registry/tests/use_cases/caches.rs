@@ -10,7 +10,7 @@ use wharf_registry::actor::Subject;
 use wharf_registry::cache::Caches;
 use wharf_registry::error::Error;
 use wharf_store::ledger::Observer as _;
-use wharf_store::ledger::change::{Change, Entry, Expects};
+use wharf_store::ledger::change::{Change, Entry, Expected, Expects};
 use wharf_store::ledger::query::ManifestRow;
 
 use crate::house::{GRACE, House, image, name, noise, sha256, tagged};
@@ -32,7 +32,13 @@ fn entry(changes: Vec<Change>) -> Entry {
 
 fn moved(repository: &str) -> Entry {
     let (tag, digest) = ("latest".parse().expect("a tag"), sha256(b"new"));
-    entry(vec![Change::PointTag { repository: name(repository), tag, digest, previous: None }])
+    entry(vec![Change::PointTag {
+        repository: name(repository),
+        tag,
+        digest,
+        expected: Expected::default(),
+        previous: None,
+    }])
 }
 
 /// A reader asked before a commit, and its answer comes after: nobody else is served with it.

@@ -24,7 +24,7 @@ use wharf_registry::followers::{FOLLOWERS, Following};
 use wharf_registry::identity::personal;
 use wharf_registry::jobs::Reclaimer;
 use wharf_registry::pull::Served;
-use wharf_registry::push::{Push, Pushed};
+use wharf_registry::push::{Expected, Push, Pushed};
 use wharf_registry::registry::{Access, Registry, Settings};
 use wharf_registry::rights::Rights;
 use wharf_registry::secret::MasterKey;
@@ -113,7 +113,7 @@ async fn open(
     clock: &Arc<ManualClock>,
     blobs: &Arc<faulty_blobs::Faulty>,
 ) -> (Arc<faulty_ledger::Faulty>, Registry) {
-    let options = LedgerOptions { clock: Some(clock.clone()), grace: GRACE };
+    let options = LedgerOptions { clock: Some(clock.clone()), grace: GRACE, alone: false };
     let ledger = Sqlite::open(path, options).await.expect("a ledger");
     let ledger = Arc::new(faulty_ledger::Faulty::new(ledger));
     let settings = Settings { trash: TRASH, upload_idle: IDLE, ..Settings::default() };
@@ -224,7 +224,7 @@ impl House {
 
     pub(crate) async fn put(&self, repository: &str, reference: Reference, bytes: Bytes) -> Result<Pushed, Error> {
         let access = self.access(Action::Push, repository).await;
-        let push = Push { reference, tags: Vec::new(), content_type: None, bytes };
+        let push = Push { reference, tags: Vec::new(), expected: Expected::default(), content_type: None, bytes };
         self.registry.put_manifest(&access, push).await
     }
 

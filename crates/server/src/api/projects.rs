@@ -34,6 +34,8 @@ pub async fn put(
 }
 
 fn parse(name: &str) -> Result<ProjectName, Failure> {
-    name.parse()
-        .map_err(|error: NameError| Failure::new(StatusCode::BAD_REQUEST, ErrorCode::NameInvalid, error.to_string()))
+    name.parse().map_err(|error: NameError| {
+        let failure = Failure::new(StatusCode::BAD_REQUEST, ErrorCode::NameInvalid, error.to_string());
+        failure.detail(serde_json::json!({ "name": name }))
+    })
 }

@@ -79,7 +79,7 @@ fn what_the_environment_cannot_say() {
         "WHARF_LISTEN",
         "WHARF_LISTEN: listen cannot be \"x\": it is an IP address and a port, as in 127.0.0.1:5000 or [::1]:5000",
     );
-    check("WHARF_LISTEN_PORT", "WHARF_LISTEN_PORT: no setting has this variable; did you mean WHARF_LISTEN?");
+    check("WHARF_LISTEN_PORT", "WHARF_LISTEN_PORT: no setting has this variable; `wharf config` lists all settings");
     for slip in ["WHARF_PORT", "WHARF_SERVICE_PORT", "WHARF_SERVICE_PORTS", "WHARF_PORT_X_TCP", "WHARF_PORT_1_TCP_X"] {
         assert!(refused("", &[(slip, "x")], &[]).starts_with(slip), "{slip}");
     }

@@ -278,18 +278,48 @@ async fn over_tls_it_is_the_same() {
     assert!(server.url.starts_with("https://"));
     assert!(!server.tell("GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.contains("HTTP/1.1 200"), "no plain HTTP here");
 
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(cert.1).unwrap();
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let mut client = builder.with_root_certificates(roots).with_no_client_auth();
-    client.alpn_protocols = vec![b"h2".to_vec()];
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(client));
+    let connector = connector(&cert.1, b"h2");
     let connect = async || connector.connect("localhost".try_into().unwrap(), server.connect().await).await.unwrap();
     assert_eq!(ask_http2(TokioIo::new(connect().await)).await, "hello tls=true");
     let mut silent = connect().await;
     assert_eq!(silent.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     let _ = silent.read_to_end(&mut Vec::new()).await;
+}
+
+#[tokio::test]
+async fn a_new_connection_gets_the_new_certificate_and_an_old_one_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, key) = crate::tls::tests::write_pair(folder.path(), "localhost");
+    let server = running(|config| config.tls = crate::config::Tls { cert: Some(old.0), key: Some(key) }).await;
+    let connect = async |root: &rustls_pki_types::CertificateDer<'static>| {
+        let stream = server.connect().await;
+        connector(root, b"http/1.1").connect("localhost".try_into().unwrap(), stream).await
+    };
+    let mut before = connect(&old.1).await.unwrap();
+    let (new, _) = crate::tls::tests::write_pair(folder.path(), "localhost");
+    // The files are looked at once a second.
+    let look = async {
+        while connect(&new.1).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), look).await.expect("the new one is there");
+    assert!(connect(&old.1).await.is_err(), "the old one is not shown any more");
+    before.write_all(b"POST / HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi").await.unwrap();
+    let mut answer = Vec::new();
+    let _ = before.read_to_end(&mut answer).await;
+    assert!(answer.ends_with(b"hi tls=true"));
+}
+
+/// A client that believes this certificate and speaks this protocol.
+fn connector(root: &rustls_pki_types::CertificateDer<'static>, protocol: &[u8]) -> tokio_rustls::TlsConnector {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(root.clone()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let mut client = builder.with_root_certificates(roots).with_no_client_auth();
+    client.alpn_protocols = vec![protocol.to_vec()];
+    tokio_rustls::TlsConnector::from(Arc::new(client))
 }
 
 #[tokio::test]

@@ -43,8 +43,8 @@ pub async fn get(call: Call<'_>, digest: Digest) -> Outcome {
         }
         Requested::Unsatisfiable => {
             let message = format!("the blob has {} bytes", blob.size);
-            let mut answer =
-                Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::SizeInvalid, message).response();
+            let failure = Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::SizeInvalid, message);
+            let mut answer = failure.detail(serde_json::json!({ "size": blob.size })).response();
             respond::set(&mut answer, header::CONTENT_RANGE, format_args!("bytes */{}", blob.size));
             return Ok(answer);
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{StatusCode, header};
+use serde_json::json;
 use wharf_content::body::Body;
 use wharf_model::code::ErrorCode;
 use wharf_model::limits::{MANIFEST_BYTES_MAX, TAG_PARAMETERS_MAX};
@@ -42,7 +43,8 @@ pub async fn put(mut call: Call<'_>, reference: Reference) -> Outcome {
     let content_type = content_type(extract::header(call.parts, header::CONTENT_TYPE))?;
     let bytes = read(&mut call.body, &MEMORY).await?;
     let repository = call.access.repository().clone();
-    let push = Push { reference, tags, content_type, bytes };
+    let expected = respond::expected(&call.parts.headers);
+    let push = Push { reference, tags, expected, content_type, bytes };
     let pushed = call.registry.put_manifest(&call.access, push).await?;
     let mut answer = respond::empty(StatusCode::CREATED);
     respond::set(&mut answer, header::LOCATION, Route::Manifest(repository, Reference::Digest(pushed.digest)));
@@ -68,14 +70,17 @@ fn tags(query: &Query<'_>, reference: &Reference) -> Result<Vec<Tag>, Failure> {
     for tag in query.all("tag") {
         if matches!(reference, Reference::Tag(_)) {
             let message = "tag parameters go with a push by digest";
-            return Err(Failure::new(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, message));
+            let failure = Failure::new(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, message);
+            return Err(failure.detail(json!({ "parameter": "tag" })));
         }
         if tags.len() == TAG_PARAMETERS_MAX {
             let message = format!("at most {TAG_PARAMETERS_MAX} tags in one push");
-            return Err(Failure::new(StatusCode::URI_TOO_LONG, ErrorCode::Unsupported, message));
+            let failure = Failure::new(StatusCode::URI_TOO_LONG, ErrorCode::Unsupported, message);
+            return Err(failure.detail(json!({ "parameter": "tag", "max": TAG_PARAMETERS_MAX })));
         }
         let tag: Tag = tag.parse().map_err(|error: wharf_model::name::TagError| {
-            Failure::new(StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid, error.to_string())
+            let failure = Failure::new(StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid, error.to_string());
+            failure.detail(json!({ "parameter": "tag", "tag": tag }))
         })?;
         if !tags.contains(&tag) {
             tags.push(tag);
@@ -87,7 +92,8 @@ fn tags(query: &Query<'_>, reference: &Reference) -> Result<Vec<Tag>, Failure> {
 fn content_type(header: Option<&str>) -> Result<Option<MediaType>, Failure> {
     let parse = |text: &str| {
         text.parse().map_err(|error: wharf_model::media::MediaTypeError| {
-            Failure::new(StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid, error.to_string())
+            let failure = Failure::new(StatusCode::BAD_REQUEST, ErrorCode::ManifestInvalid, error.to_string());
+            failure.detail(json!({ "header": "Content-Type" }))
         })
     };
     header.filter(|text| !text.is_empty()).map(parse).transpose()

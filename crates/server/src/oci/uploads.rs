@@ -3,6 +3,7 @@
 //! All that a session needs is in its path: clients may drop the query of a `Location`, and take relative ones.
 
 use http::{StatusCode, header};
+use serde_json::json;
 use wharf_model::code::ErrorCode;
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::name::RepositoryName;
@@ -60,7 +61,9 @@ pub async fn patch(call: Call<'_>, session: &str) -> Outcome {
 /// PUT: the last chunk, or all of it.
 pub async fn put(call: Call<'_>, session: &str) -> Outcome {
     let digest = Query::of(call.parts).get("digest").ok_or_else(|| {
-        Failure::new(StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid, "the parameter digest is missing")
+        let message = "the parameter digest is missing";
+        let failure = Failure::new(StatusCode::BAD_REQUEST, ErrorCode::DigestInvalid, message);
+        failure.detail(json!({ "parameter": "digest" }))
     })?;
     let digest = parse_digest(&digest)?;
     finish(call, session, digest).await
@@ -128,7 +131,10 @@ fn content_range(call: &Call<'_>) -> Result<Option<ByteRange>, Failure> {
         return Ok(None);
     }
     let message = "Content-Range is written <first byte>-<last byte>";
-    let malformed = || Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::BlobUploadInvalid, message);
+    let malformed = || {
+        let failure = Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::BlobUploadInvalid, message);
+        failure.detail(json!({ "header": "Content-Range" }))
+    };
     value.to_str().ok().and_then(range::chunk).map(Some).ok_or_else(malformed)
 }
 
@@ -138,6 +144,7 @@ fn parse_digest(text: &str) -> Result<Digest, Failure> {
 
 fn parse_name(text: &str) -> Result<RepositoryName, Failure> {
     text.parse().map_err(|error: wharf_model::name::NameError| {
-        Failure::new(StatusCode::BAD_REQUEST, ErrorCode::NameInvalid, error.to_string())
+        let failure = Failure::new(StatusCode::BAD_REQUEST, ErrorCode::NameInvalid, error.to_string());
+        failure.detail(json!({ "name": text }))
     })
 }

@@ -21,7 +21,7 @@ use wharf_model::name::{Reference, RepositoryName, Tag};
 
 use crate::blobs::Location;
 use crate::clock::{Clock, ManualClock, Millis};
-use crate::ledger::change::{Change, Commit, Edge, Entry, Expects, Freed, Known, Place, Refused};
+use crate::ledger::change::{Change, Commit, Digests, Edge, Entry, Expected, Expects, Freed, Known, Place, Refused};
 use crate::ledger::notes::{Cursor, NewJob, RECLAIM, UploadNote};
 use crate::ledger::query::{BlobRow, ManifestRow, Totals};
 use crate::ledger::readable::{NameRange, Readable};
@@ -206,7 +206,13 @@ pub fn index(repository: &str, text: &str, children: &[&str]) -> Change {
 }
 
 fn point(repository: &str, to: &str, text: &str) -> Change {
-    Change::PointTag { repository: name(repository), tag: tag(to), digest: digest(text), previous: None }
+    Change::PointTag {
+        repository: name(repository),
+        tag: tag(to),
+        digest: digest(text),
+        expected: Expected::default(),
+        previous: None,
+    }
 }
 
 fn delete_tag(repository: &str, text: &str) -> Change {
@@ -316,7 +322,7 @@ impl Bench {
 }
 
 fn options(clock: &Arc<ManualClock>) -> LedgerOptions {
-    LedgerOptions { clock: Some(clock.clone()), grace: GRACE }
+    LedgerOptions { clock: Some(clock.clone()), grace: GRACE, alone: false }
 }
 
 // --- commits and the log
@@ -856,6 +862,7 @@ pub async fn manifests_are_read_by_tag_and_digest(bench: &Bench) {
         repository: name("p/a"),
         tag: tag("v2"),
         digest: Digest::of(Algorithm::Sha512, b"m"),
+        expected: Expected::default(),
         previous: None,
     };
     bench.made(vec![point("p/a", "v1", "m"), typed, pointed]).await;
@@ -892,7 +899,11 @@ pub async fn the_same_manifest_again_changes_nothing(bench: &Bench) {
     assert_eq!(bench.manifest("p/a", "m").await.map(|row| row.media_type), Some(media("a/c")));
 }
 
-/// A tag points to a manifest that is there, moves, and goes; the manifest stays.
+fn point_expecting(to: &str, text: &str, expected: Expected) -> Change {
+    Change::PointTag { repository: name("p/a"), tag: tag(to), digest: digest(text), expected, previous: None }
+}
+
+/// A tag points to a manifest that is there, moves from where it is expected to be, and goes; the manifest stays.
 pub async fn tags_move_and_go(bench: &Bench) {
     bench.made(vec![ensure("p/a"), put_manifest("p/a", "m", vec![]), put_manifest("p/a", "n", vec![])]).await;
     let previous = |change| match change {
@@ -905,6 +916,18 @@ pub async fn tags_move_and_go(bench: &Bench) {
     assert_eq!(previous(bench.filled(point("p/a", "v1", "m")).await), None);
     assert_eq!(previous(bench.filled(point("p/a", "v1", "n")).await), Some(Some(digest("m"))));
     assert_eq!(bench.tagged("p/a", "v1").await, Some(digest("n")));
+    for (among, not_among) in [
+        (Some(Digests::These(vec![digest("m")])), None),
+        (None, Some(Digests::These(vec![digest("n")]))),
+        (None, Some(Digests::Any)),
+    ] {
+        let change = point_expecting("v1", "m", Expected { among, not_among });
+        assert_eq!(bench.refused(vec![change]).await, Refused::TagMoved(tag("v1"), Some(digest("n"))));
+    }
+    let absent = || point_expecting("v2", "m", Expected { among: Some(Digests::Any), not_among: None });
+    assert_eq!(bench.refused(vec![absent()]).await, Refused::TagMoved(tag("v2"), None));
+    let both = Expected { among: Some(Digests::These(vec![digest("n")])), not_among: Some(Digests::These(vec![])) };
+    assert_eq!(previous(bench.filled(point_expecting("v1", "n", both)).await), None);
     assert_eq!(previous(bench.filled(delete_tag("p/a", "v1")).await), Some(Some(digest("n"))));
     assert_eq!(bench.tagged("p/a", "v1").await, None);
     assert!(bench.manifest("p/a", "n").await.is_some());

@@ -15,7 +15,7 @@ use wharf_model::name::{Reference, RepositoryName, Tag};
 use super::ledger::{Bench, GRACE, START, digest, name, tag};
 use crate::blobs::Location;
 use crate::clock::{Clock as _, Millis};
-use crate::ledger::change::{Change, Commit, Edge, Expects, Freed, Known, Place, Refused};
+use crate::ledger::change::{Change, Commit, Edge, Expected, Expects, Freed, Known, Place, Refused};
 use crate::ledger::notes::RECLAIM;
 use crate::ledger::query::BlobRow;
 use crate::ledger::readable::Readable;
@@ -300,6 +300,7 @@ impl Model {
             repository: repository.clone(),
             tag: tag(TAGS[pick(c, TAGS.len())]),
             digest: digest(MANIFESTS[manifest].0),
+            expected: Expected::default(),
             previous: None,
         };
         let ensure = || Change::EnsureRepository {

@@ -8,7 +8,7 @@ use wharf_model::manifest::Role;
 use wharf_model::name::{RepositoryName, Tag};
 
 use super::Seq;
-use super::change::{Change, Commit, Edge, Entry, Expects, Freed, Known, Place, Refused};
+use super::change::{Change, Commit, Edge, Entry, Expected, Expects, Freed, Known, Place, Refused};
 use super::noted::put_cursor;
 use super::notes::{NewJob, RECLAIM};
 use super::query::{LedgerError, Totals};
@@ -88,8 +88,8 @@ impl<S: Sql> Context<'_, S> {
                 Ok(true)
             }
             Change::PutManifest { .. } => self.put_manifest(change).await,
-            Change::PointTag { repository, tag, digest, previous } => {
-                let (moved, before) = self.point_tag(repository, tag, digest).await?;
+            Change::PointTag { repository, tag, digest, expected, previous } => {
+                let (moved, before) = self.point_tag(repository, tag, digest, expected).await?;
                 *previous = before;
                 Ok(moved)
             }
@@ -594,10 +594,15 @@ impl<S: Sql> Context<'_, S> {
         repository: &RepositoryName,
         tag: &Tag,
         digest: &Digest,
+        expected: &Expected,
     ) -> Result<(bool, Option<Digest>), Refused> {
         let repository = self.repository(repository).await?;
         let manifest = self.manifest(repository, digest).await?.ok_or(Refused::ManifestUnknown(*digest))?;
         let before = self.tag(repository, tag).await?;
+        let points_to = before.as_ref().map(|(_, digest)| *digest);
+        if !expected.is_met_by(points_to.as_ref()) {
+            return Err(Refused::TagMoved(tag.clone(), points_to));
+        }
         if before.as_ref().is_some_and(|(id, _)| *id == manifest) {
             return Ok((false, None));
         }
@@ -606,9 +611,8 @@ impl<S: Sql> Context<'_, S> {
                 updated_at = excluded.updated_at, updated_by = excluded.updated_by";
         let parameters = [repository.into(), tag.as_str().into(), manifest.into(), self.now.into(), self.actor.into()];
         self.sql.execute(put, &parameters).await?;
-        let before = before.map(|(_, digest)| digest);
-        self.note_history(repository, tag, before.as_ref(), Some(digest)).await?;
-        Ok((true, before))
+        self.note_history(repository, tag, points_to.as_ref(), Some(digest)).await?;
+        Ok((true, points_to))
     }
 
     async fn delete_tag(&mut self, repository: &RepositoryName, tag: &Tag) -> Result<Digest, Refused> {

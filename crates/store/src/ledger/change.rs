@@ -76,6 +76,42 @@ pub enum Expects {
     Nothing,
 }
 
+/// Some digests, or all that there are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Digests {
+    /// Every digest.
+    Any,
+    /// These.
+    These(Vec<Digest>),
+}
+
+impl Digests {
+    /// Whether this is one of them.
+    pub fn has(&self, digest: &Digest) -> bool {
+        match self {
+            Digests::Any => true,
+            Digests::These(digests) => digests.contains(digest),
+        }
+    }
+}
+
+/// What a tag must point to so that it may be moved (RFC 9110 §13.1.1, §13.1.2). By itself it asks for nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Expected {
+    /// It points to one of these.
+    pub among: Option<Digests>,
+    /// It points to none of these.
+    pub not_among: Option<Digests>,
+}
+
+impl Expected {
+    /// Whether a tag that points to `digest`, or is not there, is as expected.
+    pub fn is_met_by(&self, digest: Option<&Digest>) -> bool {
+        let has = |digests: &Digests| digest.is_some_and(|digest| digests.has(digest));
+        self.among.as_ref().is_none_or(has) && !self.not_among.as_ref().is_some_and(has)
+    }
+}
+
 /// Blobs that left the ledger because the last that held them has gone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Freed {
@@ -188,6 +224,9 @@ pub enum Change {
         tag: Tag,
         /// The manifest.
         digest: Digest,
+        /// What it must point to before; else the commit is refused.
+        #[serde(skip)]
+        expected: Expected,
         /// Filled: what it pointed to before.
         previous: Option<Digest>,
     },
@@ -263,6 +302,9 @@ pub enum Refused {
     /// There is no such tag.
     #[error("the tag {0} is not there")]
     TagUnknown(Tag),
+    /// The tag points to something else than was expected, or nowhere.
+    #[error("the tag {0} is not where it was expected")]
+    TagMoved(Tag, Option<Digest>),
     /// There is no such blob where it was looked for.
     #[error("the blob {0} is not there")]
     BlobUnknown(Digest),

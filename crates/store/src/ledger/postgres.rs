@@ -3,6 +3,8 @@
 //!
 //! Connections are not encrypted by us; use a local socket, or a network that is.
 
+mod alone;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,9 +77,10 @@ fn config(url: &str) -> Result<Config, LedgerError> {
 
 /// Opens the ledger; `bound` is how long the writer waits for a transaction.
 async fn start(config: Config, options: LedgerOptions, bound: Duration) -> Result<Arc<dyn Ledger>, LedgerError> {
+    let alone = if options.alone { Some(Arc::new(alone::hold(config.clone()).await?)) } else { None };
     let (readers, writer) = (pool(config.clone(), READERS_MAX)?, pool(config, 1)?);
     let texts = Arc::new(Texts::new(Dialect::Postgres));
-    let engine = Server { readers, writer, clock: options.clock, texts, bound };
+    let engine = Server { readers, writer, clock: options.clock, texts, bound, _alone: alone };
     let mut connection = engine.connection(&engine.writer).await?;
     let migrated = match connection.batch(BEGIN).await {
         Ok(()) => migrate::migrate(&mut connection, Dialect::Postgres).await,
@@ -132,6 +135,8 @@ struct Server {
     texts: Arc<Texts>,
     /// How long the writer waits for a transaction.
     bound: Duration,
+    /// Held, where this process is to be the only one.
+    _alone: Option<Arc<alone::Alone>>,
 }
 
 impl Server {
