@@ -201,7 +201,7 @@ fn a_folder_in_use_a_newer_schema_and_a_broken_ledger_are_refused() {
     set(1000);
     let (status, said) = setup().run_to_end(&server.data);
     assert_eq!(status.code(), Some(2), "{said}");
-    assert!(said.contains("newer") && said.contains("1001"), "{said}");
+    assert!(said.contains("newer") && said.contains("1002"), "{said}");
     set(-1000);
     server.restart();
     server.admin().get("/v2/").expect(200);

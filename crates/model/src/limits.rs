@@ -52,3 +52,5 @@ pub const RULES_MAX: usize = 100;
 pub const GRANTS_MAX: usize = 50;
 /// Most members of a group.
 pub const GROUP_MEMBERS_MAX: usize = 10_000;
+/// Most bindings of one account, its groups' included, that are looked at.
+pub const BINDINGS_MAX: usize = 10_000;

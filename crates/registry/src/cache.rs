@@ -14,7 +14,7 @@ use moka::sync::Cache;
 use wharf_model::name::{Reference, RepositoryName};
 use wharf_store::ledger::Observer;
 use wharf_store::ledger::change::{Change, Entry};
-use wharf_store::ledger::query::{ManifestRow, RepositoryRow};
+use wharf_store::ledger::query::{ManifestRow, PlaceRow};
 
 /// Number of version slots; a power of two.
 const SLOTS: usize = 4096;
@@ -49,8 +49,14 @@ impl Observer for Versions {
     fn committed(&self, entry: &Entry) {
         for change in &entry.changes {
             match change {
-                Change::EnsureRepository { repository }
-                | Change::PutManifest { repository, .. }
+                Change::EnsureRepository { repository, made_project, .. } => {
+                    self.touch(repository.as_str());
+                    if *made_project {
+                        // Of its other repositories it is known that they have no project.
+                        self.touch(repository.project_str());
+                    }
+                }
+                Change::PutManifest { repository, .. }
                 | Change::PointTag { repository, .. }
                 | Change::DeleteTag { repository, .. }
                 | Change::DeleteManifest { repository, .. } => self.touch(repository.as_str()),
@@ -61,7 +67,7 @@ impl Observer for Versions {
                 | Change::DeleteBlob { .. }
                 | Change::SweepMember { .. }
                 | Change::PurgeTrash { .. } => {}
-                Change::PutUser { .. } | Change::AddTotals(_) | Change::SetTotals(_) => {}
+                Change::People(_) | Change::AddTotals(_) | Change::SetTotals(_) => {}
             }
         }
     }
@@ -105,7 +111,7 @@ impl<K: Hash + Eq + Send + Sync + Clone + 'static, V: Clone + Send + Sync + 'sta
 pub struct Caches {
     versions: Arc<Versions>,
     manifests: Answers<(RepositoryName, Reference), Arc<ManifestRow>>,
-    repositories: Answers<RepositoryName, Option<RepositoryRow>>,
+    places: Answers<RepositoryName, PlaceRow>,
 }
 
 impl Caches {
@@ -114,7 +120,7 @@ impl Caches {
         Caches {
             versions: Arc::new(Versions::new()),
             manifests: Answers::new(manifest_bytes_max, |row| row.bytes.len() as u32 + 512),
-            repositories: Answers::new(20_000, |_| 1),
+            places: Answers::new(20_000, |_| 1),
         }
     }
 
@@ -142,27 +148,24 @@ impl Caches {
         Ok(row)
     }
 
-    /// The repository, from the cache or by asking; that it is not there is kept too.
-    pub async fn repository<E, F: Future<Output = Result<Option<RepositoryRow>, E>>>(
+    /// The place of a repository's name, from the cache or by asking; that nothing is there is kept too.
+    pub async fn place<E, F: Future<Output = Result<PlaceRow, E>>>(
         &self,
         repository: &RepositoryName,
         ask: impl FnOnce() -> F,
-    ) -> Result<Option<RepositoryRow>, E> {
+    ) -> Result<PlaceRow, E> {
         let version = self.versions.of(repository);
-        if let Some(row) = self.repositories.get(version, repository) {
+        if let Some(row) = self.places.get(version, repository) {
             return Ok(row);
         }
         let row = ask().await?;
-        self.repositories.put(version, repository.clone(), row.clone());
+        self.places.put(version, repository.clone(), row);
         Ok(row)
     }
 
-    /// Hits and misses since the start, manifests and repositories together.
+    /// Hits and misses since the start, manifests and places together.
     pub fn counts(&self) -> (u64, u64) {
         let load = |counters: [&AtomicU64; 2]| counters.iter().map(|counter| counter.load(Ordering::Relaxed)).sum();
-        (
-            load([&self.manifests.hits, &self.repositories.hits]),
-            load([&self.manifests.misses, &self.repositories.misses]),
-        )
+        (load([&self.manifests.hits, &self.places.hits]), load([&self.manifests.misses, &self.places.misses]))
     }
 }

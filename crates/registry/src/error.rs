@@ -228,6 +228,10 @@ impl Error {
             Refused::UploadUnknown => Error::UploadUnknown,
             Refused::Known(location) => Error::Internal(format!("the bytes are known at {location:?}")),
             Refused::Missing(missing) => Error::ManifestBlobUnknown(missing),
+            Refused::Unknown(thing) => Error::Unsupported(format!("the {thing} is not there")),
+            Refused::InUse(thing) => Error::Unsupported(format!("the {thing} is in use")),
+            // Whoever is told so has asked as often as makes sense.
+            Refused::ProjectChanged => Error::Denied,
             Refused::NameTaken(name) => Error::Unsupported(format!("the name {name} is taken")),
             Refused::Failed(error) => error.into(),
         }

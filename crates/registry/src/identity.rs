@@ -1,11 +1,13 @@
 //! Who is there: an `Authorization` header becomes a [`Subject`], and credentials become tokens. What a subject may do is
 //! [`crate::access`]'s to say.
 //!
-//! Three memories, all bounded, none of which can outlive a change of a user: `fronts` knows whole headers, so that the next
-//! request with the same one costs a hash and a look-up; `local` knows verified passwords; `users` knows rows of the ledger.
-//! None holds a secret: entries are found by keyed hashes.
+//! Three memories, all bounded, none of which can outlive a change of people: `fronts` knows whole headers, so that the next
+//! request with the same one costs a hash and a look-up; `local` knows verified passwords; `users` knows rows of the ledger
+//! and the rights that follow. None holds a secret: entries are found by keyed hashes.
 
 pub mod local;
+mod lockout;
+pub mod personal;
 pub mod token;
 mod users;
 
@@ -25,20 +27,26 @@ use wharf_model::name::RepositoryName;
 use wharf_model::scope::Scope;
 use wharf_store::clock::{Clock, Millis, SystemClock};
 use wharf_store::ledger::Ledger;
-use wharf_store::ledger::query::{LedgerError, UserRow};
+use wharf_store::ledger::query::{LedgerError, PlaceRow};
 
 use crate::access::{self, Policy};
-use crate::actor::{Actor, Ceiling, Subject};
+use crate::actor::{Ceiling, Subject};
 use crate::cache::Caches;
+use crate::rights::Place;
 use crate::secret::MasterKey;
 use local::{Passwords, VERIFIED_MS};
-use token::{ACCESS_SECS, Audience, Claims, Issued, Tokens};
-use users::{Asked, Source, Users};
+use token::{ACCESS_SECS, Audience, Claims, Issued, Owner, Tokens};
+use users::{Account, Asked, Secret, Source, Users};
 
 /// What the headers that are known may take in memory, in bytes: some ten thousand of the usual sort.
 const FRONTS_BYTES_MAX: u64 = 8 << 20;
 /// What a header that is known takes besides what it is limited to, in bytes, about.
 const FRONT_BYTES: usize = 512;
+
+/// How often the use of a token is noted at most, in milliseconds.
+const USE_NOTED_MS: Millis = 5 * 60 * 1000;
+/// Of how many tokens it is known when their use was noted.
+const NOTED_MAX: u64 = 10_000;
 
 /// Why nobody was recognised.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -71,9 +79,9 @@ pub enum Credential<'a> {
     Header(Option<&'a [u8]>),
     /// `grant_type=password`.
     Password {
-        /// The user's name.
+        /// The account's name.
         name: &'a str,
-        /// Its password.
+        /// Its password, or a token in its place.
         password: &'a str,
     },
     /// `grant_type=refresh_token`.
@@ -87,6 +95,8 @@ pub struct Identity {
     passwords: Arc<Passwords>,
     tokens: Tokens,
     fronts: Cache<[u8; 32], Arc<Front>>,
+    /// When the use of a token was noted.
+    noted: Cache<Id, Millis>,
     mac: Hmac<Sha256>,
     clock: Arc<dyn Clock>,
 }
@@ -94,7 +104,7 @@ pub struct Identity {
 /// A header that is known.
 struct Front {
     subject: Subject,
-    /// The version of the users before they were asked.
+    /// The version of people before they were asked for.
     version: u64,
     until: Millis,
     /// What the token says, whose signature need not be checked again.
@@ -108,27 +118,58 @@ impl Front {
         let text = |text: &String| size_of::<String>() + text.len();
         let one =
             |scope: &Scope| text(&scope.kind) + text(&scope.name) + 24 + scope.actions.iter().map(text).sum::<usize>();
-        FRONT_BYTES + scopes.map(one).sum::<usize>()
+        FRONT_BYTES + self.subject.rights.bytes() + scopes.map(one).sum::<usize>()
     }
 }
 
 /// What of a token is asked for again. Cheap to clone.
 #[derive(Clone)]
 struct Bearer {
-    /// Its id and epoch; `None` for anybody.
-    user: Option<(Id, u64)>,
+    /// Whose it is; `None` for anybody.
+    owner: Option<Owner>,
     scopes: Arc<[Scope]>,
     until: Millis,
 }
 
 impl Bearer {
     fn of(claims: Claims) -> Result<Bearer, AuthError> {
-        Ok(Bearer { user: claims.user()?, until: claims.until(), scopes: claims.into_access().into() })
+        Ok(Bearer { owner: claims.owner()?, until: claims.until(), scopes: claims.into_access().into() })
     }
 }
 
+/// Who logged in.
+struct Login {
+    account: Arc<Account>,
+    /// The token that was shown.
+    secret: Option<Arc<Secret>>,
+    /// Until when that may be believed.
+    until: Millis,
+}
+
+impl Login {
+    fn new(account: Arc<Account>, secret: Option<Arc<Secret>>, until: Millis) -> Login {
+        let ends = [account.row.expires_at, secret.as_ref().and_then(|secret| secret.row.expires_at)];
+        let until = ends.into_iter().flatten().fold(until, Millis::min);
+        Login { account, secret, until }
+    }
+
+    fn owner(&self) -> Owner {
+        let row = &self.account.row;
+        Owner { account: row.id, epoch: row.epoch, secret: self.secret.as_ref().map(|secret| secret.row.id) }
+    }
+}
+
+/// Who asks, where somebody logged in, under the scopes of a token where it is one.
+fn subject(login: Option<&Login>, scopes: Option<Arc<[Scope]>>) -> Subject {
+    let Some(Login { account, secret, .. }) = login else {
+        return Subject { ceiling: Ceiling { scopes, ..Ceiling::default() }, ..Subject::anonymous() };
+    };
+    let limits = secret.as_ref().map(|secret| secret.limits.clone()).unwrap_or_default();
+    Subject { actor: account.actor(), rights: account.rights.clone(), ceiling: Ceiling { scopes, limits } }
+}
+
 impl Identity {
-    /// Over the users of `ledger`, whose commits it observes from now on, as `caches` do already.
+    /// Over the people of `ledger`, whose commits it observes from now on, as `caches` do already.
     pub fn new(ledger: Arc<dyn Ledger>, caches: Arc<Caches>, key: &MasterKey) -> Identity {
         let asked = Asked { ledger: ledger.clone(), caches };
         let identity = Identity::over(Arc::new(asked), key, Arc::new(SystemClock));
@@ -150,6 +191,7 @@ impl Identity {
                 .weigher(|_, front: &Arc<Front>| u32::try_from(front.bytes()).unwrap_or(u32::MAX))
                 .time_to_live(ttl)
                 .build(),
+            noted: Cache::new(NOTED_MAX),
             mac: Hmac::new(&key.derive("authorization cache").into()),
             clock,
         }
@@ -188,28 +230,70 @@ impl Identity {
     ) -> Result<Front, AuthError> {
         match Header::parse(header)? {
             Header::Basic { name, password } => {
-                let (row, until) = self.passwords.verify(&name, &password).await?;
-                let subject = Subject { actor: actor(Some(&row)), ceiling: Ceiling::None };
-                Ok(Front { subject, version, until, bearer: None })
+                let login = self.log_in_as(&name, &password, now).await?;
+                Ok(Front { subject: subject(Some(&login), None), version, until: login.until, bearer: None })
             }
             Header::Bearer(token) => {
                 let bearer = match bearer {
                     Some(bearer) => bearer,
                     None => Bearer::of(self.tokens.verify(Audience::Access, token, now)?)?,
                 };
-                let row = self.user(&bearer).await?;
-                let ceiling = Ceiling::Scopes(bearer.scopes.clone());
-                let subject = Subject { actor: actor(row.as_deref()), ceiling };
-                Ok(Front { subject, version, until: bearer.until, bearer: Some(bearer) })
+                let login = self.login_of(&bearer, now).await?;
+                let until = login.as_ref().map_or(bearer.until, |login| login.until);
+                let subject = subject(login.as_ref(), Some(bearer.scopes.clone()));
+                Ok(Front { subject, version, until, bearer: Some(bearer) })
             }
         }
     }
 
-    /// The user of a token, if it still is who it was when the token was made.
-    async fn user(&self, bearer: &Bearer) -> Result<Option<Arc<UserRow>>, AuthError> {
-        let Some((id, epoch)) = bearer.user else { return Ok(None) };
-        let row = self.users.by_id(id).await?.filter(|row| row.epoch == epoch);
-        row.map(Some).ok_or(AuthError::BadCredentials)
+    /// Whoever shows this name with its password, or with a token in place of it.
+    async fn log_in_as(&self, name: &str, password: &str, now: Millis) -> Result<Login, AuthError> {
+        let Some(id) = personal::id_of(password) else {
+            let (account, until) = self.passwords.verify(name, password).await?;
+            return Ok(Login::new(account, None, until));
+        };
+        let (account, secret) = (self.users.by_name(name).await?, self.users.secret(id).await?);
+        let (account, secret) = match (account, secret) {
+            (Some(account), Some(secret)) if secret.row.account == account.row.id => (account, secret),
+            // Nor does the time tell whether there is such an account, or such a token.
+            _ => return Err(self.passwords.refuse(password).await),
+        };
+        if !personal::is_right(password, &secret.row.hash) || !account.is_open(now) {
+            return Err(AuthError::BadCredentials);
+        }
+        if !secret.is_open(now) {
+            return Err(AuthError::Expired);
+        }
+        self.note_use(id, now);
+        Ok(Login::new(account, Some(secret), now + VERIFIED_MS))
+    }
+
+    /// Whose bearer token it is, if that one, and what was shown for the token, still are what they were then.
+    async fn login_of(&self, bearer: &Bearer, now: Millis) -> Result<Option<Login>, AuthError> {
+        let Some(owner) = bearer.owner else { return Ok(None) };
+        let account = self.users.by_id(owner.account).await?;
+        let account = account.filter(|account| account.row.epoch == owner.epoch && account.is_open(now));
+        let account = account.ok_or(AuthError::BadCredentials)?;
+        let Some(id) = owner.secret else { return Ok(Some(Login::new(account, None, bearer.until))) };
+        let secret = self.users.secret(id).await?;
+        let secret = secret.filter(|secret| secret.row.account == owner.account && secret.is_open(now));
+        let secret = secret.ok_or(AuthError::BadCredentials)?;
+        self.note_use(id, now);
+        Ok(Some(Login::new(account, Some(secret), bearer.until)))
+    }
+
+    /// Has the use of a token noted, beside the request and not at every one.
+    fn note_use(&self, secret: Id, now: Millis) {
+        if self.noted.get(&secret).is_some_and(|noted| now < noted + USE_NOTED_MS) {
+            return;
+        }
+        self.noted.insert(secret, now);
+        let source = self.source.clone();
+        tokio::spawn(async move {
+            if let Err(error) = source.note_uses(&[(secret, now)]).await {
+                tracing::debug!(%error, "that a token was used is not noted");
+            }
+        });
     }
 
     /// The token service: a token for whoever shows `credential`, limited to what of `scopes` it may do now; at most
@@ -228,40 +312,36 @@ impl Identity {
     ) -> Result<Issued, AuthError> {
         let now = self.clock.now();
         let offline = offline && !matches!(credential, Credential::Refresh(_));
-        let row = self.log_in(credential, now).await?;
-        let user = row.as_ref().map(|row| (row.id, row.epoch));
-        let subject = Subject { actor: actor(row.as_deref()), ceiling: Ceiling::None };
-        let access = self.grant(&subject, scopes, policy).await?;
-        let refresh = |user| self.tokens.issue(Audience::Refresh, Some(user), Vec::new(), now);
+        let login = self.log_in(credential, now).await?;
+        let owner = login.as_ref().map(Login::owner);
+        let access = self.grant(&subject(login.as_ref(), None), scopes, policy).await?;
+        let refresh = |owner| self.tokens.issue(Audience::Refresh, Some(owner), Vec::new(), now);
         Ok(Issued {
-            token: self.tokens.issue(Audience::Access, user, access, now)?,
+            token: self.tokens.issue(Audience::Access, owner, access, now)?,
             expires_in: ACCESS_SECS,
             issued_at: now,
-            refresh_token: user.filter(|_| offline).map(refresh).transpose()?,
+            refresh_token: owner.filter(|_| offline).map(refresh).transpose()?,
         })
     }
 
-    async fn log_in(&self, credential: Credential<'_>, now: Millis) -> Result<Option<Arc<UserRow>>, AuthError> {
-        let verified = match credential {
+    async fn log_in(&self, credential: Credential<'_>, now: Millis) -> Result<Option<Login>, AuthError> {
+        let login = match credential {
             Credential::Header(None) => return Ok(None),
             Credential::Header(Some(header)) => match Header::parse(header)? {
-                Header::Basic { name, password } => self.passwords.verify(&name, &password).await?,
+                Header::Basic { name, password } => self.log_in_as(&name, &password, now).await?,
                 Header::Bearer(_) => return Err(AuthError::BadCredentials),
             },
             Credential::Password { name, password } => {
                 check_form(name, password)?;
-                self.passwords.verify(name, password).await?
+                self.log_in_as(name, password, now).await?
             }
             Credential::Refresh(token) if token.len() > AUTHORIZATION_BYTES_MAX => return Err(AuthError::Malformed),
             Credential::Refresh(token) => {
                 let bearer = Bearer::of(self.tokens.verify(Audience::Refresh, token, now)?)?;
-                return match self.user(&bearer).await? {
-                    Some(row) => Ok(Some(row)),
-                    None => Err(AuthError::BadCredentials),
-                };
+                self.login_of(&bearer, now).await?.ok_or(AuthError::BadCredentials)?
             }
         };
-        Ok(Some(verified.0))
+        Ok(Some(login))
     }
 
     /// What is granted of `scopes`, each resource once.
@@ -269,19 +349,20 @@ impl Identity {
         let mut granted: Vec<Scope> = Vec::new();
         let mut known = HashMap::new();
         for scope in scopes.iter().take(SCOPES_MAX) {
-            let public = match scope.name.parse::<RepositoryName>() {
+            let row = match scope.name.parse::<RepositoryName>() {
                 Ok(name) if scope.kind == "repository" => match known.get(&name) {
-                    Some(public) => *public,
+                    Some(row) => *row,
                     None => {
-                        let public = self.source.is_public(&name).await?;
-                        known.insert(name, public);
-                        public
+                        let row = self.source.place(&name).await?;
+                        known.insert(name, row);
+                        row
                     }
                 },
                 Err(_) if scope.kind == "repository" => continue,
-                _ => false,
+                _ => PlaceRow::default(),
             };
-            if let Some(scope) = access::grant(subject, policy, scope, public) {
+            let place = Place { repository: Some(&scope.name), project: row.project, public: row.public };
+            if let Some(scope) = access::grant(subject, policy, scope, &place) {
                 add(&mut granted, scope);
             }
         }
@@ -307,13 +388,6 @@ fn add(granted: &mut Vec<Scope>, scope: Scope) {
     };
     let more: Vec<_> = scope.actions.into_iter().filter(|action| !same.actions.contains(action)).collect();
     same.actions.extend(more);
-}
-
-fn actor(row: Option<&UserRow>) -> Actor {
-    match row {
-        Some(row) => Actor::User { id: row.id, name: row.name.as_str().into(), admin: row.admin },
-        None => Actor::Anonymous,
-    }
 }
 
 /// What an `Authorization` header says (RFC 9110 §11.6.2).

@@ -18,5 +18,6 @@ pub mod pull;
 pub mod push;
 pub mod referrers;
 pub mod registry;
+pub mod rights;
 pub mod secret;
 pub mod upload;

@@ -9,7 +9,8 @@ use wharf_model::page::Page;
 use wharf_model::range::{self, ByteRange, Requested};
 pub use wharf_store::blobs::Served;
 use wharf_store::ledger::change::Place;
-use wharf_store::ledger::query::{ManifestRow, Readable};
+use wharf_store::ledger::query::ManifestRow;
+use wharf_store::ledger::readable::Readable;
 
 use crate::access::Action;
 use crate::error::Error;
@@ -107,9 +108,9 @@ impl Registry {
     /// `otherwise`, unless the whole repository is missing.
     async fn missing_in(&self, repository: &RepositoryName, otherwise: Error) -> Error {
         let inner = &self.0;
-        match inner.caches.repository(repository, || inner.ledger.repository(repository)).await {
-            Ok(Some(_)) => otherwise,
-            Ok(None) => Error::NameUnknown(repository.clone()),
+        match inner.caches.place(repository, || inner.ledger.place(repository)).await {
+            Ok(place) if place.repository.is_some() => otherwise,
+            Ok(_) => Error::NameUnknown(repository.clone()),
             Err(error) => error.into(),
         }
     }

@@ -5,6 +5,7 @@ use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::manifest::{Manifest, Role};
 use wharf_model::media::MediaType;
 use wharf_model::name::{Reference, Tag};
+use wharf_model::permission::Permission;
 use wharf_store::ledger::change::{Change, Edge};
 pub use wharf_store::ledger::change::{Digests, Expected};
 
@@ -39,10 +40,12 @@ pub struct Pushed {
 }
 
 impl Registry {
-    /// Stores the manifest and points the tags to it: all or none. The repository comes into being with it.
+    /// Stores the manifest and points the tags to it: all or none. The repository comes into being with it. Tags need
+    /// [`Permission::Tag`]; who has only [`Permission::Attach`] may push what has a subject, by digest.
     ///
     /// # Errors
-    /// [`Error::ManifestInvalid`], [`Error::DigestMismatch`], [`Error::ManifestBlobUnknown`], [`Error::TagMoved`].
+    /// [`Error::Denied`], [`Error::ManifestInvalid`], [`Error::DigestMismatch`], [`Error::ManifestBlobUnknown`],
+    /// [`Error::TagMoved`].
     pub async fn put_manifest(&self, access: &Access, push: Push) -> Result<Pushed, Error> {
         access.expect(&[Action::Push])?;
         let digest = digest_of(&push)?;
@@ -63,23 +66,31 @@ impl Registry {
             points.insert(0, point(&tag, push.expected));
             tags.insert(0, tag);
         }
-        let mut changes = vec![
-            Change::EnsureRepository { repository: repository.clone() },
-            Change::PutManifest {
-                repository: repository.clone(),
-                digest,
-                media_type: manifest.media_type,
-                artifact_type: manifest.artifact_type,
-                subject,
-                bytes: push.bytes,
-                edges,
-                created: false,
-            },
-        ];
+        let mut changes = vec![Change::PutManifest {
+            repository: repository.clone(),
+            digest,
+            media_type: manifest.media_type,
+            artifact_type: manifest.artifact_type,
+            subject,
+            bytes: push.bytes,
+            edges,
+            created: false,
+        }];
         changes.extend(points);
-        self.commit(access, changes).await?;
+        let may = |access: &Access| match () {
+            () if !tags.is_empty() => all_of(access, &[Permission::Push, Permission::Tag]),
+            () if subject.is_some() && access.may(Permission::Attach) => Ok(()),
+            () => all_of(access, &[Permission::Push]),
+        };
+        if let Some(refused) = self.commit_into(access, may, changes).await? {
+            return Err(Error::refused(refused, &access.repository));
+        }
         Ok(Pushed { digest, subject, tags })
     }
+}
+
+fn all_of(access: &Access, needed: &[Permission]) -> Result<(), Error> {
+    if needed.iter().all(|permission| access.may(*permission)) { Ok(()) } else { Err(Error::Denied) }
 }
 
 fn digest_of(push: &Push) -> Result<Digest, Error> {

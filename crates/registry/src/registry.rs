@@ -4,19 +4,24 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
-use wharf_model::name::RepositoryName;
+use wharf_model::api::project::Project;
+use wharf_model::id::Id;
+use wharf_model::name::{ProjectName, RepositoryName};
+use wharf_model::permission::{Permission, Permissions};
 use wharf_store::blobs::Blobs;
 use wharf_store::clock::Millis;
 use wharf_store::ledger::Ledger;
-use wharf_store::ledger::change::{Change, Commit};
+use wharf_store::ledger::change::{Change, Commit, Expects, Refused};
 use wharf_store::ledger::notes::RECLAIM;
-use wharf_store::ledger::query::{LedgerError, Readable, Totals};
+use wharf_store::ledger::query::{LedgerError, Totals};
+use wharf_store::ledger::readable::Readable;
 
-use crate::access::{self, Action, Decision, Policy, Target};
+use crate::access::{self, Action, Decision, Policy};
 use crate::actor::Subject;
 use crate::cache::Caches;
 use crate::error::Error;
 use crate::identity::Identity;
+use crate::rights::Place;
 use crate::secret::MasterKey;
 use crate::upload::Sessions;
 
@@ -76,12 +81,27 @@ pub(crate) struct Inner {
     open: Arc<RwLock<()>>,
 }
 
+/// How often a commit is tried again because another project came into the place of the one that was looked at.
+const ATTEMPTS_MAX: usize = 3;
+
 /// Leave to do one thing to one repository. Only [`Registry::authorise`] makes one, so no use case runs unasked.
 #[derive(Clone, Debug)]
 pub struct Access {
     pub(crate) subject: Subject,
     pub(crate) action: Action,
     pub(crate) repository: RepositoryName,
+    /// All that the subject may do there.
+    pub(crate) given: Permissions,
+    /// The project that was looked at, if it was there.
+    pub(crate) project: Option<Id>,
+    /// Whether the repository was there.
+    pub(crate) is_there: bool,
+}
+
+/// Leave to do what takes one permission in one project. Only [`Registry::authorise_project`] makes one.
+#[derive(Clone, Debug)]
+pub struct ProjectAccess {
+    pub(crate) project: Project,
 }
 
 /// Nothing runs that must not be cut off, as long as this is held.
@@ -91,6 +111,21 @@ impl Access {
     /// The repository that it is for.
     pub fn repository(&self) -> &RepositoryName {
         &self.repository
+    }
+
+    /// Whether the subject may do that in the repository too.
+    pub fn may(&self, permission: Permission) -> bool {
+        self.given.has(permission)
+    }
+
+    /// The change that makes the repository, in the project that was looked at.
+    fn ensure(&self) -> Result<Change, Error> {
+        if !self.is_there && !self.may(Permission::Push) {
+            // Who may only attach makes no repositories.
+            return Err(Error::NameUnknown(self.repository.clone()));
+        }
+        let expects = self.project.map_or(Expects::Nothing, Expects::Project);
+        Ok(Change::EnsureRepository { repository: self.repository.clone(), expects, made_project: false })
     }
 
     /// Guards a use case against a wrong row in a route table.
@@ -138,26 +173,56 @@ impl Registry {
         repository: &RepositoryName,
     ) -> Result<Access, Error> {
         let inner = &self.0;
-        let target = |public| Target { public, repository: Some(repository.as_str()) };
-        let policy = &inner.settings.policy;
-        let mut decision = access::allow(subject, policy, action, &target(false));
-        if decision != Decision::Allow {
-            let row = inner.caches.repository(repository, || inner.ledger.repository(repository)).await?;
-            let public = row.is_some_and(|row| row.public);
-            decision = access::allow(subject, policy, action, &target(public));
-        }
-        granted(decision)?;
-        Ok(Access { subject: subject.clone(), action, repository: repository.clone() })
+        let row = inner.caches.place(repository, || inner.ledger.place(repository)).await?;
+        let place = Place { repository: Some(repository.as_str()), project: row.project, public: row.public };
+        let given = granted(access::allow(subject, &inner.settings.policy, action, &place))?;
+        Ok(Access {
+            subject: subject.clone(),
+            action,
+            repository: repository.clone(),
+            given,
+            project: row.project,
+            is_there: row.repository.is_some(),
+        })
     }
 
-    /// The same for what is in no repository: the catalog, administration.
+    /// Which repositories `subject` is shown in lists.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`] where it may not list any: nobody logged in, or the token was made for something else.
+    pub fn authorise_list(&self, subject: &Subject) -> Result<Readable, Error> {
+        let policy = &self.0.settings.policy;
+        if access::may_list(subject, policy) { Ok(access::readable(subject, policy)) } else { Err(Error::Unauthorized) }
+    }
+
+    /// The authorise step for what is in no project. What anybody may in open mode does not count: administration needs login.
     ///
     /// # Errors
     /// As [`Registry::authorise`].
-    pub fn authorise_system(&self, subject: &Subject, action: Action) -> Result<Readable, Error> {
-        let policy = &self.0.settings.policy;
-        granted(access::allow(subject, policy, action, &Target { public: false, repository: None }))?;
-        Ok(access::readable(subject, policy))
+    pub fn authorise_system(&self, subject: &Subject, permission: Permission) -> Result<(), Error> {
+        granted(access::administer(subject, permission, &Place::default())).map(drop)
+    }
+
+    /// The authorise step for what is in a project and in none of its repositories. To whoever has nothing in it, it is not
+    /// there.
+    ///
+    /// # Errors
+    /// [`Error::ProjectUnknown`], else as [`Registry::authorise`].
+    pub async fn authorise_project(
+        &self,
+        subject: &Subject,
+        name: &ProjectName,
+        permission: Permission,
+    ) -> Result<ProjectAccess, Error> {
+        if subject.actor.is_anonymous() {
+            return Err(Error::Unauthorized);
+        }
+        let found = self.0.ledger.project(name).await?;
+        let known = found.filter(|project| subject.rights.knows(project.id));
+        let project = known.ok_or_else(|| Error::ProjectUnknown(name.clone()))?;
+        let place = Place { repository: None, project: Some(project.id), public: project.public };
+        granted(access::administer(subject, permission, &place))?;
+        Ok(ProjectAccess { project })
     }
 
     /// May `subject` come in at all? Nobody is told so on the first request, so that clients log in.
@@ -186,6 +251,30 @@ impl Registry {
             Ok(_) => Ok(()),
             Err(refused) => Err(Error::refused(refused, &access.repository)),
         }
+    }
+
+    /// Makes `changes` on behalf of whoever holds `access`, in its repository, which comes into being with them. Where another
+    /// project has come into the place of the one that was looked at, all is asked anew, `may` as well, which says what is
+    /// needed besides the action. The answer is the ledger's refusal, `None` where it did not refuse.
+    pub(crate) async fn commit_into(
+        &self,
+        access: &Access,
+        may: impl Fn(&Access) -> Result<(), Error>,
+        changes: Vec<Change>,
+    ) -> Result<Option<Refused>, Error> {
+        let mut access = access.clone();
+        for _ in 0..ATTEMPTS_MAX {
+            may(&access)?;
+            let changes = std::iter::once(access.ensure()?).chain(changes.iter().cloned()).collect();
+            let commit = Commit { actor: access.subject.actor.key(), changes, ..Commit::default() };
+            match self.0.ledger.commit(commit).await {
+                Ok(_) => return Ok(None),
+                Err(Refused::ProjectChanged) => {}
+                Err(refused) => return Ok(Some(refused)),
+            }
+            access = self.authorise(&access.subject, access.action, &access.repository).await?;
+        }
+        Err(Error::Denied)
     }
 
     /// The stores, for what runs beside the requests.
@@ -220,9 +309,9 @@ impl Registry {
     }
 }
 
-fn granted(decision: Decision) -> Result<(), Error> {
+fn granted(decision: Decision) -> Result<Permissions, Error> {
     match decision {
-        Decision::Allow => Ok(()),
+        Decision::Allow(given) => Ok(given),
         Decision::Deny { login_would_help: true } => Err(Error::Unauthorized),
         Decision::Deny { login_would_help: false } => Err(Error::Denied),
     }

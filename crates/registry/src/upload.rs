@@ -29,10 +29,10 @@ use wharf_model::range::ByteRange;
 use wharf_store::blobs::{BlobsError, UploadState, state};
 use wharf_store::clock::Millis;
 use wharf_store::ids;
-use wharf_store::ledger::change::{Change, Commit, Known, Place, Refused};
+use wharf_store::ledger::change::{Change, Known, Place, Refused};
 use wharf_store::ledger::notes::UploadNote;
 
-use crate::access::{self, Action};
+use crate::access::{self, Action, Readable};
 use crate::error::{Error, SizeError};
 use crate::registry::{Access, Registry};
 use crate::secret::MasterKey;
@@ -154,7 +154,7 @@ impl Registry {
         let from = match from {
             Some(from) => match self.authorise(&access.subject, Action::Pull, &from).await {
                 Ok(_) => {
-                    readable = wharf_store::ledger::query::Readable::All;
+                    readable = Readable::All;
                     Some(from)
                 }
                 Err(Error::Denied | Error::Unauthorized) => None,
@@ -165,14 +165,11 @@ impl Registry {
         };
         let Some(from) = from else { return Ok(false) };
         let repository = access.repository.clone();
-        let changes = vec![
-            Change::EnsureRepository { repository: repository.clone() },
-            Change::MountBlob { repository, digest, from, readable },
-        ];
-        match self.commit(access, changes).await {
-            Ok(()) => Ok(true),
-            Err(Error::BlobUnknown(_) | Error::NameUnknown(_)) => Ok(false),
-            Err(error) => Err(error),
+        let mount = Change::MountBlob { repository, digest, from, readable };
+        match self.commit_into(access, |_| Ok(()), vec![mount]).await? {
+            None => Ok(true),
+            Some(Refused::BlobUnknown(_) | Refused::RepositoryUnknown) => Ok(false),
+            Some(refused) => Err(Error::refused(refused, &access.repository)),
         }
     }
 
@@ -410,12 +407,10 @@ impl Registry {
     async fn put_blob(&self, access: &Access, size: u64, put: impl Fn(Known) -> Change) -> Result<(), Error> {
         let mut known = Known::Tell;
         for _ in 0..KNOWN_ASKED_MAX {
-            let changes = vec![Change::EnsureRepository { repository: access.repository.clone() }, put(known)];
-            let commit = Commit { actor: access.subject.actor.key(), changes, ..Commit::default() };
-            let location = match self.0.ledger.commit(commit).await {
-                Ok(_) => return Ok(()),
-                Err(Refused::Known(location)) => location,
-                Err(refused) => return Err(Error::refused(refused, &access.repository)),
+            let location = match self.commit_into(access, |_| Ok(()), vec![put(known)]).await? {
+                None => return Ok(()),
+                Some(Refused::Known(location)) => location,
+                Some(refused) => return Err(Error::refused(refused, &access.repository)),
             };
             known = if self.0.blobs.stat(&location).await? == Some(size) {
                 Known::Keep

@@ -277,7 +277,7 @@ impl App {
                 oci::base::get()
             }
             Operation::Catalog => {
-                let readable = registry.authorise_system(subject, Action::List)?;
+                let readable = registry.authorise_list(subject)?;
                 oci::base::catalog(registry, &readable, parts).await
             }
             Operation::In(repository, task) => {
@@ -341,10 +341,7 @@ impl App {
 
 /// Who asked, for the access log; nobody where there is none or nobody in particular.
 fn who(actor: &Actor) -> Option<Who> {
-    match actor {
-        Actor::User { name, .. } if logs::access_enabled() => Some(Who(name.to_string())),
-        _ => None,
-    }
+    actor.name().filter(|_| logs::access_enabled()).map(|name| Who(name.to_string()))
 }
 
 fn answered(outcome: Outcome) -> Answer {
@@ -367,7 +364,7 @@ fn scope_actions(action: Action) -> &'static str {
     match action {
         Action::Push => "pull,push",
         Action::Delete => "delete",
-        _ => "pull",
+        Action::Pull => "pull",
     }
 }
 

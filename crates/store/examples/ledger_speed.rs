@@ -10,8 +10,8 @@ use bytes::Bytes;
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::manifest::Role;
 use wharf_model::name::{Reference, RepositoryName, Tag};
-use wharf_store::ledger::change::{Change, Commit, Edge, Expected, Known, Place};
-use wharf_store::ledger::query::Readable;
+use wharf_store::ledger::change::{Change, Commit, Edge, Expected, Expects, Known, Place};
+use wharf_store::ledger::readable::Readable;
 use wharf_store::ledger::{Ledger, LedgerOptions};
 use wharf_store::open::open_ledger;
 
@@ -27,7 +27,7 @@ fn push(repository: &RepositoryName, text: String, tag: &str) -> Vec<Change> {
     let layer = Digest::of(Algorithm::Sha256, format!("layer of {text}").as_bytes());
     let digest = Digest::of(Algorithm::Sha256, text.as_bytes());
     vec![
-        Change::EnsureRepository { repository: repository.clone() },
+        Change::EnsureRepository { repository: repository.clone(), expects: Expects::Anything, made_project: false },
         Change::PutBlob {
             repository: repository.clone(),
             digest: layer,
@@ -72,9 +72,18 @@ async fn fill(ledger: &dyn Ledger, tags: usize, repositories: usize) {
         ledger.commit(commit(chunk.iter().map(point).collect())).await.expect("tags");
     }
     for chunk in (0..repositories).collect::<Vec<_>>().chunks(10_000) {
-        let ensure = |at: &usize| Change::EnsureRepository { repository: name(&format!("p{}/r{at:06}", at % 100)) };
+        let ensure = |at: &usize| Change::EnsureRepository {
+            repository: name(&format!("p{}/r{at:06}", at % 100)),
+            expects: Expects::Anything,
+            made_project: false,
+        };
         let mut changes: Vec<Change> = chunk.iter().map(ensure).collect();
-        changes.push(Change::PutProject { project: name("p7/x").project(), public: true });
+        changes.push(Change::PutProject {
+            project: name("p7/x").project(),
+            expects: Expects::Anything,
+            id: None,
+            public: true,
+        });
         ledger.commit(commit(changes)).await.expect("repositories");
     }
 }
@@ -108,7 +117,7 @@ async fn ask_everything(ledger: &dyn Ledger, tags: usize) {
         assert!(ledger.tags(&many, Some(&tag(at)), 100).await.expect("an answer").is_some());
     })
     .await;
-    for (what, readable) in [("page of 100, all", Readable::All), ("page of 100, public", Readable::Public)] {
+    for (what, readable) in [("page of 100, all", Readable::All), ("page of 100, public", Readable::public())] {
         time(what, async |at| {
             let after = format!("p{}/r", at % 100);
             ledger.repositories(&readable, Some(&after), 100).await.expect("an answer");

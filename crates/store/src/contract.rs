@@ -4,3 +4,4 @@
 pub mod blobs;
 pub mod ledger;
 pub mod model;
+pub mod people;

@@ -12,9 +12,11 @@ pub mod faulty;
 mod migrate;
 mod noted;
 pub mod notes;
+pub mod people;
 pub mod postgres;
 pub mod query;
 mod read;
+pub mod readable;
 mod sql;
 pub mod sqlite;
 mod writer;
@@ -31,7 +33,9 @@ use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 use crate::clock::{Clock, Millis};
 use change::{Commit, Entry, Refused};
 use notes::{Cursor, Job, UploadNote};
-use query::{BlobRow, LedgerError, ManifestRow, Readable, RepositoryRow, Totals, TrashRow, UserRow};
+use people::People;
+use query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals, TrashRow};
+use readable::Readable;
 
 /// What a ledger is opened with, whatever its engine.
 #[derive(Clone)]
@@ -68,7 +72,7 @@ pub trait Observer: Send + Sync {
 ///
 /// Every question is answered as of one moment that is not before the question was asked.
 #[async_trait]
-pub trait Ledger: Send + Sync {
+pub trait Ledger: People {
     // --- facts
 
     /// Makes all of the changes, or none of them. Returns the entry's number, or the latest one where nothing had an effect
@@ -101,8 +105,8 @@ pub trait Ledger: Send + Sync {
     /// The project of that name.
     async fn project(&self, name: &ProjectName) -> Result<Option<Project>, LedgerError>;
 
-    /// The repository of that name, with what its project says.
-    async fn repository(&self, name: &RepositoryName) -> Result<Option<RepositoryRow>, LedgerError>;
+    /// What is known of the place of that name: its project, and the repository itself, where they are there.
+    async fn place(&self, name: &RepositoryName) -> Result<PlaceRow, LedgerError>;
 
     /// The manifest, by tag or digest, with its bytes.
     async fn manifest(
@@ -126,7 +130,8 @@ pub trait Ledger: Send + Sync {
         limit: usize,
     ) -> Result<Option<Vec<Tag>>, LedgerError>;
 
-    /// The repositories after `after`, at most `limit`, in byte order of their names.
+    /// The repositories after `after`, at most `limit`, in byte order of their names. Reads a range of names for each that
+    /// `readable` has in the page's stretch, so that the moment of the answer is one for each range.
     async fn repositories(
         &self,
         readable: &Readable,
@@ -144,12 +149,6 @@ pub trait Ledger: Send + Sync {
         after: Option<&Digest>,
         limit: usize,
     ) -> Result<Vec<ManifestRow>, LedgerError>;
-
-    /// The user of that name.
-    async fn user(&self, name: &str) -> Result<Option<UserRow>, LedgerError>;
-
-    /// The user with that id.
-    async fn user_by_id(&self, id: Id) -> Result<Option<UserRow>, LedgerError>;
 
     /// Members that no manifest of their repository names since before `now - grace`, at most `limit`.
     async fn unreferenced(&self, limit: usize) -> Result<Vec<(RepositoryName, Digest)>, LedgerError>;

@@ -13,7 +13,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 use wharf_store::contract::ledger::{Bench, name};
 use wharf_store::contract::model;
-use wharf_store::ledger::change::{Change, Commit, Entry, Refused};
+use wharf_store::ledger::change::{Change, Commit, Entry, Expects, Refused};
 use wharf_store::ledger::notes::NewJob;
 use wharf_store::ledger::query::LedgerError;
 use wharf_store::ledger::{Ledger, LedgerOptions, Observer, postgres::Postgres};
@@ -30,7 +30,11 @@ async fn bench() -> Bench {
 wharf_store::ledger_contract!(bench);
 
 fn ensure(repository: &str) -> Commit {
-    let changes = vec![Change::EnsureRepository { repository: name(repository) }];
+    let changes = vec![Change::EnsureRepository {
+        repository: name(repository),
+        expects: Expects::Anything,
+        made_project: false,
+    }];
     Commit { actor: "tester".to_owned(), changes, ..Commit::default() }
 }
 
@@ -98,7 +102,7 @@ async fn two_processes_share_one_ledger() {
         tokio::spawn(async move {
             let seq = one.commit(ensure(&format!("p/r{at}"))).await.expect("a commit");
             assert!(other.latest().await.expect("a number") >= seq);
-            assert!(other.repository(&name(&format!("p/r{at}"))).await.expect("an answer").is_some());
+            assert!(other.place(&name(&format!("p/r{at}"))).await.expect("an answer").repository.is_some());
             seq
         })
     });
@@ -126,7 +130,7 @@ async fn lost_connections_are_made_anew() {
         WHERE datname = current_database() AND pid <> pg_backend_pid()";
     raw(&url).await.query(end, &[]).await.expect("the connections end");
     assert_eq!(ledger.commit(ensure("p/b")).await, Ok(2));
-    assert!(ledger.repository(&name("p/a")).await.expect("an answer").is_some());
+    assert!(ledger.place(&name("p/a")).await.expect("an answer").repository.is_some());
 }
 
 /// Where a connection breaks at a COMMIT.
@@ -219,7 +223,7 @@ async fn the_outcome_of_a_commit_that_is_not_answered_is_learned() {
     wire.cut(Cut::Before);
     let lost = ledger.commit(ensure("p/b")).await;
     assert!(matches!(lost, Err(Refused::Failed(LedgerError::Unavailable(_)))), "{lost:?}");
-    assert_eq!(ledger.repository(&name("p/b")).await, Ok(None), "nothing of it was");
+    assert_eq!(ledger.place(&name("p/b")).await.map(|place| place.repository), Ok(None), "nothing of it was");
     assert_eq!(ledger.commit(ensure("p/b")).await, Ok(2));
     assert_eq!(told.numbers(), [1, 2]);
     // Notes are as good as commits.

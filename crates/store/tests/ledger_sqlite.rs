@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use wharf_store::contract::ledger::{Bench, name};
 use wharf_store::contract::model;
-use wharf_store::ledger::change::{Change, Commit, Refused};
+use wharf_store::ledger::change::{Change, Commit, Expects, Refused};
 use wharf_store::ledger::faulty::{Faulty, When};
 use wharf_store::ledger::notes::NewJob;
 use wharf_store::ledger::query::LedgerError;
@@ -30,7 +30,11 @@ async fn bench() -> Bench {
 wharf_store::ledger_contract!(bench);
 
 fn ensure(repository: &str) -> Commit {
-    let changes = vec![Change::EnsureRepository { repository: name(repository) }];
+    let changes = vec![Change::EnsureRepository {
+        repository: name(repository),
+        expects: Expects::Anything,
+        made_project: false,
+    }];
     Commit { actor: "tester".to_owned(), changes, ..Commit::default() }
 }
 
@@ -104,7 +108,7 @@ async fn a_reader_does_not_wait_for_commits_nor_commits_for_it() {
     }));
     let reads = async {
         while done.load(Ordering::Relaxed) < 200 {
-            bench.ledger.repository(&name("p/r0")).await.expect("an answer");
+            bench.ledger.place(&name("p/r0")).await.expect("an answer");
             tokio::task::yield_now().await;
         }
     };

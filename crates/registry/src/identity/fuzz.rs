@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use wharf_model::id::Id;
 use wharf_testkit::fuzz::{BRIEFLY, Feed};
 
+use super::token::Owner;
 use super::*;
 
 const NOW: Millis = 1_800_000_000_000;
@@ -58,7 +59,9 @@ fn authorization() {
 #[test]
 fn token() {
     let tokens = Tokens::new(&MasterKey::from_bytes([7; 32]));
-    let good = tokens.issue(Audience::Access, Some((Id([5; 16]), 3)), Vec::new(), NOW).expect("issued");
+    let good = tokens
+        .issue(Audience::Access, Some(Owner { account: Id([5; 16]), epoch: 3, secret: None }), Vec::new(), NOW)
+        .expect("issued");
     let words =
         [".", "=", "eyJhbGciOiJFUzI1NiIsInR5cCI6IkpXVCJ9", "eyJhbGciOiJub25lIn0", "e30", "A", "AAAA", "-_", &good];
     let feed = feed("token", &words);

@@ -3,7 +3,8 @@
 //! A hash is made to be slow (argon2id, 19 MiB and tens of milliseconds), so it is computed for one thing only once at a
 //! time, at most [`PARALLEL`] at all, with a bounded queue, and a password that was right stays known for five minutes.
 //! What is kept is "this password is that of user U under epoch E", by a keyed hash: that can never become wrong, because
-//! another password is another epoch. Whether U still has epoch E is asked each time. That a password was wrong is not kept.
+//! another password is another epoch. Whether U still has epoch E is asked each time. Which password was wrong is not kept, only
+//! how many were ([`super::lockout`]).
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,16 +18,20 @@ use moka::sync::Cache;
 use parking_lot::Mutex;
 use sha2::Sha256;
 use tokio::sync::{Semaphore, watch};
+use wharf_model::handle::Handle;
 use wharf_model::id::Id;
 use wharf_model::limits::CREDENTIAL_BYTES_MAX;
+use wharf_model::permission::ADMINISTRATOR;
 use wharf_store::clock::{Clock, Millis};
 use wharf_store::ids;
 use wharf_store::ledger::Ledger;
 use wharf_store::ledger::change::{Change, Commit, Refused};
-use wharf_store::ledger::query::{self, LedgerError, UserRow};
+use wharf_store::ledger::people::{self, AccountKind, AccountRow, Gives, Holder, PeopleChange};
+use wharf_store::ledger::query::LedgerError;
 
 use super::AuthError;
-use super::users::Users;
+use super::lockout::Lockout;
+use super::users::{Account, Users};
 use crate::secret::MasterKey;
 
 /// How many hashes are computed at once: 2 × 19 MiB.
@@ -42,6 +47,9 @@ const ATTEMPTS_MAX: usize = 3;
 /// Verified where there is no such user, so that it takes as long: the parameters are those of [`params`].
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+/// What nobody is called, and nobody can log in as.
+const NO_NAME: &str = "";
 
 /// How much memory is asked for in one piece, in bytes; what is not needed of it is never touched. Pieces above 32 MiB glibc
 /// always maps and gives back to the system at once; smaller ones stay with each thread's arena, and a spell of logins would
@@ -169,10 +177,11 @@ pub const ADMIN: &str = "admin";
 /// # Errors
 /// [`PasswordError`].
 pub async fn ensure_admin(ledger: &dyn Ledger, password: Option<&str>) -> Result<Option<String>, PasswordError> {
-    if ledger.user(ADMIN).await?.is_some() {
+    let name = admin()?;
+    if ledger.account(&name).await?.is_some() {
         return Ok(None);
     }
-    match put_admin(ledger, ids::random()?, password).await {
+    match put_admin(ledger, name, None, password).await {
         Err(PasswordError::Refused(Refused::NameTaken(_))) => Ok(None),
         result => result,
     }
@@ -184,22 +193,44 @@ pub async fn ensure_admin(ledger: &dyn Ledger, password: Option<&str>) -> Result
 /// # Errors
 /// [`PasswordError`].
 pub async fn reset_admin(ledger: &dyn Ledger, password: Option<&str>) -> Result<Option<String>, PasswordError> {
-    let id = match ledger.user(ADMIN).await? {
-        Some(row) => row.id,
-        None => ids::random()?,
-    };
-    put_admin(ledger, id, password).await
+    let name = admin()?;
+    let row = ledger.account(&name).await?;
+    put_admin(ledger, name, row, password).await
 }
 
-async fn put_admin(ledger: &dyn Ledger, id: Id, password: Option<&str>) -> Result<Option<String>, PasswordError> {
+fn admin() -> Result<Handle, PasswordError> {
+    ADMIN.parse().map_err(|error| PasswordError::Hash(format!("{ADMIN}: {error}")))
+}
+
+async fn put_admin(
+    ledger: &dyn Ledger,
+    name: Handle,
+    row: Option<AccountRow>,
+    password: Option<&str>,
+) -> Result<Option<String>, PasswordError> {
     let made_up = if password.is_none() { Some(random_password()?) } else { None };
     let password = password.or(made_up.as_deref()).unwrap_or_default().to_owned();
     let password_hash = tokio::task::spawn_blocking(move || hash_password(&password))
         .await
         .map_err(|error| PasswordError::Hash(error.to_string()))??;
-    let change =
-        Change::PutUser { id, name: ADMIN.to_owned(), password_hash: query::PasswordHash(password_hash), admin: true };
-    ledger.commit(Commit { actor: "system".to_owned(), changes: vec![change], ..Commit::default() }).await?;
+    let (id, description) = match row {
+        Some(row) => (row.id, row.description),
+        None => (ids::random()?, String::new()),
+    };
+    let account = PeopleChange::PutAccount {
+        id,
+        name,
+        kind: AccountKind::User,
+        description,
+        disabled: false,
+        expires_at: None,
+        password: Some(people::PasswordHash(password_hash)),
+    };
+    // Its binding has its own id, so that there is one of them whatever has been done to it.
+    let (holder, gives) = (Holder::Account(id), Gives::BuiltIn(ADMINISTRATOR.to_owned()));
+    let binding = PeopleChange::PutBinding { id, holder, gives, project: None, pattern: None };
+    let changes = vec![Change::People(account), Change::People(binding)];
+    ledger.commit(Commit { actor: "system".to_owned(), changes, ..Commit::default() }).await?;
     Ok(made_up)
 }
 
@@ -239,6 +270,7 @@ pub(super) struct Passwords {
     verified: Cache<Key, Outcome>,
     flights: Mutex<HashMap<Key, watch::Receiver<Landed>>>,
     permits: Arc<Semaphore>,
+    lockout: Lockout,
     hashes: AtomicU64,
 }
 
@@ -252,11 +284,12 @@ impl Passwords {
             verified: Cache::builder().max_capacity(VERIFIED_MAX).time_to_live(ttl).build(),
             flights: Mutex::default(),
             permits: Arc::new(Semaphore::new(PARALLEL)),
+            lockout: Lockout::new(),
             hashes: AtomicU64::new(0),
         })
     }
 
-    /// The user whose name and password these are, as of now, and until when that may be believed of this credential.
+    /// The account whose name and password these are, as of now, and until when that may be believed of this credential.
     ///
     /// # Errors
     /// [`AuthError::BadCredentials`], [`AuthError::Busy`] where too many are being verified, or the ledger fails.
@@ -264,25 +297,39 @@ impl Passwords {
         self: &Arc<Self>,
         name: &str,
         password: &str,
-    ) -> Result<(Arc<UserRow>, Millis), AuthError> {
+    ) -> Result<(Arc<Account>, Millis), AuthError> {
         let key = self.key(name, password);
         for _ in 0..ATTEMPTS_MAX {
             let known = self.verified.get(&key).filter(|known| self.clock.now() < known.until);
             let outcome = match known {
                 Some(outcome) => outcome,
+                None if self.lockout.is_locked(&self.key(name, ""), self.clock.now()) => {
+                    return Err(AuthError::BadCredentials);
+                }
                 None => self.join_flight(key, name, password).await?,
             };
             // A flight may have begun before this request came in: what it found must still be so.
-            let row = self.users.by_name(name).await?;
-            if outcome.of == row.as_ref().map(|row| (row.id, row.epoch)) {
-                return match row {
-                    Some(row) if outcome.right => Ok((row, outcome.until)),
+            let account = self.users.by_name(name).await?;
+            if outcome.of == account.as_ref().map(|account| (account.row.id, account.row.epoch)) {
+                return match account {
+                    Some(account) if outcome.right && account.is_open(self.clock.now()) => {
+                        let until = account.row.expires_at.map_or(outcome.until, |at| at.min(outcome.until));
+                        Ok((account, until))
+                    }
                     _ => Err(AuthError::BadCredentials),
                 };
             }
             self.verified.invalidate(&key);
         }
         Err(AuthError::Busy)
+    }
+
+    /// Refuses a credential that is nobody's, in the time that it takes to find a password wrong.
+    pub(super) async fn refuse(self: &Arc<Self>, text: &str) -> AuthError {
+        match self.join_flight(self.key(NO_NAME, text), NO_NAME, text).await {
+            Ok(_) => AuthError::BadCredentials,
+            Err(error) => error,
+        }
     }
 
     /// How many hashes were computed since the start.
@@ -321,16 +368,27 @@ impl Passwords {
 
     async fn compute(&self, name: &str, password: String) -> Result<Outcome, AuthError> {
         let permit = self.permits.clone().acquire_owned().await.map_err(|_| AuthError::Busy)?;
-        let row = self.users.by_name(name).await?;
-        let of = row.as_ref().map(|row| (row.id, row.epoch));
+        let account = self.users.by_name(name).await?;
+        let of = account.as_ref().map(|account| (account.row.id, account.row.epoch));
+        let guarded = self.key(name, "");
+        if self.lockout.is_locked(&guarded, self.clock.now()) {
+            return Ok(Outcome { of, right: false, until: self.clock.now() });
+        }
+        let hash = account.and_then(|account| account.row.password.clone());
+        let can_be_right = hash.is_some();
         self.hashes.fetch_add(1, Ordering::Relaxed);
         let task = tokio::task::spawn_blocking(move || {
             // Given back when the memory is free again, whoever waits.
             let _permit = permit;
-            verify(&password, row.as_ref().map_or(NOBODY, |row| &row.password_hash.0))
+            verify(&password, hash.as_ref().map_or(NOBODY, |hash| &hash.0))
         });
         let right = task.await.map_err(|error| AuthError::Failed(error.to_string()))?;
-        let right = right.map_err(|error| AuthError::Failed(error.to_string()))? && of.is_some();
+        let right = right.map_err(|error| AuthError::Failed(error.to_string()))? && can_be_right;
+        match name {
+            _ if right => self.lockout.right(&guarded),
+            NO_NAME => {}
+            _ => self.lockout.wrong(guarded, self.clock.now()),
+        }
         Ok(Outcome { of, right, until: self.clock.now() + VERIFIED_MS })
     }
 }

@@ -9,13 +9,17 @@ use async_trait::async_trait;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use futures_util::future::{FutureExt, join_all};
 use parking_lot::Mutex;
+use wharf_model::api::people::Limit;
+use wharf_model::handle::Handle;
 use wharf_model::id::Id;
+use wharf_model::permission::{Permission, Permissions};
 use wharf_store::clock::ManualClock;
 use wharf_store::ledger::Observer;
 use wharf_store::ledger::change::{Change, Entry};
-use wharf_store::ledger::query::PasswordHash;
+use wharf_store::ledger::people::{AccountKind, AccountRow, BindingRow, Holder, PasswordHash, PeopleChange, SecretRow};
 
 use super::*;
+use crate::actor::Actor;
 
 const NOW: Millis = 1_800_000_000_000;
 const PUBLIC: &str = "open/thing";
@@ -30,26 +34,48 @@ fn hash(password: &str) -> String {
 
 #[derive(Default)]
 struct People {
-    rows: Mutex<HashMap<Id, UserRow>>,
+    rows: Mutex<HashMap<Id, AccountRow>>,
+    bindings: Mutex<Vec<BindingRow>>,
+    secrets: Mutex<HashMap<Id, SecretRow>>,
+    uses: Mutex<Vec<(Id, Millis)>>,
     questions: AtomicU64,
-    asked_if_public: AtomicU64,
+    places: AtomicU64,
 }
 
 #[async_trait]
 impl Source for People {
-    async fn user(&self, name: &str) -> Result<Option<UserRow>, LedgerError> {
+    async fn account(&self, name: &Handle) -> Result<Option<AccountRow>, LedgerError> {
         self.questions.fetch_add(1, Ordering::Relaxed);
-        Ok(self.rows.lock().values().find(|row| row.name == name).cloned())
+        Ok(self.rows.lock().values().find(|row| row.name == *name).cloned())
     }
 
-    async fn user_by_id(&self, id: Id) -> Result<Option<UserRow>, LedgerError> {
+    async fn account_by_id(&self, id: Id) -> Result<Option<AccountRow>, LedgerError> {
         self.questions.fetch_add(1, Ordering::Relaxed);
         Ok(self.rows.lock().get(&id).cloned())
     }
 
-    async fn is_public(&self, repository: &RepositoryName) -> Result<bool, LedgerError> {
-        self.asked_if_public.fetch_add(1, Ordering::Relaxed);
-        Ok(repository.as_str() == PUBLIC)
+    async fn bindings_of(&self, account: Id) -> Result<Vec<BindingRow>, LedgerError> {
+        let bindings = self.bindings.lock();
+        Ok(bindings.iter().filter(|binding| binding.holder == Holder::Account(account)).cloned().collect())
+    }
+
+    async fn secret(&self, id: Id) -> Result<Option<SecretRow>, LedgerError> {
+        Ok(self.secrets.lock().get(&id).cloned())
+    }
+
+    async fn note_uses(&self, uses: &[(Id, Millis)]) -> Result<(), LedgerError> {
+        self.uses.lock().extend_from_slice(uses);
+        Ok(())
+    }
+
+    async fn place(&self, repository: &RepositoryName) -> Result<PlaceRow, LedgerError> {
+        self.places.fetch_add(1, Ordering::Relaxed);
+        let id = Some(Id([9; 16]));
+        Ok(match repository.as_str() {
+            PUBLIC => PlaceRow { repository: id, project: id, public: true },
+            name if name.starts_with("acme/") => PlaceRow { repository: id, project: Some(ACME), public: false },
+            _ => PlaceRow::default(),
+        })
     }
 }
 
@@ -61,6 +87,8 @@ struct House {
 
 const ADMIN: Id = Id([1; 16]);
 const KIM: Id = Id([2; 16]);
+const ROBOT: Id = Id([3; 16]);
+const ACME: Id = Id([4; 16]);
 
 impl House {
     fn new() -> House {
@@ -74,14 +102,81 @@ impl House {
 
     /// What the ledger does, its observer included.
     fn put(&self, id: Id, name: &str, password: &str, admin: bool) {
-        let password_hash = PasswordHash(hash(password));
+        self.people.bindings.lock().retain(|binding| binding.holder != Holder::Account(id));
+        if admin {
+            self.bind(id, Permissions::ALL, None);
+        }
+        self.put_row(id, name, AccountKind::User, Some(PasswordHash(hash(password))), |_| {});
+    }
+
+    fn put_row(
+        &self,
+        id: Id,
+        name: &str,
+        kind: AccountKind,
+        password: Option<PasswordHash>,
+        change: impl FnOnce(&mut AccountRow),
+    ) {
         {
             let mut rows = self.people.rows.lock();
             let before = rows.get(&id);
-            let epoch = before.map_or(1, |row| row.epoch + u64::from(row.password_hash != password_hash));
-            rows.insert(id, UserRow { id, name: name.to_owned(), password_hash: password_hash.clone(), epoch, admin });
+            let mut row = AccountRow {
+                id,
+                name: name.parse().expect("a name"),
+                kind,
+                description: String::new(),
+                epoch: before.map_or(1, |row| row.epoch + u64::from(row.password != password)),
+                password,
+                disabled: false,
+                expires_at: None,
+                created_at: NOW,
+            };
+            change(&mut row);
+            rows.insert(id, row);
         }
-        let change = Change::PutUser { id, name: name.to_owned(), password_hash, admin };
+        self.changed();
+    }
+
+    fn change(&self, id: Id, change: impl FnOnce(&mut AccountRow)) {
+        change(self.people.rows.lock().get_mut(&id).expect("it is there"));
+        self.changed();
+    }
+
+    fn bind(&self, account: Id, permissions: Permissions, project: Option<Id>) {
+        self.people.bindings.lock().push(BindingRow {
+            id: Id([8; 16]),
+            holder: Holder::Account(account),
+            holder_name: "kim".parse().expect("a name"),
+            is_robot: false,
+            role: None,
+            permissions,
+            project: project.map(|id| (id, Some("acme".parse().expect("a name")))),
+            pattern: None,
+        });
+        self.changed();
+    }
+
+    /// A token's text.
+    fn put_secret(&self, id: Id, account: Id, change: impl FnOnce(&mut SecretRow)) -> String {
+        let (text, hash) = personal::new(id).expect("randomness");
+        let mut row = SecretRow {
+            id,
+            account,
+            name: "laptop".to_owned(),
+            hash,
+            limits: Vec::new(),
+            created_at: NOW,
+            expires_at: None,
+            used_at: None,
+        };
+        change(&mut row);
+        self.people.secrets.lock().insert(id, row);
+        self.changed();
+        text
+    }
+
+    fn changed(&self) {
+        let change = Change::People(PeopleChange::EndSessions { account: KIM });
         let entry = Entry { seq: 1, at: NOW, actor: "test".to_owned(), changes: vec![change] };
         self.identity.users.observer().committed(&entry);
     }
@@ -108,7 +203,16 @@ fn basic_header(name: &str, password: &str) -> Vec<u8> {
 }
 
 fn admin() -> Actor {
-    Actor::User { id: ADMIN, name: "admin".into(), admin: true }
+    Actor::User { id: ADMIN, name: "admin".parse().expect("a name") }
+}
+
+/// Whether it may do everything.
+fn rules(subject: &Subject) -> bool {
+    subject.rights.system() == Permissions::ALL
+}
+
+fn scoped(scopes: &str) -> Ceiling {
+    Ceiling { scopes: Some(Scope::parse_all(scopes).into()), ..Ceiling::default() }
 }
 
 const SECRET: Credential<'static> = Credential::Password { name: "admin", password: "secret" };
@@ -121,7 +225,9 @@ async fn no_header_is_anonymous() {
 #[tokio::test]
 async fn passwords() {
     let house = House::new();
-    assert_eq!(house.basic("admin", "secret").await, Ok(Subject { actor: admin(), ceiling: Ceiling::None }));
+    let subject = house.basic("admin", "secret").await.expect("right");
+    assert_eq!((&subject.actor, &subject.ceiling), (&admin(), &Ceiling::default()));
+    assert!(rules(&subject) && !rules(&house.basic("kim", "pass:word").await.expect("kim")));
     assert_eq!(house.basic("kim", "pass:word").await.expect("kim").actor.key(), format!("user:{KIM}"));
     let hashes = house.identity.hashes();
     for (name, password) in
@@ -195,11 +301,7 @@ async fn a_change_counts_at_once() {
 
     house.put(ADMIN, "admin", "secret", false);
     let subject = house.basic("admin", "secret").await.expect("right");
-    assert_eq!(
-        subject.actor,
-        Actor::User { id: ADMIN, name: "admin".into(), admin: false },
-        "no administrator any more"
-    );
+    assert!(subject.actor == admin() && !rules(&subject), "no administrator any more");
 
     house.put(ADMIN, "admin", "new", true);
     assert_eq!(house.basic("admin", "secret").await, Err(AuthError::BadCredentials), "the old password");
@@ -215,12 +317,13 @@ async fn a_slow_reader_brings_nothing_back() {
     let house = House::new();
     let users = &house.identity.users;
     // Read before the change, kept after it.
-    let (version, row) = (users.version(), house.people.user("admin").await.expect("answers"));
+    let name = "admin".parse().expect("a name");
+    let (version, row) = (users.version(), house.people.account(&name).await.expect("answers"));
     house.put(ADMIN, "admin", "new", true);
-    users.keep(version, row);
+    users.load(version, row).await.expect("answers");
     let current = users.by_name("admin").await.expect("answers").expect("there");
-    assert_eq!(current.epoch, 2);
-    assert_eq!(users.by_id(ADMIN).await.expect("answers").expect("there").epoch, 2);
+    assert_eq!(current.row.epoch, 2);
+    assert_eq!(users.by_id(ADMIN).await.expect("answers").expect("there").row.epoch, 2);
 }
 
 #[tokio::test]
@@ -268,8 +371,9 @@ async fn tokens() {
     let house = House::new();
     let issued = house.token(SECRET, "repository:acme/app:pull,push repository:UPPER:pull").await.expect("issued");
     assert_eq!((issued.expires_in, issued.issued_at), (300, NOW));
-    let ceiling = Ceiling::Scopes(Scope::parse_all("repository:acme/app:pull,push").into());
-    assert_eq!(house.bearer(&issued.token).await, Ok(Subject { actor: admin(), ceiling }));
+    let subject = house.bearer(&issued.token).await.expect("good");
+    assert_eq!((&subject.actor, &subject.ceiling), (&admin(), &scoped("repository:acme/app:pull,push")));
+    assert!(rules(&subject));
 
     let questions = house.questions();
     house.bearer(&issued.token).await.expect("known");
@@ -283,7 +387,7 @@ async fn tokens_say_only_what_is_allowed() {
     let house = House::new();
     let check = async |credential: Credential<'_>, asked: &str, expect: &str| {
         let issued = house.token(credential, asked).await.expect("issued");
-        let expect = Ceiling::Scopes(Scope::parse_all(expect).into());
+        let expect = scoped(expect);
         assert_eq!(house.bearer(&issued.token).await.expect("good").ceiling, expect, "{asked}");
     };
     let kim = Credential::Password { name: "kim", password: "pass:word" };
@@ -300,9 +404,9 @@ async fn tokens_name_each_repository_once() {
     let asked =
         "repository:acme/app:pull repository:acme/app:push,pull repository:b:pull repository:acme/app:pull ".repeat(30);
     let issued = house.token(SECRET, &asked).await.expect("issued");
-    let expect = Ceiling::Scopes(Scope::parse_all("repository:acme/app:pull,push repository:b:pull").into());
+    let expect = scoped("repository:acme/app:pull,push repository:b:pull");
     assert_eq!(house.bearer(&issued.token).await.expect("good").ceiling, expect);
-    assert_eq!(house.people.asked_if_public.load(Ordering::Relaxed), 2);
+    assert_eq!(house.people.places.load(Ordering::Relaxed), 2);
 }
 
 /// However much tokens say, the headers that are known stay within their bound.
@@ -337,12 +441,12 @@ async fn tokens_end_with_the_credential() {
     house.bearer(&issued.token).await.expect("somebody else's change");
     house.put(ADMIN, "admin", "secret", false);
     let subject = house.bearer(&issued.token).await.expect("still the same password");
-    assert_eq!(subject.actor, Actor::User { id: ADMIN, name: "admin".into(), admin: false }, "rights are as of now");
+    assert!(subject.actor == admin() && !rules(&subject), "rights are as of now");
     house.put(ADMIN, "admin", "new", true);
     assert_eq!(house.bearer(&issued.token).await, Err(AuthError::BadCredentials), "known");
     assert_eq!(house.bearer(&fresh.token).await, Err(AuthError::BadCredentials), "never seen");
     house.people.rows.lock().remove(&ADMIN);
-    house.put(KIM, "kim", "pass:word", false);
+    house.changed();
     assert_eq!(house.bearer(&fresh.token).await, Err(AuthError::BadCredentials), "gone");
 }
 
@@ -379,10 +483,173 @@ async fn tokens_beget_no_tokens() {
     assert!(result.is_ok());
 }
 
+const TOKEN: Id = Id([5; 16]);
+
+#[tokio::test]
+async fn a_token_in_place_of_a_password() {
+    let house = House::new();
+    let limits = vec![Limit { permissions: Permissions::of(&[Permission::Pull]), repositories: None }];
+    let limited = house.put_secret(TOKEN, KIM, |row| row.limits = limits.clone());
+    let hashes = house.identity.hashes();
+    let subject = house.basic("kim", &limited).await.expect("right");
+    assert_eq!(subject.actor.key(), format!("user:{KIM}"));
+    assert_eq!(subject.ceiling, Ceiling { limits: limits.into(), scopes: None });
+    assert_eq!(house.identity.hashes(), hashes, "256 random bits need none");
+
+    let (other, _) = personal::new(TOKEN).expect("randomness");
+    assert_eq!(house.basic("kim", &other).await, Err(AuthError::BadCredentials), "another secret");
+    let (unknown, _) = personal::new(Id([6; 16])).expect("randomness");
+    for (name, text) in
+        [("admin", &limited), ("nobody", &limited), ("Kim", &limited), ("kim", &unknown), ("nobody", &unknown)]
+    {
+        let before = house.identity.hashes();
+        assert_eq!(house.basic(name, text).await, Err(AuthError::BadCredentials), "{name}");
+        assert_eq!(house.identity.hashes(), before + 1, "{name}: as slow as a wrong password");
+    }
+    house.people.secrets.lock().remove(&TOKEN);
+    house.changed();
+    assert_eq!(house.basic("kim", &limited).await, Err(AuthError::BadCredentials), "gone");
+}
+
+#[tokio::test]
+async fn tokens_of_people_expire() {
+    let house = House::new();
+    let text = house.put_secret(TOKEN, KIM, |row| row.expires_at = Some(NOW + 10_000));
+    let kim = Credential::Password { name: "kim", password: &text };
+    let issued = house.token(kim, "repository:open/thing:pull").await.expect("issued");
+    let refresh = issued.refresh_token.expect("asked for");
+    house.basic("kim", &text).await.expect("right");
+    house.bearer(&issued.token).await.expect("good");
+    house.clock.advance(Duration::from_millis(10_000));
+    assert_eq!(house.basic("kim", &text).await, Err(AuthError::Expired));
+    assert_eq!(house.bearer(&issued.token).await, Err(AuthError::BadCredentials), "what came of it ends with it");
+    let again = house.token(Credential::Refresh(&refresh), "").await;
+    assert_eq!(again.map(drop), Err(AuthError::BadCredentials));
+}
+
+#[tokio::test]
+async fn what_came_of_a_token_ends_with_it_and_has_its_limits() {
+    let house = House::new();
+    house.bind(KIM, Permissions::of(&[Permission::Pull, Permission::Push]), Some(ACME));
+    let limit = |permission| vec![Limit { permissions: Permissions::of(&[permission]), repositories: None }];
+    let text = house.put_secret(TOKEN, KIM, |row| row.limits = limit(Permission::Pull));
+    let kim = Credential::Password { name: "kim", password: &text };
+    let issued = house.token(kim, "repository:acme/app:pull,push").await.expect("issued");
+    let subject = house.bearer(&issued.token).await.expect("good");
+    assert_eq!(subject.ceiling.scopes, scoped("repository:acme/app:pull").scopes);
+    assert_eq!(subject.ceiling.limits[..], limit(Permission::Pull));
+    let refresh = issued.refresh_token.expect("asked for");
+    let again = house.token(Credential::Refresh(&refresh), "repository:acme/app:pull,push").await.expect("exchanged");
+    assert_eq!(house.bearer(&again.token).await.expect("good").ceiling, subject.ceiling);
+    // Limits are as of now.
+    house.people.secrets.lock().get_mut(&TOKEN).expect("there").limits = limit(Permission::Delete);
+    house.changed();
+    assert_eq!(house.bearer(&issued.token).await.expect("good").ceiling.limits[..], limit(Permission::Delete));
+    house.people.secrets.lock().remove(&TOKEN);
+    house.changed();
+    for token in [&issued.token, &again.token] {
+        assert_eq!(house.bearer(token).await, Err(AuthError::BadCredentials));
+    }
+    let refused = house.token(Credential::Refresh(&refresh), "").await;
+    assert_eq!(refused.map(drop), Err(AuthError::BadCredentials));
+}
+
+#[tokio::test]
+async fn uses_of_tokens_are_noted_now_and_then() {
+    let house = House::new();
+    let text = house.put_secret(TOKEN, KIM, |_| {});
+    let noted = async || {
+        tokio::task::yield_now().await;
+        house.people.uses.lock().clone()
+    };
+    for _ in 0..10 {
+        house.basic("kim", &text).await.expect("right");
+        house.changed();
+    }
+    assert_eq!(noted().await, [(TOKEN, NOW)]);
+    house.clock.advance(Duration::from_secs(300));
+    house.basic("kim", &text).await.expect("right");
+    assert_eq!(noted().await, [(TOKEN, NOW), (TOKEN, NOW + 300_000)]);
+}
+
+#[tokio::test]
+async fn disabled_and_expired_accounts_are_shut_out() {
+    let house = House::new();
+    let text = house.put_secret(TOKEN, KIM, |_| {});
+    let kim = Credential::Password { name: "kim", password: "pass:word" };
+    let issued = house.token(kim, "").await.expect("issued");
+    let refused = async |why: &str| {
+        assert_eq!(house.basic("kim", "pass:word").await, Err(AuthError::BadCredentials), "{why}: password");
+        assert_eq!(house.basic("kim", &text).await, Err(AuthError::BadCredentials), "{why}: token");
+        assert_eq!(house.bearer(&issued.token).await, Err(AuthError::BadCredentials), "{why}: bearer token");
+    };
+    let passes = async || {
+        house.basic("kim", "pass:word").await.expect("right");
+        house.basic("kim", &text).await.expect("right");
+        house.bearer(&issued.token).await.expect("good");
+    };
+    passes().await;
+    house.change(KIM, |row| row.disabled = true);
+    refused("disabled").await;
+    house.change(KIM, |row| row.disabled = false);
+    passes().await;
+    house.change(KIM, |row| row.expires_at = Some(NOW + 5_000));
+    passes().await;
+    house.clock.advance(Duration::from_millis(5_000));
+    refused("expired, and nothing else has changed").await;
+}
+
+#[tokio::test]
+async fn robots_have_tokens_only_and_stay_in_their_project() {
+    let house = House::new();
+    house.put_row(ROBOT, "acme+ci", AccountKind::Robot { project: Some(ACME) }, None, |_| {});
+    house.bind(ROBOT, Permissions::of(&[Permission::Pull]), Some(ACME));
+    house.bind(ROBOT, Permissions::of(&[Permission::Push]), Some(Id([7; 16])));
+    house.bind(ROBOT, Permissions::ALL, None);
+    let text = house.put_secret(TOKEN, ROBOT, |_| {});
+    let subject = house.basic("acme+ci", &text).await.expect("right");
+    assert!(matches!(&subject.actor, Actor::Robot { name, .. } if name.as_str() == "acme+ci"));
+    assert_eq!(subject.rights.system(), Permissions::NONE);
+    let at = |project| subject.rights.at(&Place { project: Some(project), ..Place::default() }).to_string();
+    assert_eq!((at(ACME), at(Id([7; 16]))), ("pull".to_owned(), String::new()));
+    for password in ["", "x", "wharf_"] {
+        assert_eq!(house.basic("acme+ci", password).await, Err(AuthError::BadCredentials));
+    }
+}
+
+#[tokio::test]
+async fn guessing_is_locked_out() {
+    let house = House::new();
+    let text = house.put_secret(TOKEN, KIM, |_| {});
+    house.basic("kim", "pass:word").await.expect("right");
+    for name in ["kim", "nobody"] {
+        for guess in 0..10 {
+            assert_eq!(house.basic(name, &format!("guess {guess}")).await, Err(AuthError::BadCredentials));
+        }
+        let hashes = house.identity.hashes();
+        for guess in 0..10 {
+            assert_eq!(house.basic(name, &format!("guess {guess}")).await, Err(AuthError::BadCredentials));
+        }
+        assert_eq!(house.identity.hashes(), hashes, "{name}: none is looked at");
+    }
+    house.basic("kim", "pass:word").await.expect("it is known to be right");
+    house.basic("kim", &text).await.expect("nobody guesses tokens");
+    house.basic("admin", "secret").await.expect("somebody else");
+    house.put(KIM, "kim", "other", false);
+    assert_eq!(house.basic("kim", "other").await, Err(AuthError::BadCredentials), "not even the right one");
+    house.clock.advance(Duration::from_secs(1));
+    assert_eq!(house.basic("kim", "guess").await, Err(AuthError::BadCredentials));
+    house.clock.advance(Duration::from_secs(1));
+    assert_eq!(house.basic("kim", "other").await, Err(AuthError::BadCredentials), "for twice as long now");
+    house.clock.advance(Duration::from_secs(1));
+    house.basic("kim", "other").await.expect("over");
+}
+
 #[tokio::test]
 async fn the_first_administrator() {
     use local::{ensure_admin, reset_admin};
     use wharf_store::ledger::LedgerOptions;
+    use wharf_store::ledger::change::Commit;
     use wharf_store::ledger::sqlite::Sqlite;
 
     let data = tempfile::tempdir().expect("a folder");
@@ -390,7 +657,7 @@ async fn the_first_administrator() {
     let identity = Identity::new(ledger.clone(), Arc::new(Caches::new(0)), &MasterKey::from_bytes([7; 32]));
     let login = async |password: &str| {
         let subject = identity.authenticate(Some(&basic_header("admin", password))).await;
-        subject.map(|subject| matches!(subject.actor, Actor::User { admin: true, .. }))
+        subject.map(|subject| rules(&subject))
     };
 
     assert_eq!(login("x").await, Err(AuthError::BadCredentials), "nobody yet");
@@ -399,11 +666,27 @@ async fn the_first_administrator() {
     assert_eq!(ensure_admin(&*ledger, Some("other")).await, Ok(None), "there is one");
     assert_eq!(login("other").await, Err(AuthError::BadCredentials));
 
-    let id = ledger.user("admin").await.expect("answers").expect("there").id;
+    let name = "admin".parse().expect("a name");
+    let id = ledger.account(&name).await.expect("answers").expect("there").id;
+    let disable = PeopleChange::PutAccount {
+        id,
+        name: "admin".parse().expect("a name"),
+        kind: AccountKind::User,
+        description: "the first".to_owned(),
+        disabled: true,
+        expires_at: Some(1),
+        password: None,
+    };
+    let unbind = PeopleChange::DeleteBinding { binding: id, project: None };
+    let changes = vec![Change::People(disable), Change::People(unbind)];
+    ledger.commit(Commit { actor: "test".to_owned(), changes, ..Commit::default() }).await.expect("made");
+    assert_eq!(login(&made_up).await, Err(AuthError::BadCredentials), "disabled");
     assert_eq!(reset_admin(&*ledger, Some("a:b")).await, Ok(None));
     assert_eq!(login(&made_up).await, Err(AuthError::BadCredentials), "at once");
     assert_eq!(login("a:b").await, Ok(true));
-    assert_eq!(ledger.user("admin").await.expect("answers").expect("there").id, id, "the same user");
+    let row = ledger.account(&name).await.expect("answers").expect("there");
+    assert_eq!((row.id, row.description.as_str()), (id, "the first"), "the same user");
+    assert_eq!(ledger.bindings(None, None, 9).await.expect("answers").len(), 1);
     assert!(reset_admin(&*ledger, None).await.expect("reset").is_some());
     assert_eq!(reset_admin(&*ledger, Some("")).await, Err(local::PasswordError::Length));
 }

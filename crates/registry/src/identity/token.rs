@@ -65,19 +65,38 @@ pub struct Claims {
     jti: String,
     epoch: u64,
     access: Vec<Scope>,
+    /// The token of ours that was shown for it, and with which it ends.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "there")]
+    secret: Option<Id>,
+}
+
+/// What is there must be an id; `null` is none.
+fn there<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Id>, D::Error> {
+    Id::deserialize(deserializer).map(Some)
+}
+
+/// Whose a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The account.
+    pub account: Id,
+    /// The epoch of what was shown for it.
+    pub epoch: u64,
+    /// The token that was shown for it; `None` for a password.
+    pub secret: Option<Id>,
 }
 
 impl Claims {
-    /// Whose it is: the user's id and the epoch of the credential it was issued for; `None` for anybody's.
+    /// Whose it is; `None` for anybody's.
     ///
     /// # Errors
     /// [`AuthError::BadCredentials`]: it says something else.
-    pub fn user(&self) -> Result<Option<(Id, u64)>, AuthError> {
+    pub fn owner(&self) -> Result<Option<Owner>, AuthError> {
         if self.sub.is_empty() {
             return Ok(None);
         }
-        let id = self.sub.parse().map_err(|_| AuthError::BadCredentials)?;
-        Ok(Some((id, self.epoch)))
+        let account = self.sub.parse().map_err(|_| AuthError::BadCredentials)?;
+        Ok(Some(Owner { account, epoch: self.epoch, secret: self.secret }))
     }
 
     /// What it is limited to.
@@ -123,14 +142,14 @@ impl Tokens {
         Tokens { pair, public }
     }
 
-    /// A token for `user` (its id and epoch) or anybody, limited to `access`. Scopes beyond 8 KiB are left out.
+    /// A token for `owner` or anybody, limited to `access`. Scopes beyond 8 KiB are left out.
     ///
     /// # Errors
     /// [`AuthError::Failed`]: no randomness.
     pub fn issue(
         &self,
         audience: Audience,
-        user: Option<(Id, u64)>,
+        owner: Option<Owner>,
         mut access: Vec<Scope>,
         now: Millis,
     ) -> Result<String, AuthError> {
@@ -144,14 +163,15 @@ impl Tokens {
         getrandom::fill(&mut jti).map_err(|error| AuthError::Failed(format!("no randomness: {error}")))?;
         self.sign(&Claims {
             iss: ISSUER.to_owned(),
-            sub: user.map(|(id, _)| id.to_string()).unwrap_or_default(),
+            sub: owner.map(|owner| owner.account.to_string()).unwrap_or_default(),
             aud: audience.as_str().to_owned(),
             exp: now.saturating_add(lifetime),
             nbf: now,
             iat: now,
             jti: Id(jti).to_string(),
-            epoch: user.map_or(0, |(_, epoch)| epoch),
+            epoch: owner.map_or(0, |owner| owner.epoch),
             access,
+            secret: owner.and_then(|owner| owner.secret),
         })
     }
 
@@ -217,7 +237,7 @@ mod tests {
     use super::*;
 
     const NOW: Millis = 1_800_000_000_000;
-    const USER: Option<(Id, u64)> = Some((Id([5; 16]), 3));
+    const USER: Option<Owner> = Some(Owner { account: Id([5; 16]), epoch: 3, secret: None });
 
     fn tokens() -> Tokens {
         Tokens::new(&MasterKey::from_bytes([7; 32]))
@@ -253,7 +273,7 @@ mod tests {
         let tokens = tokens();
         let token = tokens.issue(Audience::Access, USER, access(), NOW).expect("issued");
         let claims = tokens.verify(Audience::Access, &token, NOW).expect("good");
-        assert_eq!(claims.user(), Ok(USER));
+        assert_eq!(claims.owner(), Ok(USER));
         assert_eq!(claims.access(), access());
         assert_eq!(claims.until(), NOW + 300_000);
         let expect = json!({ "iss": "wharf", "sub": "05".repeat(16), "aud": "wharf", "epoch": 3, "iat": NOW / 1000,
@@ -263,7 +283,11 @@ mod tests {
         let other = Tokens::new(&MasterKey::from_bytes([7; 32]));
         assert!(other.verify(Audience::Access, &token, NOW).is_ok(), "a replica reads it");
         let anybody = tokens.issue(Audience::Access, None, access(), NOW).expect("issued");
-        assert_eq!(tokens.verify(Audience::Access, &anybody, NOW).expect("good").user(), Ok(None));
+        let owner = Some(Owner { secret: Some(Id([6; 16])), ..USER.expect("somebody") });
+        let of_token = tokens.issue(Audience::Access, owner, access(), NOW).expect("issued");
+        assert_eq!(tokens.verify(Audience::Access, &of_token, NOW).expect("good").owner(), Ok(owner));
+        assert_eq!(claims_of(&of_token)["secret"], json!("06".repeat(16)));
+        assert_eq!(tokens.verify(Audience::Access, &anybody, NOW).expect("good").owner(), Ok(None));
     }
 
     #[test]
@@ -336,7 +360,7 @@ mod tests {
                 None => fields.remove(name),
             };
             let verified = tokens.verify(Audience::Access, &signed(&tokens, &header, &claims), NOW);
-            assert!(verified.and_then(|claims| claims.user()).is_err(), "{name}: {claims}");
+            assert!(verified.and_then(|claims| claims.owner()).is_err(), "{name}: {claims}");
         };
         for name in ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "epoch", "access"] {
             check(name, None);
@@ -353,6 +377,9 @@ mod tests {
         check("nbf", Some(json!(i64::MAX)));
         check("epoch", Some(json!(-1)));
         check("admin", Some(json!(true)));
+        for value in [Value::Null, json!(""), json!("admin"), json!(6), json!(["06".repeat(16)])] {
+            check("secret", Some(value));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::panic::AssertUnwindSafe;
 
+use wharf_model::permission::Permissions;
 use wharf_testkit::fuzz::{BRIEFLY, Feed};
 
 use super::*;
@@ -13,9 +14,10 @@ fn feed(target: &str, words: &[&str]) -> Feed {
 }
 
 fn access(repository: &str) -> Access {
-    let actor = Actor::User { id: Id([1; 16]), name: "kim".into(), admin: true };
-    let subject = Subject { actor, ceiling: Default::default() };
-    Access { subject, action: Action::Push, repository: repository.parse().expect("a name") }
+    let actor = Actor::User { id: Id([1; 16]), name: "kim".parse().expect("a name") };
+    let subject = Subject { actor, ..Subject::anonymous() };
+    let repository = repository.parse().expect("a name");
+    Access { subject, action: Action::Push, repository, given: Permissions::ALL, project: None, is_there: true }
 }
 
 /// What is read as a name has one meaning, and only what was sealed here, for that repository and actor, opens.

@@ -4,28 +4,36 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
 use bytes::Bytes;
 use futures_util::{StreamExt as _, stream};
 use tempfile::TempDir;
 use wharf_content::body::Body;
+use wharf_model::api::people::Limit;
 use wharf_model::api::project::ProjectSettings;
 use wharf_model::digest::{Algorithm, Digest};
+use wharf_model::handle::Handle;
 use wharf_model::id::Id;
 use wharf_model::media::OCI_MANIFEST;
 use wharf_model::name::{Reference, RepositoryName};
+use wharf_model::permission::Permissions;
 use wharf_registry::access::Action;
 use wharf_registry::actor::{Actor, Ceiling, Subject};
 use wharf_registry::error::Error;
 use wharf_registry::followers::{FOLLOWERS, Following};
+use wharf_registry::identity::personal;
 use wharf_registry::jobs::Reclaimer;
 use wharf_registry::pull::Served;
 use wharf_registry::push::{Expected, Push, Pushed};
 use wharf_registry::registry::{Access, Registry, Settings};
+use wharf_registry::rights::Rights;
 use wharf_registry::secret::MasterKey;
 use wharf_registry::upload::{Chunk, Progress};
 use wharf_store::blobs::memory::Memory;
 use wharf_store::blobs::{Blobs as _, Location, faulty as faulty_blobs};
 use wharf_store::clock::{ManualClock, Millis};
+use wharf_store::ledger::change::{Change, Commit};
+use wharf_store::ledger::people::{AccountKind, BindingRow, Gives, Holder, PeopleChange};
 use wharf_store::ledger::{Ledger, LedgerOptions, faulty as faulty_ledger, sqlite::Sqlite};
 
 pub(crate) const HOUR: Millis = 3_600_000;
@@ -45,8 +53,19 @@ pub(crate) struct House {
 }
 
 pub(crate) fn admin() -> Subject {
-    let actor = Actor::User { id: Id([1; 16]), name: "admin".into(), admin: true };
-    Subject { actor, ceiling: Ceiling::None }
+    let (id, name): (_, Handle) = (Id([1; 16]), "admin".parse().expect("a name"));
+    let everything = BindingRow {
+        id,
+        holder: Holder::Account(id),
+        holder_name: name.clone(),
+        is_robot: false,
+        role: None,
+        permissions: Permissions::ALL,
+        project: None,
+        pattern: None,
+    };
+    let rights = Arc::new(Rights::compile(&[everything]));
+    Subject { actor: Actor::User { id, name }, rights, ceiling: Ceiling::default() }
 }
 
 pub(crate) fn name(text: &str) -> RepositoryName {
@@ -124,7 +143,10 @@ impl House {
     }
 
     pub(crate) async fn access(&self, action: Action, repository: &str) -> Access {
-        self.registry.authorise(&admin(), action, &name(repository)).await.expect("an administrator may")
+        // Faults are for what comes after.
+        let (admin, repository) = (admin(), name(repository));
+        let access = self.ledger.undisturbed(self.registry.authorise(&admin, action, &repository)).await;
+        access.expect("an administrator may")
     }
 
     // --- uploads
@@ -236,6 +258,74 @@ impl House {
     pub(crate) async fn make_public(&self, project: &str, public: bool) {
         let project = project.parse().expect("a project's name");
         self.registry.put_project(&admin(), &project, &ProjectSettings { public }).await.expect("an administrator may");
+    }
+
+    // --- people
+
+    pub(crate) async fn change(&self, changes: Vec<PeopleChange>) {
+        let changes = changes.into_iter().map(Change::People).collect();
+        let commit = Commit { actor: "test".to_owned(), changes, ..Commit::default() };
+        self.ledger.commit(commit).await.expect("the commit is made");
+    }
+
+    /// Makes an account with a token, which have the same id. The answer is the header that it comes with.
+    pub(crate) async fn account(&self, number: u8, name: &str, kind: AccountKind, limits: Vec<Limit>) -> Vec<u8> {
+        let id = Id([number; 16]);
+        let (text, hash) = personal::new(id).expect("randomness");
+        let account = PeopleChange::PutAccount {
+            id,
+            name: name.parse().expect("a name"),
+            kind,
+            description: String::new(),
+            disabled: false,
+            expires_at: None,
+            password: None,
+        };
+        let secret = PeopleChange::PutSecret { id, account: id, name: "ci".to_owned(), hash, limits, expires_at: None };
+        self.change(vec![account, secret]).await;
+        format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("{name}:{text}"))).into_bytes()
+    }
+
+    pub(crate) async fn user(&self, number: u8, name: &str) -> Vec<u8> {
+        self.account(number, name, AccountKind::User, Vec::new()).await
+    }
+
+    /// Gives the account what is `given`, a role that is built in or permissions, in the project, or in the system. The
+    /// binding is what `number` names from then on.
+    pub(crate) async fn bind(
+        &self,
+        number: u8,
+        account: u8,
+        given: &str,
+        project: Option<&str>,
+        pattern: Option<&str>,
+    ) {
+        let project = match project {
+            Some(project) => Some(self.project(project).await),
+            None => None,
+        };
+        let gives = match wharf_model::permission::built_in(given) {
+            Some(role) => Gives::BuiltIn(role.name.to_owned()),
+            None => Gives::Permissions(given.parse().expect("permissions")),
+        };
+        let (id, holder) = (Id([number; 16]), Holder::Account(Id([account; 16])));
+        let pattern = pattern.map(|pattern| pattern.parse().expect("a pattern"));
+        self.change(vec![PeopleChange::PutBinding { id, holder, gives, project, pattern }]).await;
+    }
+
+    pub(crate) async fn unbind(&self, number: u8, project: &str) {
+        let (binding, project) = (Id([number; 16]), Some(self.project(project).await));
+        self.change(vec![PeopleChange::DeleteBinding { binding, project }]).await;
+    }
+
+    pub(crate) async fn project(&self, project: &str) -> Id {
+        let project = project.parse().expect("a project's name");
+        self.ledger.project(&project).await.expect("no fault").expect("it is there").id
+    }
+
+    /// Whose request it is that comes with this header, as of now.
+    pub(crate) async fn who(&self, header: &[u8]) -> Subject {
+        self.registry.identity().authenticate(Some(header)).await.expect("it is right")
     }
 
     // --- faults

@@ -21,9 +21,10 @@ use wharf_model::name::{Reference, RepositoryName, Tag};
 
 use crate::blobs::Location;
 use crate::clock::{Clock, ManualClock, Millis};
-use crate::ledger::change::{Change, Commit, Digests, Edge, Entry, Expected, Freed, Known, Place, Refused};
+use crate::ledger::change::{Change, Commit, Digests, Edge, Entry, Expected, Expects, Freed, Known, Place, Refused};
 use crate::ledger::notes::{Cursor, NewJob, RECLAIM, UploadNote};
-use crate::ledger::query::{BlobRow, ManifestRow, PasswordHash, Readable, Totals};
+use crate::ledger::query::{BlobRow, ManifestRow, Totals};
+use crate::ledger::readable::{NameRange, Readable};
 use crate::ledger::{Ledger, LedgerOptions, Observer, Seq};
 
 /// The grace of the ledgers under test, in milliseconds.
@@ -60,7 +61,15 @@ macro_rules! ledger_contract {
             a_commit_that_is_not_waited_for_is_made_whole
             a_repository_brings_its_project
             repositories_are_listed_in_byte_order
-            users_have_one_name_and_an_epoch
+            repositories_are_listed_by_ranges
+            a_repository_is_made_in_the_expected_project
+            a_project_is_the_expected_one
+            accounts_have_one_name_and_an_epoch
+            accounts_are_listed_by_kind
+            groups_have_members
+            bindings_give_what_they_say
+            bindings_hold_on_to_what_they_name
+            tokens_end
             blobs_rest_in_the_ledger_or_on_the_heap
             a_blob_needs_its_repository
             the_loser_of_two_uploads_is_reclaimed
@@ -105,6 +114,8 @@ macro_rules! ledger_contract {
     };
 }
 
+pub use super::people::*;
+
 /// A repository's name.
 pub fn name(text: &str) -> RepositoryName {
     text.parse().expect("a repository's name")
@@ -125,7 +136,7 @@ fn media(text: &str) -> MediaType {
 }
 
 fn ensure(repository: &str) -> Change {
-    Change::EnsureRepository { repository: name(repository) }
+    Change::EnsureRepository { repository: name(repository), expects: Expects::Anything, made_project: false }
 }
 
 fn put_blob(repository: &str, text: &str, place: Place) -> Change {
@@ -230,16 +241,16 @@ impl Bench {
         self.clock.advance(Duration::from_millis(by as u64));
     }
 
-    async fn commit(&self, changes: Vec<Change>) -> Result<Seq, Refused> {
+    pub(super) async fn commit(&self, changes: Vec<Change>) -> Result<Seq, Refused> {
         self.ledger.commit(Commit { actor: "tester".to_owned(), changes, ..Commit::default() }).await
     }
 
-    async fn made(&self, changes: Vec<Change>) -> Seq {
+    pub(super) async fn made(&self, changes: Vec<Change>) -> Seq {
         self.commit(changes).await.expect("the commit is made")
     }
 
     /// Makes one change, and gives it as the log tells it; `None` where it had no effect.
-    async fn filled(&self, change: Change) -> Option<Change> {
+    pub(super) async fn filled(&self, change: Change) -> Option<Change> {
         let before = self.ledger.latest().await.unwrap();
         let seq = self.made(vec![change]).await;
         if seq == before {
@@ -250,7 +261,7 @@ impl Bench {
         entries.remove(0).changes.into_iter().next()
     }
 
-    async fn refused(&self, changes: Vec<Change>) -> Refused {
+    pub(super) async fn refused(&self, changes: Vec<Change>) -> Refused {
         let before = self.ledger.latest().await.unwrap();
         let refused = self.commit(changes).await.expect_err("the commit is refused");
         assert_eq!(self.ledger.latest().await.unwrap(), before);
@@ -330,7 +341,9 @@ pub async fn an_entry_tells_what_changed(bench: &Bench) {
     let [Entry { seq: 1, at, actor, changes }] = &entries[..] else { panic!("{entries:?}") };
     assert_eq!((*at, actor.as_str()), (START + 5, "tester"));
     assert_eq!(changes.len(), 4);
-    assert_eq!(changes[0], ensure("p/a"));
+    assert!(
+        matches!(&changes[0], Change::EnsureRepository { repository, made_project: true, .. } if *repository == name("p/a"))
+    );
     assert!(
         matches!(&changes[1], Change::PutBlob { adopted: true, size: 1, place: Place::Ledger(bytes), .. } if bytes.is_empty())
     );
@@ -368,7 +381,7 @@ pub async fn a_commit_is_all_or_none(bench: &Bench) {
         cursor: Some(("follower".to_owned(), cursor)),
     };
     assert_eq!(bench.ledger.commit(commit).await, Err(Refused::ManifestUnknown(digest("none"))));
-    assert_eq!(bench.ledger.repository(&name("p/a")).await.unwrap(), None);
+    assert_eq!(bench.ledger.place(&name("p/a")).await.unwrap().repository, None);
     assert_eq!(bench.ledger.project(&name("p/a").project()).await.unwrap(), None);
     assert!(!bench.ledger.knows_location(&Location("x1".to_owned())).await.unwrap());
     assert_eq!(bench.ledger.count_jobs("work").await.unwrap(), 0);
@@ -396,7 +409,7 @@ pub async fn changes_see_those_before_them(bench: &Bench) {
 /// A change without effect is not in the log, a commit without any neither.
 pub async fn what_has_no_effect_is_not_logged(bench: &Bench) {
     let project = name("p/a").project();
-    let public = || Change::PutProject { project: project.clone(), public: true };
+    let public = || Change::PutProject { project: project.clone(), expects: Expects::Anything, id: None, public: true };
     let all = || vec![ensure("p/a"), public(), put_manifest("p/a", "m", vec![]), point("p/a", "v1", "m")];
     assert_eq!(bench.made(all()).await, 1);
     assert_eq!(bench.made(all()).await, 1);
@@ -473,7 +486,7 @@ pub async fn many_at_once_leave_a_dense_log(bench: &Bench) {
             }
             Err(refused) => {
                 assert_eq!((at % 4, refused), (0, Refused::ManifestUnknown(digest("none"))));
-                assert_eq!(bench.ledger.repository(&name(&format!("p/r{at}"))).await.unwrap(), None);
+                assert_eq!(bench.ledger.place(&name(&format!("p/r{at}"))).await.unwrap().repository, None);
             }
         }
     }
@@ -491,9 +504,9 @@ pub async fn a_commit_that_is_not_waited_for_is_made_whole(bench: &Bench) {
     }
     bench.made(vec![ensure("p/last")]).await;
     for at in 0..16 {
-        let a = bench.ledger.repository(&name(&format!("p/a{at}"))).await.unwrap();
-        let b = bench.ledger.repository(&name(&format!("p/b{at}"))).await.unwrap();
-        assert_eq!(a.is_some(), b.is_some());
+        let a = bench.ledger.place(&name(&format!("p/a{at}"))).await.unwrap();
+        let b = bench.ledger.place(&name(&format!("p/b{at}"))).await.unwrap();
+        assert_eq!(a.repository.is_some(), b.repository.is_some());
     }
 }
 
@@ -504,19 +517,31 @@ pub async fn a_repository_brings_its_project(bench: &Bench) {
     bench.made(vec![ensure("acme/app"), ensure("solo")]).await;
     let project = bench.ledger.project(&name("acme/x").project()).await.unwrap().expect("the project");
     assert_eq!((project.name.as_str(), project.public), ("acme", false));
-    let app = bench.ledger.repository(&name("acme/app")).await.unwrap().expect("the repository");
-    assert_eq!((app.project, app.public), (project.id, false));
+    let app = bench.ledger.place(&name("acme/app")).await.unwrap();
+    assert_eq!((app.project, app.public), (Some(project.id), false));
     assert!(bench.ledger.project(&name("solo").project()).await.unwrap().is_some());
-    bench.made(vec![Change::PutProject { project: project.name.clone(), public: true }, ensure("acme/new")]).await;
+    bench
+        .made(vec![
+            Change::PutProject { project: project.name.clone(), expects: Expects::Anything, id: None, public: true },
+            ensure("acme/new"),
+        ])
+        .await;
     for repository in ["acme/app", "acme/new"] {
-        let row = bench.ledger.repository(&name(repository)).await.unwrap().expect("the repository");
-        assert_eq!((row.project, row.public), (project.id, true));
+        let row = bench.ledger.place(&name(repository)).await.unwrap();
+        assert_eq!((row.project, row.public), (Some(project.id), true));
     }
-    let row = bench.ledger.repository(&name("acme/app")).await.unwrap();
-    assert_eq!(row.map(|row| row.id), Some(app.id));
-    bench.made(vec![Change::PutProject { project: name("made").project(), public: true }]).await;
+    let row = bench.ledger.place(&name("acme/app")).await.unwrap();
+    assert!(row.repository.is_some() && row.repository == app.repository);
+    bench
+        .made(vec![Change::PutProject {
+            project: name("made").project(),
+            expects: Expects::Anything,
+            id: None,
+            public: true,
+        }])
+        .await;
     assert!(bench.ledger.project(&name("made").project()).await.unwrap().is_some_and(|project| project.public));
-    assert_eq!(bench.ledger.repository(&name("made")).await.unwrap(), None);
+    assert_eq!(bench.ledger.place(&name("made")).await.unwrap().repository, None);
 }
 
 /// Pages of repositories, all of them or those of public projects.
@@ -531,41 +556,18 @@ pub async fn repositories_are_listed_in_byte_order(bench: &Bench) {
     assert_eq!(list(Readable::All, Some("a-b"), 3).await, ["a-b/c", "a.b", "a/b"]);
     assert_eq!(list(Readable::All, Some("a1"), 2).await, ["b/a", "b_c/d"]);
     assert!(list(Readable::All, None, 0).await.is_empty());
-    assert!(list(Readable::Public, None, 100).await.is_empty());
-    let public = |project: &str, public| Change::PutProject { project: name(project).project(), public };
-    bench.made(vec![public("a", true), public("b", true)]).await;
-    assert_eq!(list(Readable::Public, None, 100).await, ["a", "a/b", "a/c", "b/a"]);
-    assert_eq!(list(Readable::Public, Some("a"), 2).await, ["a/b", "a/c"]);
-    bench.made(vec![public("a", false)]).await;
-    assert_eq!(list(Readable::Public, None, 100).await, ["b/a"]);
-}
-
-/// A name is one user's; a new hash is a new epoch; what is said again changes nothing.
-pub async fn users_have_one_name_and_an_epoch(bench: &Bench) {
-    let user = |id: u8, name: &str, hash: &str, admin| Change::PutUser {
-        id: Id([id; 16]),
-        name: name.to_owned(),
-        password_hash: PasswordHash(hash.to_owned()),
-        admin,
+    assert!(list(Readable::public(), None, 100).await.is_empty());
+    let public = |project: &str, public| Change::PutProject {
+        project: name(project).project(),
+        expects: Expects::Anything,
+        id: None,
+        public,
     };
-    bench.made(vec![user(1, "ann", "h1", true), user(2, "bob", "h2", false)]).await;
-    let ann = bench.ledger.user("ann").await.unwrap().expect("ann");
-    assert_eq!((ann.id, ann.password_hash.0.as_str(), ann.admin), (Id([1; 16]), "h1", true));
-    assert_eq!(bench.ledger.user_by_id(Id([1; 16])).await.unwrap(), Some(ann.clone()));
-    assert_eq!(bench.ledger.user("Ann").await.unwrap(), None);
-    assert_eq!(bench.ledger.user_by_id(Id([3; 16])).await.unwrap(), None);
-    assert_eq!(bench.refused(vec![user(3, "ann", "h3", false)]).await, Refused::NameTaken("ann".to_owned()));
-    assert_eq!(bench.refused(vec![user(2, "ann", "h2", false)]).await, Refused::NameTaken("ann".to_owned()));
-    assert_eq!(bench.filled(user(1, "ann", "h1", true)).await, None);
-    bench.made(vec![user(1, "anna", "h1", false)]).await;
-    let anna = bench.ledger.user("anna").await.unwrap().expect("anna");
-    assert_eq!((anna.epoch, anna.admin), (ann.epoch, false));
-    assert_eq!(bench.ledger.user("ann").await.unwrap(), None);
-    let logged = bench.filled(user(1, "anna", "h9", false)).await;
-    assert_eq!(logged, Some(user(1, "anna", "", false)), "the hash is not logged");
-    let shown = format!("{:?} {:?}", user(1, "anna", "h9", false), bench.ledger.user("anna").await);
-    assert!(shown.contains("anna") && !shown.contains("h9"), "nor shown: {shown}");
-    assert!(bench.ledger.user("anna").await.unwrap().expect("anna").epoch > ann.epoch);
+    bench.made(vec![public("a", true), public("b", true)]).await;
+    assert_eq!(list(Readable::public(), None, 100).await, ["a", "a/b", "a/c", "b/a"]);
+    assert_eq!(list(Readable::public(), Some("a"), 2).await, ["a/b", "a/c"]);
+    bench.made(vec![public("a", false)]).await;
+    assert_eq!(list(Readable::public(), None, 100).await, ["b/a"]);
 }
 
 // --- blobs
@@ -772,7 +774,8 @@ pub async fn everything_required_must_be_here(bench: &Bench) {
 /// A mount needs a member that is shown, in the repository that is named, and one that the caller may read; where none is
 /// named, one can be asked for.
 pub async fn a_mount_needs_a_blob_that_may_be_read(bench: &Bench) {
-    let public = |public| Change::PutProject { project: name("q/a").project(), public };
+    let public =
+        |public| Change::PutProject { project: name("q/a").project(), expects: Expects::Anything, id: None, public };
     let home = async |readable: Readable| -> Option<String> {
         let found = bench.ledger.home_of_blob(&digest("x"), &readable).await.unwrap();
         found.map(|repository| repository.to_string())
@@ -782,13 +785,17 @@ pub async fn a_mount_needs_a_blob_that_may_be_read(bench: &Bench) {
     let unknown = Refused::BlobUnknown(digest("x"));
     assert_eq!(bench.refused(vec![mount("p/a", "x", "r/a", Readable::All)]).await, unknown);
     assert_eq!(bench.refused(vec![mount("p/a", "x", "no/ne", Readable::All)]).await, unknown);
-    assert_eq!(bench.refused(vec![mount("p/a", "x", "q/a", Readable::Public)]).await, unknown);
-    assert_eq!((home(Readable::Public).await, home(Readable::All).await.as_deref()), (None, Some("q/a")));
+    assert_eq!(bench.refused(vec![mount("p/a", "x", "q/a", Readable::public())]).await, unknown);
+    let below = |prefix: &str| Readable::some(vec![NameRange::below(prefix.to_owned())]);
+    assert_eq!((home(Readable::public()).await, home(Readable::All).await.as_deref()), (None, Some("q/a")));
+    assert_eq!((home(below("p/")).await, home(below("q/")).await.as_deref()), (None, Some("q/a")));
+    assert_eq!(bench.refused(vec![mount("p/a", "x", "q/a", below("p/"))]).await, unknown);
+    bench.made(vec![mount("p/a", "x", "q/a", below("q/"))]).await;
     bench.made(vec![mount("p/a", "x", "q/a", Readable::All)]).await;
     assert_eq!(bench.blob("p/a", "x").await, bench.blob("q/a", "x").await);
-    bench.made(vec![public(true), mount("r/a", "x", "q/a", Readable::Public)]).await;
+    bench.made(vec![public(true), mount("r/a", "x", "q/a", Readable::public())]).await;
     assert!(bench.shows("r/a", "x").await);
-    assert_eq!(home(Readable::Public).await.as_deref(), Some("q/a"));
+    assert_eq!(home(Readable::public()).await.as_deref(), Some("q/a"));
     bench.advance(GRACE / 2);
     for from in ["p/a", "q/a", "r/a"] {
         assert_eq!(bench.refused(vec![mount("p/a", "x", from, Readable::All)]).await, unknown);

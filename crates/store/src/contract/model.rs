@@ -15,9 +15,10 @@ use wharf_model::name::{Reference, RepositoryName, Tag};
 use super::ledger::{Bench, GRACE, START, digest, name, tag};
 use crate::blobs::Location;
 use crate::clock::{Clock as _, Millis};
-use crate::ledger::change::{Change, Commit, Edge, Expected, Freed, Known, Place, Refused};
+use crate::ledger::change::{Change, Commit, Edge, Expected, Expects, Freed, Known, Place, Refused};
 use crate::ledger::notes::RECLAIM;
-use crate::ledger::query::{BlobRow, Readable};
+use crate::ledger::query::BlobRow;
+use crate::ledger::readable::Readable;
 
 /// A step, as four random bytes.
 pub type Step = [u8; 4];
@@ -171,7 +172,7 @@ impl Model {
     /// Makes a change; the model may be half changed where it is refused.
     fn apply(&mut self, change: &Change) -> Result<(), Refused> {
         match change {
-            Change::EnsureRepository { repository } => {
+            Change::EnsureRepository { repository, .. } => {
                 self.repositories.insert(repository_at(repository));
             }
             Change::PutBlob { repository, digest, place, known, .. } => {
@@ -302,7 +303,11 @@ impl Model {
             expected: Expected::default(),
             previous: None,
         };
-        let ensure = || Change::EnsureRepository { repository: repository.clone() };
+        let ensure = || Change::EnsureRepository {
+            repository: repository.clone(),
+            expects: Expects::Anything,
+            made_project: false,
+        };
         match kind % 16 {
             0 => vec![ensure()],
             1 | 2 => {
@@ -317,7 +322,7 @@ impl Model {
             },
             4 => {
                 let from = name(REPOSITORIES[pick(c, REPOSITORIES.len())]);
-                let readable = if c >= 128 { Readable::All } else { Readable::Public };
+                let readable = if c >= 128 { Readable::All } else { Readable::public() };
                 vec![Change::MountBlob { repository, digest: digest(BLOBS[blob]), from, readable }]
             }
             5 => vec![Change::DeleteBlob { repository, digest: digest(BLOBS[blob]), freed: Freed::default() }],
@@ -362,7 +367,8 @@ fn tag_at(tag: &Tag) -> usize {
 /// Does the steps to an empty ledger and to the model, and panics where they come to differ.
 pub async fn agrees(bench: &Bench, steps: &[Step]) {
     let mut model = Model { now: START, ..Model::default() };
-    let public = Change::PutProject { project: name("open/a").project(), public: true };
+    let public =
+        Change::PutProject { project: name("open/a").project(), expects: Expects::Anything, id: None, public: true };
     bench.ledger.commit(Commit { changes: vec![public], ..Commit::default() }).await.expect("a project");
     for step in steps {
         do_both(bench, &mut model, *step).await;
@@ -409,7 +415,7 @@ async fn compare(bench: &Bench, model: &Model) {
     for repository in 0..REPOSITORIES.len() {
         compare_repository(bench, model, repository).await;
     }
-    for (readable, prefix) in [(Readable::All, ""), (Readable::Public, "open/")] {
+    for (readable, prefix) in [(Readable::All, ""), (Readable::public(), "open/")] {
         let found = bench.ledger.repositories(&readable, None, 10).await.unwrap();
         let found: Vec<&str> = found.iter().map(RepositoryName::as_str).collect();
         let expect: Vec<&str> = model.repositories.iter().map(|at| REPOSITORIES[*at]).collect();

@@ -10,7 +10,9 @@ use wharf_model::name::{ProjectName, RepositoryName, Tag};
 
 use super::Seq;
 use super::notes::NewJob;
-use super::query::{LedgerError, PasswordHash, Readable, Totals};
+use super::people::{PeopleChange, Thing};
+use super::query::{LedgerError, Totals};
+use super::readable::Readable;
 use crate::blobs::Location;
 use crate::clock::Millis;
 
@@ -59,6 +61,19 @@ pub struct Edge {
     /// Whether the commit is refused where the target is not here.
     #[serde(skip)]
     pub required: bool,
+}
+
+/// What a project has to be for a repository to be made in it, or for it to be changed. Whoever decided that this may be done
+/// has looked at one project, and no other may have come into its place.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expects {
+    /// Whatever it is.
+    #[default]
+    Anything,
+    /// That one.
+    Project(Id),
+    /// Not there.
+    Nothing,
 }
 
 /// Some digests, or all that there are.
@@ -115,27 +130,28 @@ pub enum Change {
     EnsureRepository {
         /// The repository.
         repository: RepositoryName,
+        /// What its project has to be; else it is refused.
+        #[serde(skip)]
+        expects: Expects,
+        /// Filled: whether the project was made.
+        #[serde(default)]
+        made_project: bool,
     },
     /// Makes the project, or sets what it says.
     PutProject {
         /// The project.
         project: ProjectName,
+        /// What it has to be; else it is refused.
+        #[serde(skip)]
+        expects: Expects,
+        /// The id of a new one; drawn where there is none. Of no account where the project is there.
+        #[serde(skip)]
+        id: Option<Id>,
         /// Whether anybody may pull from it.
         public: bool,
     },
-    /// Makes a user, or replaces what is said of it. A new password hash is a new credential: what was issued for the old
-    /// one ends.
-    PutUser {
-        /// Its id; random for a new one.
-        id: Id,
-        /// Its name, unique.
-        name: String,
-        /// The password's hash. Not logged.
-        #[serde(skip)]
-        password_hash: PasswordHash,
-        /// Whether it may do everything.
-        admin: bool,
-    },
+    /// People, and what they are given.
+    People(PeopleChange),
     /// The blob is in the repository from now on. Its bytes are adopted unless the ledger has some of that digest already;
     /// what is done with those at a heap location then, `known` says. Either way the member is made, or made new.
     PutBlob {
@@ -301,6 +317,15 @@ pub enum Refused {
     /// A manifest names things that must be there and are not: all of them, in the order of the manifest.
     #[error("{} things that the manifest names are not there", .0.len())]
     Missing(Vec<Digest>),
+    /// A thing that the change refers to is not there.
+    #[error("the {0} is not there")]
+    Unknown(Thing),
+    /// A thing is still referred to.
+    #[error("the {0} is in use")]
+    InUse(Thing),
+    /// The project is not the one that was expected.
+    #[error("the project has changed")]
+    ProjectChanged,
     /// The name is taken by somebody else.
     #[error("the name {0} is taken")]
     NameTaken(String),

@@ -7,12 +7,15 @@ use async_trait::async_trait;
 use tokio::sync::watch;
 use wharf_model::api::project::Project;
 use wharf_model::digest::Digest;
+use wharf_model::handle::Handle;
 use wharf_model::id::Id;
 use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 
 use super::change::{Commit, Entry, Refused};
 use super::notes::{Cursor, Job, UploadNote};
-use super::query::{BlobRow, LedgerError, ManifestRow, Readable, RepositoryRow, Totals, TrashRow, UserRow};
+use super::people::{self, AccountRow, Accounts, BindingRow, GroupRow, People, RoleRow, SecretRow};
+use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals, TrashRow};
+use super::readable::Readable;
 use super::sql::Sql;
 use super::writer::{Done, Work, Writer};
 use super::{Ledger, Observer, Seq, noted, read};
@@ -96,8 +99,8 @@ impl<E: Engine> Ledger for SqlLedger<E> {
         read::project(&mut self.engine.reader().await?, name).await
     }
 
-    async fn repository(&self, name: &RepositoryName) -> Result<Option<RepositoryRow>, LedgerError> {
-        read::repository(&mut self.engine.reader().await?, name).await
+    async fn place(&self, name: &RepositoryName) -> Result<PlaceRow, LedgerError> {
+        read::place(&mut self.engine.reader().await?, name).await
     }
 
     async fn manifest(
@@ -143,14 +146,6 @@ impl<E: Engine> Ledger for SqlLedger<E> {
         limit: usize,
     ) -> Result<Vec<ManifestRow>, LedgerError> {
         read::referrers(&mut self.engine.reader().await?, repository, subject, artifact_type, after, limit).await
-    }
-
-    async fn user(&self, name: &str) -> Result<Option<UserRow>, LedgerError> {
-        read::user(&mut self.engine.reader().await?, name).await
-    }
-
-    async fn user_by_id(&self, id: Id) -> Result<Option<UserRow>, LedgerError> {
-        read::user_by_id(&mut self.engine.reader().await?, id).await
     }
 
     async fn unreferenced(&self, limit: usize) -> Result<Vec<(RepositoryName, Digest)>, LedgerError> {
@@ -224,5 +219,71 @@ impl<E: Engine> Ledger for SqlLedger<E> {
 
     async fn count_jobs(&self, kind: &str) -> Result<u64, LedgerError> {
         noted::count_jobs(&mut self.engine.reader().await?, kind).await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> People for SqlLedger<E> {
+    async fn account(&self, name: &Handle) -> Result<Option<AccountRow>, LedgerError> {
+        people::read::account(&mut self.engine.reader().await?, name).await
+    }
+
+    async fn account_by_id(&self, id: Id) -> Result<Option<AccountRow>, LedgerError> {
+        people::read::account_by_id(&mut self.engine.reader().await?, id).await
+    }
+
+    async fn accounts(
+        &self,
+        which: Accounts,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<AccountRow>, LedgerError> {
+        people::read::accounts(&mut self.engine.reader().await?, which, after, limit).await
+    }
+
+    async fn secret(&self, id: Id) -> Result<Option<SecretRow>, LedgerError> {
+        people::read::secret(&mut self.engine.reader().await?, id).await
+    }
+
+    async fn secrets(&self, account: Id) -> Result<Vec<SecretRow>, LedgerError> {
+        people::read::secrets(&mut self.engine.reader().await?, account).await
+    }
+
+    async fn group(&self, name: &Handle) -> Result<Option<GroupRow>, LedgerError> {
+        people::read::group(&mut self.engine.reader().await?, name).await
+    }
+
+    async fn groups(
+        &self,
+        account: Option<Id>,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<GroupRow>, LedgerError> {
+        people::read::groups(&mut self.engine.reader().await?, account, after, limit).await
+    }
+
+    async fn role(&self, name: &Handle) -> Result<Option<RoleRow>, LedgerError> {
+        people::read::role(&mut self.engine.reader().await?, name).await
+    }
+
+    async fn roles(&self) -> Result<Vec<RoleRow>, LedgerError> {
+        people::read::roles(&mut self.engine.reader().await?).await
+    }
+
+    async fn bindings(
+        &self,
+        project: Option<Id>,
+        after: Option<Id>,
+        limit: usize,
+    ) -> Result<Vec<BindingRow>, LedgerError> {
+        people::read::bindings(&mut self.engine.reader().await?, project, after, limit).await
+    }
+
+    async fn bindings_of(&self, account: Id) -> Result<Vec<BindingRow>, LedgerError> {
+        people::read::bindings_of(&mut self.engine.reader().await?, account).await
+    }
+
+    async fn note_uses(&self, uses: &[(Id, Millis)]) -> Result<(), LedgerError> {
+        self.note(Work::NoteUses(uses.to_vec())).await.map(|_| ())
     }
 }

@@ -4,7 +4,8 @@ use super::query::LedgerError;
 use super::sql::{Dialect, Sql};
 
 /// All migrations in order; the schema's version is how many were run. A released one never changes.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/0001_first.sql")];
+const MIGRATIONS: &[&str] =
+    &[include_str!("../../migrations/0001_first.sql"), include_str!("../../migrations/0002_access.sql")];
 
 /// Brings the schema up to date. Runs inside a transaction that excludes every other writer.
 ///

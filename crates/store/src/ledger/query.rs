@@ -31,14 +31,14 @@ pub enum LedgerError {
     },
 }
 
-/// A repository, with what its project says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RepositoryRow {
-    /// Names it for good.
-    pub id: Id,
-    /// Names its project for good.
-    pub project: Id,
-    /// Whether anybody may pull from it.
+/// The place of a repository's name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PlaceRow {
+    /// Names the repository for good, where it is there.
+    pub repository: Option<Id>,
+    /// Names its project for good, where that is there.
+    pub project: Option<Id>,
+    /// Whether anybody may pull from the repositories of the project.
     pub public: bool,
 }
 
@@ -64,31 +64,6 @@ pub struct BlobRow {
     pub place: Place,
 }
 
-/// The hash of a password in PHC form. Not shown by `Debug`, not logged.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct PasswordHash(pub String);
-
-impl std::fmt::Debug for PasswordHash {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("PasswordHash(***)")
-    }
-}
-
-/// A user.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UserRow {
-    /// Names it for good.
-    pub id: Id,
-    /// What it logs in as.
-    pub name: String,
-    /// The hash of its password.
-    pub password_hash: PasswordHash,
-    /// Grows with each new credential: what was issued under another epoch has ended.
-    pub epoch: u64,
-    /// Whether it may do everything.
-    pub admin: bool,
-}
-
 /// An entry of the trash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrashRow {
@@ -96,16 +71,6 @@ pub struct TrashRow {
     pub id: Id,
     /// When its time is up.
     pub until: Millis,
-}
-
-/// Which repositories somebody may read: computed once per change of rights, taken by every question that lists.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Readable {
-    /// All.
-    All,
-    /// Those of public projects.
-    #[default]
-    Public,
 }
 
 /// What is stored, counted.

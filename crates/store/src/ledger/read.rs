@@ -2,19 +2,24 @@
 //!
 //! One statement is one moment on both engines, so no question needs a transaction.
 
+use std::collections::BTreeSet;
+
 use wharf_model::api::project::Project;
 use wharf_model::digest::Digest;
-use wharf_model::id::Id;
 use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 
 use super::Seq;
 use super::change::{Entry, Place};
-use super::query::{
-    BlobRow, LedgerError, ManifestRow, PasswordHash, Readable, RepositoryRow, Totals, TrashRow, UserRow,
-};
+use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals, TrashRow};
+use super::readable::{NameRange, Readable};
 use super::sql::{Row, Sql, Value, digest_values};
 use crate::blobs::Location;
 use crate::clock::Millis;
+
+/// How many repositories that have a blob are looked through for one that may be read, at most.
+const HOMES_MAX: i64 = 1_000;
+/// How many of them are read at a time.
+const HOMES_PAGE: i64 = 100;
 
 pub(crate) async fn log(sql: &mut impl Sql, after: Seq, limit: usize) -> Result<Vec<Entry>, LedgerError> {
     let find = "SELECT seq, at, actor, changes FROM log WHERE seq > $1 ORDER BY seq LIMIT $2";
@@ -48,13 +53,12 @@ pub(crate) async fn project(sql: &mut impl Sql, name: &ProjectName) -> Result<Op
     Ok(Some(Project { id: row.id(0)?, name: name.clone(), public: row.flag(1)? }))
 }
 
-pub(crate) async fn repository(
-    sql: &mut impl Sql,
-    name: &RepositoryName,
-) -> Result<Option<RepositoryRow>, LedgerError> {
-    let find = "SELECT r.uid, p.uid, p.public FROM repository r JOIN project p ON p.id = r.project WHERE r.name = $1";
-    let Some(mut row) = sql.one(find, &[name.as_str().into()]).await? else { return Ok(None) };
-    Ok(Some(RepositoryRow { id: row.id(0)?, project: row.id(1)?, public: row.flag(2)? }))
+pub(crate) async fn place(sql: &mut impl Sql, name: &RepositoryName) -> Result<PlaceRow, LedgerError> {
+    let find = "SELECT r.uid, p.uid, p.public FROM project p LEFT JOIN repository r ON r.name = $1 WHERE p.name = $2";
+    let Some(mut row) = sql.one(find, &[name.as_str().into(), name.project_str().into()]).await? else {
+        return Ok(PlaceRow::default());
+    };
+    Ok(PlaceRow { repository: row.maybe_id(0)?, project: Some(row.id(1)?), public: row.flag(2)? })
 }
 
 pub(crate) async fn manifest(
@@ -122,7 +126,46 @@ pub(crate) async fn home_of_blob(
             AND (r.public = 1 OR CAST($3 AS BIGINT) = 1)
             AND (m.unreferenced_since IS NULL OR m.unreferenced_since > {now $4} - CAST($5 AS BIGINT)) LIMIT 1";
     let parameters = [algorithm, hash, reads_all.into(), sql.clock(), (grace / 2).into()];
-    sql.one(find, &parameters).await?.map(|mut row| row.parsed(0)).transpose()
+    if let Some(mut row) = sql.one(find, &parameters).await? {
+        return row.parsed(0).map(Some);
+    }
+    match readable {
+        Readable::Some(ranges) if !ranges.is_empty() => home_in_ranges(sql, digest, readable, grace).await,
+        _ => Ok(None),
+    }
+}
+
+/// Looks through the repositories that have the blob, at most [`HOMES_MAX`] of them: whoever may read one beyond those uploads.
+async fn home_in_ranges(
+    sql: &mut impl Sql,
+    digest: &Digest,
+    readable: &Readable,
+    grace: Millis,
+) -> Result<Option<RepositoryName>, LedgerError> {
+    let (algorithm, hash) = digest_values(digest);
+    let find = "SELECT m.repository, r.name FROM blob b CROSS JOIN member m CROSS JOIN repository r
+        WHERE b.algorithm = $1 AND b.digest = $2 AND m.blob = b.id AND m.repository > $3 AND r.id = m.repository
+            AND (m.unreferenced_since IS NULL OR m.unreferenced_since > {now $4} - CAST($5 AS BIGINT))
+        ORDER BY m.repository LIMIT $6";
+    let (mut after, mut left) = (0, HOMES_MAX);
+    while left > 0 {
+        let page = left.min(HOMES_PAGE);
+        let parameters = [algorithm, hash, Value::Int(after), sql.clock(), (grace / 2).into(), page.into()];
+        let rows = sql.query(find, &parameters).await?;
+        let is_last = (rows.len() as i64) < page;
+        for mut row in rows {
+            after = row.int(0)?;
+            let name = row.text(1)?;
+            if readable.holds(&name, false) {
+                return name.parse().map(Some).map_err(|_| LedgerError::Corrupt(format!("a repository named {name}")));
+            }
+        }
+        if is_last {
+            break;
+        }
+        left -= page;
+    }
+    Ok(None)
 }
 
 /// The first row only tells that the repository is there.
@@ -156,12 +199,51 @@ pub(crate) async fn repositories(
     after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<RepositoryName>, LedgerError> {
+    let after = after.unwrap_or_default();
     let find = match readable {
         Readable::All => "SELECT name FROM repository WHERE name > $1 ORDER BY name LIMIT $2",
-        Readable::Public => "SELECT name FROM repository WHERE public = 1 AND name > $1 ORDER BY name LIMIT $2",
+        Readable::Some(_) => "SELECT name FROM repository WHERE public = 1 AND name > $1 ORDER BY name LIMIT $2",
     };
-    let rows = sql.query(find, &[after.unwrap_or_default().into(), (limit as i64).into()]).await?;
-    rows.into_iter().map(|mut row| row.parsed(0)).collect()
+    let rows = sql.query(find, &[after.into(), (limit as i64).into()]).await?;
+    let mut names = rows.into_iter().map(|mut row| row.text(0)).collect::<Result<BTreeSet<_>, _>>()?;
+    if let Readable::Some(ranges) = readable {
+        for range in ranges.iter() {
+            // They begin one after the other: what is left begins beyond the page.
+            if names.iter().nth(limit.saturating_sub(1)).is_some_and(|last| range.from() > last.as_str()) {
+                break;
+            }
+            add_range(sql, range, after, limit, &mut names).await?;
+        }
+    }
+    let parsed = |name: String| name.parse().map_err(|_| LedgerError::Corrupt(format!("a repository named {name}")));
+    names.into_iter().take(limit).map(parsed).collect()
+}
+
+/// Adds the first `limit` names of the range that follow `after`.
+async fn add_range(
+    sql: &mut impl Sql,
+    range: &NameRange,
+    after: &str,
+    limit: usize,
+    names: &mut BTreeSet<String>,
+) -> Result<(), LedgerError> {
+    let (mut after, to, mut left) = (after.to_owned(), range.to(), limit);
+    while left > 0 && to > after {
+        let find = "SELECT name FROM repository WHERE name > $1 AND name >= $2 AND name < $3 ORDER BY name LIMIT $4";
+        let parameters = [after.as_str().into(), range.from().into(), to.as_str().into(), (left as i64).into()];
+        let rows = sql.query(find, &parameters).await?;
+        let is_last = rows.len() < left;
+        for mut row in rows {
+            after = row.text(0)?;
+            if range.holds(&after) && names.insert(after.clone()) {
+                left -= 1;
+            }
+        }
+        if is_last {
+            break;
+        }
+    }
+    Ok(())
 }
 
 pub(crate) async fn referrers(
@@ -190,26 +272,6 @@ pub(crate) async fn referrers(
         (limit as i64).into(),
     ];
     sql.query(find, &parameters).await?.into_iter().map(manifest_row).collect()
-}
-
-pub(crate) async fn user(sql: &mut impl Sql, name: &str) -> Result<Option<UserRow>, LedgerError> {
-    let find = "SELECT uid, name, password_hash, epoch, admin FROM account WHERE name = $1";
-    sql.one(find, &[name.into()]).await?.map(user_row).transpose()
-}
-
-pub(crate) async fn user_by_id(sql: &mut impl Sql, id: Id) -> Result<Option<UserRow>, LedgerError> {
-    let find = "SELECT uid, name, password_hash, epoch, admin FROM account WHERE uid = $1";
-    sql.one(find, &[(&id).into()]).await?.map(user_row).transpose()
-}
-
-fn user_row(mut row: Row) -> Result<UserRow, LedgerError> {
-    Ok(UserRow {
-        id: row.id(0)?,
-        name: row.text(1)?,
-        password_hash: PasswordHash(row.text(2)?),
-        epoch: row.unsigned(3)?,
-        admin: row.flag(4)?,
-    })
 }
 
 pub(crate) async fn unreferenced(

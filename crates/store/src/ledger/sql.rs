@@ -225,6 +225,11 @@ impl Row {
         Id::from_slice(&self.bytes(at)?).ok_or_else(|| unexpected(at, "an id of another length"))
     }
 
+    pub(crate) fn maybe_id(&mut self, at: usize) -> Result<Option<Id>, LedgerError> {
+        let id = |bytes: Bytes| Id::from_slice(&bytes).ok_or_else(|| unexpected(at, "an id of another length"));
+        self.maybe_bytes(at)?.map(id).transpose()
+    }
+
     /// The digest in the fields `at` and `at + 1`.
     pub(crate) fn digest(&mut self, at: usize) -> Result<Digest, LedgerError> {
         let algorithm = u8::try_from(self.int(at)?).ok().and_then(Algorithm::from_id);

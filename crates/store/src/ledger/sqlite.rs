@@ -309,7 +309,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::super::apply;
-    use super::super::change::{Change, Commit};
+    use super::super::change::{Change, Commit, Expects};
     use super::*;
     use crate::contract::ledger::{self as rules, Bench};
 
@@ -341,7 +341,7 @@ mod tests {
         };
         rules::an_entry_tells_what_changed(&bench().await).await;
         rules::repositories_are_listed_in_byte_order(&bench().await).await;
-        rules::users_have_one_name_and_an_epoch(&bench().await).await;
+        rules::accounts_have_one_name_and_an_epoch(&bench().await).await;
         rules::an_upload_ends_with_its_blob(&bench().await).await;
         rules::an_unreferenced_blob_is_shown_for_half_the_grace(&bench().await).await;
         rules::everything_required_must_be_here(&bench().await).await;
@@ -415,7 +415,11 @@ mod tests {
             (entry.changes, counted.statements)
         };
         let put = |(text, children): &(String, Vec<&str>)| rules::index("p/a", text, children);
-        let ensure = Change::EnsureRepository { repository: rules::name("p/a") };
+        let ensure = Change::EnsureRepository {
+            repository: rules::name("p/a"),
+            expects: Expects::Anything,
+            made_project: false,
+        };
         made(1, std::iter::once(ensure).chain(indexes.iter().map(put)).collect()).await;
         let last = &indexes.last().expect("one at least").0;
         let (changes, statements) = made(2, vec![rules::delete_manifest("p/a", last, 0)]).await;

@@ -12,7 +12,7 @@ use super::change::{Commit, Entry, Refused};
 use super::notes::{Cursor, Job, UploadNote};
 use super::query::LedgerError;
 use super::sql::Sql;
-use super::{Observer, Seq, apply, noted, read};
+use super::{Observer, Seq, apply, noted, people, read};
 use crate::clock::Millis;
 
 /// Most requests that wait; more wait for a place.
@@ -30,9 +30,19 @@ pub(crate) enum Work {
     PutUpload(UploadNote),
     DeleteUpload(Id),
     PutCursor(String, Cursor),
-    ClaimJobs { kind: String, lease: Millis, limit: usize },
+    ClaimJobs {
+        kind: String,
+        lease: Millis,
+        limit: usize,
+    },
+    /// See [`People::note_uses`](super::people::People::note_uses).
+    NoteUses(Vec<(Id, Millis)>),
     FinishJob(i64),
-    RetryJob { id: i64, delay: Millis, error: String },
+    RetryJob {
+        id: i64,
+        delay: Millis,
+        error: String,
+    },
 }
 
 /// What the writer did.
@@ -198,6 +208,7 @@ impl Desk {
             Work::ClaimJobs { kind, lease, limit } => {
                 return Ok(Done::Claimed(noted::claim_jobs(sql, kind, *lease, *limit).await?));
             }
+            Work::NoteUses(uses) => people::apply::note_uses(sql, uses).await?,
             Work::FinishJob(id) => noted::finish_job(sql, *id).await?,
             Work::RetryJob { id, delay, error } => noted::retry_job(sql, *id, *delay, error).await?,
         }

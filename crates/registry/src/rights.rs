@@ -1,0 +1,218 @@
+//! What an actor may do, compiled from its bindings. Pure: no I/O, no clock.
+
+use std::collections::HashMap;
+
+use wharf_model::id::Id;
+use wharf_model::pattern::Pattern;
+use wharf_model::permission::{Level, Permission, Permissions};
+use wharf_store::ledger::people::BindingRow;
+use wharf_store::ledger::readable::{NameRange, Readable};
+
+/// The rights of one actor. See docs/decisions/0004-who-may-do-what.md.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rights {
+    system: Permissions,
+    projects: HashMap<Id, InProject>,
+    /// Computed once: every list asks for it.
+    readable: Readable,
+}
+
+/// What is given in one project.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct InProject {
+    /// What the project is called; a project in the trash is called nothing.
+    name: Option<String>,
+    all: Permissions,
+    patterns: Vec<(Pattern, Permissions)>,
+}
+
+/// Where something is to be done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The repository; `None` for what is in none.
+    pub repository: Option<&'a str>,
+    /// Its project, if that is there; `None` too for what is in none.
+    pub project: Option<Id>,
+    /// Whether anybody may pull from it; `false` where nothing is there.
+    pub public: bool,
+}
+
+impl Rights {
+    /// Of these bindings. What a binding gives beyond its place (a permission of the system in a project) counts for nothing.
+    pub fn compile(bindings: &[BindingRow]) -> Rights {
+        let mut rights = Rights::default();
+        for binding in bindings {
+            let Some((project, name)) = &binding.project else {
+                rights.system = rights.system.and(binding.permissions);
+                continue;
+            };
+            let within = rights.projects.entry(*project).or_default();
+            within.name = name.as_ref().map(|name| name.as_str().to_owned());
+            match &binding.pattern {
+                None => {
+                    within.all = within.all.and(binding.permissions.only(Permissions::within(Level::Project)));
+                }
+                Some(pattern) => {
+                    let given = binding.permissions.only(Permissions::within(Level::Repository));
+                    within.patterns.push((pattern.clone(), given));
+                }
+            }
+        }
+        rights.readable = rights.compile_readable();
+        rights
+    }
+
+    /// What it takes in memory, in bytes, about.
+    pub(crate) fn bytes(&self) -> usize {
+        const PROJECT: usize = 256;
+        const PATTERN: usize = 192;
+        self.projects.values().map(|within| PROJECT + PATTERN * within.patterns.len()).sum()
+    }
+
+    /// What is given everywhere.
+    pub fn system(&self) -> Permissions {
+        self.system
+    }
+
+    /// What is given in a place.
+    pub fn at(&self, place: &Place<'_>) -> Permissions {
+        let Some(within) = place.project.and_then(|project| self.projects.get(&project)) else { return self.system };
+        let mut given = self.system.and(within.all);
+        if let Some(repository) = place.repository {
+            for (pattern, permissions) in &within.patterns {
+                // Asked only where it would add something: most are given all at once by the project.
+                if !given.has_all(*permissions) && pattern.matches(repository) {
+                    given = given.and(*permissions);
+                }
+            }
+        }
+        given
+    }
+
+    /// Whether anything is given in the project, be it in some of its repositories only: whoever it is knows of the project.
+    pub fn knows(&self, project: Id) -> bool {
+        let is_given =
+            |within: &InProject| !within.all.is_empty() || within.patterns.iter().any(|(_, given)| !given.is_empty());
+        !self.system.is_empty() || self.projects.get(&project).is_some_and(is_given)
+    }
+
+    /// Which repositories may be read: all, or the public ones and those in ranges of names.
+    pub fn readable(&self) -> &Readable {
+        &self.readable
+    }
+
+    fn compile_readable(&self) -> Readable {
+        if self.system.has(Permission::Pull) {
+            return Readable::All;
+        }
+        let mut ranges = Vec::new();
+        for within in self.projects.values() {
+            let Some(name) = &within.name else { continue };
+            if within.all.has(Permission::Pull) {
+                ranges.push(NameRange::one(name.clone()));
+                ranges.push(NameRange::below(format!("{name}/")));
+                continue;
+            }
+            let may_pull = within.patterns.iter().filter(|(_, given)| given.has(Permission::Pull));
+            ranges.extend(may_pull.flat_map(|(pattern, _)| in_project(name, pattern)));
+        }
+        Readable::some(ranges)
+    }
+}
+
+/// The ranges of a pattern, within its project whatever it says.
+fn in_project(project: &str, pattern: &Pattern) -> Vec<NameRange> {
+    let below = format!("{project}/");
+    let mut ranges = Vec::new();
+    if pattern.matches(project) {
+        ranges.push(NameRange::one(project.to_owned()));
+    }
+    let prefix = pattern.literal_prefix();
+    if pattern.is_literal() {
+        if prefix.starts_with(&below) {
+            ranges.push(NameRange::one(prefix.to_owned()));
+        }
+    } else if prefix.starts_with(&below) {
+        ranges.push(NameRange::matching(prefix.to_owned(), pattern.clone()));
+    } else if below.starts_with(prefix) {
+        ranges.push(NameRange::matching(below, pattern.clone()));
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use wharf_store::ledger::people::Holder;
+
+    use super::*;
+
+    const ACME: Id = Id([1; 16]);
+    const OTHER: Id = Id([2; 16]);
+
+    /// `permissions@project-or-*[:pattern]`
+    fn rights(bindings: &[(&str, Option<Id>, Option<&str>)]) -> Rights {
+        let binding = |(permissions, project, pattern): &(&str, Option<Id>, Option<&str>)| BindingRow {
+            id: Id([9; 16]),
+            holder: Holder::Account(Id([8; 16])),
+            holder_name: "kim".parse().expect("a name"),
+            is_robot: false,
+            role: None,
+            permissions: permissions.parse().expect("permissions"),
+            project: project.map(|id| (id, Some(if id == ACME { "acme" } else { "other" }.parse().expect("a name")))),
+            pattern: pattern.map(|pattern| pattern.parse().expect("a pattern")),
+        };
+        Rights::compile(&bindings.iter().map(binding).collect::<Vec<_>>())
+    }
+
+    fn at(project: Option<Id>, repository: Option<&'static str>) -> Place<'static> {
+        Place { repository, project, public: false }
+    }
+
+    #[test]
+    fn what_is_given_where() {
+        let rights = rights(&[
+            ("pull,project:read,project:create", Some(ACME), None),
+            ("push,tag,project:write", Some(ACME), Some("acme/app/**")),
+            ("pull", Some(OTHER), Some("other/one")),
+        ]);
+        let check = |place, expect: &str| assert_eq!(rights.at(&place).to_string(), expect, "{place:?}");
+        check(at(Some(ACME), Some("acme/lib")), "pull,project:read");
+        check(at(Some(ACME), Some("acme/app/web")), "pull,push,tag,project:read");
+        check(at(Some(ACME), None), "pull,project:read");
+        check(at(Some(OTHER), Some("other/one")), "pull");
+        check(at(Some(OTHER), Some("other/two")), "");
+        check(at(None, Some("acme/lib")), "");
+        check(at(Some(Id([3; 16])), Some("acme/lib")), "");
+        check(at(None, None), "");
+        assert!(rights.knows(ACME) && rights.knows(OTHER) && !rights.knows(Id([3; 16])));
+    }
+
+    #[test]
+    fn the_system_is_everywhere() {
+        let rights = rights(&[("pull,project:create", None, None)]);
+        for place in [at(Some(ACME), Some("acme/lib")), at(None, Some("new/lib")), at(None, None)] {
+            assert_eq!(rights.at(&place).to_string(), "pull,project:create");
+        }
+        assert_eq!(*rights.readable(), Readable::All);
+    }
+
+    #[test]
+    fn what_may_be_read() {
+        let check = |bindings: &[(&str, Option<Id>, Option<&str>)], yes: &[&str], no: &[&str]| {
+            let rights = rights(bindings);
+            let readable = rights.readable();
+            yes.iter().for_each(|name| assert!(readable.holds(name, false), "{name} by {bindings:?}"));
+            no.iter().for_each(|name| assert!(!readable.holds(name, false), "{name} by {bindings:?}"));
+            assert!(readable.holds("acme/lib", true), "what is public");
+        };
+        check(&[("pull", Some(ACME), None)], &["acme", "acme/lib", "acme/a/b"], &["acme-x/lib", "acmes", "other/one"]);
+        check(&[("push", Some(ACME), None)], &[], &["acme", "acme/lib"]);
+        check(&[("pull", Some(ACME), Some("acme/app"))], &["acme/app"], &["acme/apps", "acme/app/web", "acme"]);
+        check(&[("pull", Some(ACME), Some("acme/app-*"))], &["acme/app-x"], &["acme/app", "acme/app-x/y"]);
+        check(&[("pull", Some(ACME), Some("**"))], &["acme", "acme/x/y"], &["other/one"]);
+        check(&[("pull", Some(ACME), Some("**/web"))], &["acme/web", "acme/x/web"], &["other/web", "acme/x"]);
+        check(&[("pull", Some(ACME), Some("other/**"))], &[], &["other/one", "acme/lib"]);
+    }
+}

@@ -1,0 +1,341 @@
+//! The rules about people: accounts, groups, roles, bindings, tokens. Part of the suite of [`super::ledger`].
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "these are tests")]
+
+use wharf_model::handle::Handle;
+use wharf_model::id::Id;
+use wharf_model::name::RepositoryName;
+use wharf_model::permission::{Permissions, built_in};
+
+use super::ledger::{Bench, START, name};
+use crate::ledger::change::{Change, Expects, Refused};
+use crate::ledger::people::{
+    AccountKind, Accounts, Gives, Holder, PasswordHash, PeopleChange, SecretHash, SecretRow, Thing,
+};
+
+fn handle(text: &str) -> Handle {
+    text.parse().expect("a name")
+}
+
+fn id(number: u8) -> Id {
+    Id([number; 16])
+}
+
+fn permissions(text: &str) -> Permissions {
+    text.parse().expect("permissions")
+}
+
+fn account(number: u8, name: &str, kind: AccountKind, password: Option<&str>, disabled: bool) -> Change {
+    Change::People(PeopleChange::PutAccount {
+        id: id(number),
+        name: handle(name),
+        kind,
+        description: format!("this is {name}"),
+        disabled,
+        expires_at: None,
+        password: password.map(|hash| PasswordHash(hash.to_owned())),
+    })
+}
+
+fn user(number: u8, name: &str) -> Change {
+    account(number, name, AccountKind::User, Some("hash"), false)
+}
+
+fn group(number: u8, name: &str) -> Change {
+    Change::People(PeopleChange::PutGroup { id: id(number), name: handle(name), description: String::new() })
+}
+
+fn members(group: u8, accounts: &[u8]) -> Change {
+    let members = accounts.iter().map(|number| id(*number)).collect();
+    Change::People(PeopleChange::SetMembers { group: id(group), members })
+}
+
+fn role(number: u8, name: &str, allows: &str) -> Change {
+    let (name, permissions) = (handle(name), permissions(allows));
+    Change::People(PeopleChange::PutRole { id: id(number), name, description: String::new(), permissions })
+}
+
+fn binding(number: u8, holder: Holder, gives: Gives, project: Option<Id>, pattern: Option<&str>) -> Change {
+    let pattern = pattern.map(|pattern| pattern.parse().expect("a pattern"));
+    Change::People(PeopleChange::PutBinding { id: id(number), holder, gives, project, pattern })
+}
+
+fn token(number: u8, account: u8) -> Change {
+    Change::People(PeopleChange::PutSecret {
+        id: id(number),
+        account: id(account),
+        name: "laptop".to_owned(),
+        hash: SecretHash([number; 32]),
+        limits: vec![],
+        expires_at: Some(START + 1000),
+    })
+}
+
+fn people(change: PeopleChange) -> Vec<Change> {
+    vec![Change::People(change)]
+}
+
+async fn project(bench: &Bench, name_of: &str) -> Id {
+    bench.ledger.project(&name(name_of).project()).await.unwrap().expect("the project").id
+}
+
+/// A repository is made only in the project that was looked at when it was decided that it may be.
+pub async fn a_repository_is_made_in_the_expected_project(bench: &Bench) {
+    let ensure = |repository: &str, expects| Change::EnsureRepository {
+        repository: name(repository),
+        expects,
+        made_project: false,
+    };
+    assert_eq!(bench.refused(vec![ensure("p/a", Expects::Project(id(7)))]).await, Refused::ProjectChanged);
+    let made = bench.filled(ensure("p/a", Expects::Nothing)).await;
+    assert!(matches!(made, Some(Change::EnsureRepository { made_project: true, .. })));
+    let p = project(bench, "p").await;
+    assert_eq!(bench.refused(vec![ensure("p/b", Expects::Nothing)]).await, Refused::ProjectChanged);
+    assert_eq!(bench.refused(vec![ensure("p/a", Expects::Nothing)]).await, Refused::ProjectChanged);
+    let made = bench.filled(ensure("p/b", Expects::Project(p))).await;
+    assert!(matches!(made, Some(Change::EnsureRepository { made_project: false, .. })));
+    assert_eq!(bench.filled(ensure("p/b", Expects::Project(p))).await, None);
+    let place = bench.ledger.place(&name("p/none")).await.unwrap();
+    assert_eq!((place.project, place.repository, place.public), (Some(p), None, false));
+    assert!(bench.ledger.place(&name("p/b")).await.unwrap().repository.is_some());
+    assert_eq!(bench.ledger.place(&name("q/b")).await.unwrap().project, None);
+}
+
+/// A project is made with the id that it is given, and only where none has come into its place; and set only as the one that
+/// was looked at.
+pub async fn a_project_is_the_expected_one(bench: &Bench) {
+    let put = |expects, public| Change::PutProject { project: name("p").project(), expects, id: Some(id(7)), public };
+    assert_eq!(bench.refused(vec![put(Expects::Project(id(7)), true)]).await, Refused::ProjectChanged);
+    let owner = binding(8, Holder::Account(id(1)), Gives::BuiltIn("owner".to_owned()), Some(id(7)), None);
+    bench.made(vec![user(1, "ann"), put(Expects::Nothing, false), owner]).await;
+    assert_eq!(project(bench, "p").await, id(7));
+    assert_eq!(bench.ledger.bindings_of(id(1)).await.unwrap()[0].project, Some((id(7), Some(name("p").project()))));
+    assert_eq!(bench.refused(vec![put(Expects::Nothing, true)]).await, Refused::ProjectChanged);
+    assert_eq!(bench.refused(vec![put(Expects::Project(id(9)), true)]).await, Refused::ProjectChanged);
+    bench.made(vec![put(Expects::Project(id(7)), true)]).await;
+    assert!(bench.ledger.project(&name("p").project()).await.unwrap().expect("it is there").public);
+}
+
+/// A name is one account's; what was issued ends with another password and where logging in is refused, else not.
+pub async fn accounts_have_one_name_and_an_epoch(bench: &Bench) {
+    bench.made(vec![user(1, "ann"), user(2, "bob")]).await;
+    let ann = bench.ledger.account(&handle("ann")).await.unwrap().expect("ann");
+    assert_eq!((ann.id, ann.kind, ann.disabled), (id(1), AccountKind::User, false));
+    assert_eq!(ann.password, Some(PasswordHash("hash".to_owned())));
+    assert_eq!((ann.description.as_str(), ann.created_at), ("this is ann", START));
+    assert_eq!(bench.ledger.account_by_id(id(1)).await.unwrap(), Some(ann.clone()));
+    assert_eq!(bench.ledger.account(&handle("cyd")).await.unwrap(), None);
+    assert_eq!(bench.refused(vec![user(3, "ann")]).await, Refused::NameTaken("ann".to_owned()));
+    assert_eq!(bench.refused(vec![user(2, "ann")]).await, Refused::NameTaken("ann".to_owned()));
+    let epoch = async || bench.ledger.account_by_id(id(1)).await.unwrap().expect("ann").epoch;
+    bench.made(vec![account(1, "anna", AccountKind::User, None, false)]).await;
+    assert_eq!(epoch().await, ann.epoch);
+    assert!(bench.ledger.account(&handle("anna")).await.unwrap().expect("anna").password.is_some(), "it stays");
+    bench.made(vec![user(1, "anna")]).await;
+    assert_eq!(epoch().await, ann.epoch + 1);
+    bench.made(vec![account(1, "anna", AccountKind::User, None, true)]).await;
+    assert_eq!(epoch().await, ann.epoch + 2);
+    bench.made(people(PeopleChange::EndSessions { account: id(1) })).await;
+    assert_eq!(epoch().await, ann.epoch + 3);
+    let logged = serde_json::to_string(&bench.ledger.log(0, 100).await.unwrap()[0].changes).expect("JSON");
+    assert!(logged.contains("ann") && !logged.contains("hash"), "{logged}");
+}
+
+/// Lists of accounts: users, robots of the system, robots of a project.
+pub async fn accounts_are_listed_by_kind(bench: &Bench) {
+    bench
+        .made(vec![Change::PutProject {
+            project: name("acme").project(),
+            expects: Expects::Anything,
+            id: None,
+            public: false,
+        }])
+        .await;
+    let acme = project(bench, "acme").await;
+    let robot = |number, name: &str, project| account(number, name, AccountKind::Robot { project }, None, false);
+    bench.made(vec![user(1, "bob"), user(2, "ann"), robot(3, "ci", None), robot(4, "acme+ci", Some(acme))]).await;
+    let list = async |which, after: Option<&str>, limit| {
+        let rows = bench.ledger.accounts(which, after, limit).await.unwrap();
+        rows.into_iter().map(|row| row.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(list(Accounts::Users, None, 9).await, ["ann", "bob"]);
+    assert_eq!(list(Accounts::Users, Some("ann"), 9).await, ["bob"]);
+    assert_eq!(list(Accounts::Users, None, 1).await, ["ann"]);
+    assert_eq!(list(Accounts::Robots(None), None, 9).await, ["ci"]);
+    assert_eq!(list(Accounts::Robots(Some(acme)), None, 9).await, ["acme+ci"]);
+    let row = bench.ledger.account(&handle("acme+ci")).await.unwrap().expect("the robot");
+    assert_eq!((row.kind, row.password), (AccountKind::Robot { project: Some(acme) }, None));
+    let stray = robot(5, "q+ci", Some(id(9)));
+    assert_eq!(bench.refused(vec![stray]).await, Refused::Unknown(Thing::Project));
+}
+
+/// Groups have members, who are in them until they are not.
+pub async fn groups_have_members(bench: &Bench) {
+    bench.made(vec![user(1, "ann"), user(2, "bob"), group(3, "devs"), group(4, "ops")]).await;
+    bench.made(vec![members(3, &[1, 2, 2]), members(4, &[2])]).await;
+    let of = async |account: u8| {
+        let rows = bench.ledger.groups(Some(id(account)), None, 9).await.unwrap();
+        rows.into_iter().map(|row| row.name.to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(of(1).await, ["devs"]);
+    assert_eq!(of(2).await, ["devs", "ops"]);
+    assert_eq!(bench.ledger.accounts(Accounts::In(id(3)), None, 9).await.unwrap().len(), 2);
+    assert_eq!(bench.ledger.groups(None, Some("devs"), 9).await.unwrap().len(), 1);
+    assert_eq!(bench.ledger.group(&handle("ops")).await.unwrap().expect("ops").id, id(4));
+    bench.made(vec![members(3, &[1])]).await;
+    assert_eq!(of(2).await, ["ops"]);
+    assert_eq!(bench.refused(vec![members(3, &[9])]).await, Refused::Unknown(Thing::Account));
+    assert_eq!(bench.refused(vec![members(9, &[1])]).await, Refused::Unknown(Thing::Group));
+    assert_eq!(bench.refused(vec![group(5, "ops")]).await, Refused::NameTaken("ops".to_owned()));
+    bench.made(people(PeopleChange::DeleteGroup { group: id(4) })).await;
+    assert!(of(2).await.is_empty());
+    bench.made(people(PeopleChange::DeleteAccount { account: id(1) })).await;
+    assert!(bench.ledger.accounts(Accounts::In(id(3)), None, 9).await.unwrap().is_empty());
+}
+
+/// Bindings give a role, one that is built in, or permissions; to an account itself or through its groups.
+pub async fn bindings_give_what_they_say(bench: &Bench) {
+    bench
+        .made(vec![Change::PutProject {
+            project: name("acme").project(),
+            expects: Expects::Anything,
+            id: None,
+            public: false,
+        }])
+        .await;
+    let acme = project(bench, "acme").await;
+    bench
+        .made(vec![user(1, "ann"), user(2, "bob"), group(3, "devs"), members(3, &[1]), role(4, "puller", "pull")])
+        .await;
+    let (ann, devs) = (Holder::Account(id(1)), Holder::Group(id(3)));
+    bench
+        .made(vec![
+            binding(10, ann, Gives::Role(id(4)), Some(acme), None),
+            binding(11, devs, Gives::BuiltIn("reader".to_owned()), None, None),
+            binding(12, ann, Gives::Permissions(permissions("push,tag")), Some(acme), Some("acme/app/**")),
+            binding(13, Holder::Account(id(2)), Gives::BuiltIn("owner".to_owned()), Some(acme), None),
+        ])
+        .await;
+    let rows = bench.ledger.bindings_of(id(1)).await.unwrap();
+    let given: Vec<_> = rows.iter().map(|row| (row.id, row.permissions.to_string())).collect();
+    let reader = built_in("reader").expect("it is built in").permissions.to_string();
+    assert_eq!(given, [(id(10), "pull".to_owned()), (id(11), reader), (id(12), "push,tag".to_owned())]);
+    assert_eq!((rows[0].role.as_ref(), rows[2].role.as_ref()), (Some(&handle("puller")), None));
+    assert_eq!((rows[1].holder, rows[1].holder_name.as_str()), (devs, "devs"));
+    assert_eq!((rows[1].project.clone(), rows[0].project.clone()), (None, Some((acme, Some(name("acme").project())))));
+    assert_eq!(rows[2].pattern.as_ref().map(ToString::to_string).as_deref(), Some("acme/app/**"));
+
+    bench.made(vec![role(4, "puller", "pull,delete")]).await;
+    assert_eq!(bench.ledger.bindings_of(id(1)).await.unwrap()[0].permissions, permissions("pull,delete"));
+    let list = async |project, after| {
+        let rows = bench.ledger.bindings(project, after, 9).await.unwrap();
+        rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
+    };
+    assert_eq!(list(Some(acme), None).await, [id(10), id(12), id(13)]);
+    assert_eq!(list(Some(acme), Some(id(10))).await, [id(12), id(13)]);
+    assert_eq!(list(None, None).await, [id(11)]);
+}
+
+/// Nothing is bound to what is not there, and nothing that is bound goes; a binding is found through its project only.
+pub async fn bindings_hold_on_to_what_they_name(bench: &Bench) {
+    bench
+        .made(vec![Change::PutProject {
+            project: name("acme").project(),
+            expects: Expects::Anything,
+            id: None,
+            public: false,
+        }])
+        .await;
+    let acme = project(bench, "acme").await;
+    bench.made(vec![user(1, "ann"), role(4, "puller", "pull")]).await;
+    let ann = Holder::Account(id(1));
+    let refused = async |change, thing| assert_eq!(bench.refused(vec![change]).await, Refused::Unknown(thing));
+    refused(binding(9, Holder::Account(id(9)), Gives::Role(id(4)), None, None), Thing::Account).await;
+    refused(binding(9, Holder::Group(id(9)), Gives::Role(id(4)), None, None), Thing::Group).await;
+    refused(binding(9, ann, Gives::Role(id(9)), None, None), Thing::Role).await;
+    refused(binding(9, ann, Gives::BuiltIn("king".to_owned()), None, None), Thing::Role).await;
+    refused(binding(9, ann, Gives::Role(id(4)), Some(id(9)), None), Thing::Project).await;
+    bench.made(vec![binding(10, ann, Gives::Role(id(4)), Some(acme), None)]).await;
+    let delete_role = || people(PeopleChange::DeleteRole { role: id(4) });
+    assert_eq!(bench.refused(delete_role()).await, Refused::InUse(Thing::Role));
+    let unbind = |project| people(PeopleChange::DeleteBinding { binding: id(10), project });
+    assert_eq!(bench.refused(unbind(None)).await, Refused::Unknown(Thing::Binding));
+    bench.made(unbind(Some(acme))).await;
+    assert_eq!(bench.refused(unbind(Some(acme))).await, Refused::Unknown(Thing::Binding));
+    bench.made(delete_role()).await;
+    assert!(bench.ledger.roles().await.unwrap().is_empty());
+    assert_eq!(bench.refused(vec![role(5, "owner", "pull")]).await, Refused::NameTaken("owner".to_owned()));
+    bench.made(vec![binding(11, ann, Gives::BuiltIn("administrator".to_owned()), None, None)]).await;
+    bench.made(people(PeopleChange::DeleteAccount { account: id(1) })).await;
+    assert!(bench.ledger.bindings(None, None, 9).await.unwrap().is_empty());
+}
+
+/// Tokens are found by their id, and end when they are told to.
+pub async fn tokens_end(bench: &Bench) {
+    bench.made(vec![user(1, "ann"), user(2, "bob"), token(5, 1), token(6, 1)]).await;
+    let found = bench.ledger.secret(id(5)).await.unwrap().expect("the token");
+    let expect = SecretRow {
+        id: id(5),
+        account: id(1),
+        name: "laptop".to_owned(),
+        hash: SecretHash([5; 32]),
+        limits: vec![],
+        created_at: START,
+        expires_at: Some(START + 1000),
+        used_at: None,
+    };
+    assert_eq!(found, expect);
+    bench.ledger.note_uses(&[(id(5), START + 7), (id(9), START)]).await.unwrap();
+    bench.ledger.note_uses(&[(id(5), START + 3)]).await.unwrap();
+    assert_eq!(bench.ledger.secret(id(5)).await.unwrap().expect("the token").used_at, Some(START + 7));
+    let end = |secret, account, at| people(PeopleChange::EndSecret { secret: id(secret), account: id(account), at });
+    assert_eq!(bench.refused(end(5, 2, None)).await, Refused::Unknown(Thing::Token));
+    bench.made(end(5, 1, Some(START + 500))).await;
+    let until = async || bench.ledger.secret(id(5)).await.unwrap().expect("the token").expires_at;
+    assert_eq!(until().await, Some(START + 500));
+    bench.commit(end(5, 1, Some(START + 900))).await.expect("no effect");
+    assert_eq!(until().await, Some(START + 500), "it never lives longer");
+    bench.made(end(5, 1, None)).await;
+    assert_eq!(bench.ledger.secret(id(5)).await.unwrap(), None);
+    assert_eq!(bench.ledger.secrets(id(1)).await.unwrap().len(), 1);
+    bench.made(people(PeopleChange::DeleteAccount { account: id(1) })).await;
+    assert_eq!(bench.ledger.secret(id(6)).await.unwrap(), None);
+    let logged = serde_json::to_string(&bench.ledger.log(0, 100).await.unwrap()[0].changes).expect("JSON");
+    assert!(logged.contains("laptop") && !logged.contains("[5,5"), "{logged}");
+}
+
+/// Pages of what may be read by ranges of names: no more than that, in order, whatever ranges overlap.
+pub async fn repositories_are_listed_by_ranges(bench: &Bench) {
+    use crate::ledger::readable::{NameRange, Readable};
+    let names = ["a", "a-b/c", "a/b", "a/b/c", "a/c", "b", "b/a", "b/web", "b/x/web", "c/a", "d/a"];
+    let ensure = |one: &&str| Change::EnsureRepository {
+        repository: name(one),
+        expects: Expects::Anything,
+        made_project: false,
+    };
+    bench.made(names.iter().map(ensure).collect()).await;
+    bench
+        .made(vec![Change::PutProject {
+            project: name("d").project(),
+            expects: Expects::Anything,
+            id: None,
+            public: true,
+        }])
+        .await;
+    let list = async |ranges: Vec<NameRange>, after: Option<&str>, limit| -> Vec<String> {
+        let list = bench.ledger.repositories(&Readable::some(ranges), after, limit).await.unwrap();
+        list.iter().map(RepositoryName::to_string).collect()
+    };
+    let a = || vec![NameRange::one("a".to_owned()), NameRange::below("a/".to_owned())];
+    let web = || NameRange::matching("b/".to_owned(), "**/web".parse().expect("a pattern"));
+    assert_eq!(list(vec![], None, 9).await, ["d/a"]);
+    assert_eq!(list(a(), None, 9).await, ["a", "a/b", "a/b/c", "a/c", "d/a"]);
+    assert_eq!(list(a(), None, 2).await, ["a", "a/b"]);
+    assert_eq!(list(a(), Some("a/b"), 2).await, ["a/b/c", "a/c"]);
+    assert_eq!(list(vec![web()], None, 1).await, ["b/web"]);
+    assert_eq!(list(vec![web()], Some("b/web"), 9).await, ["b/x/web", "d/a"]);
+    let overlapping = [a(), vec![web(), NameRange::one("a/b".to_owned()), NameRange::below("a/b".to_owned())]].concat();
+    assert_eq!(list(overlapping.clone(), None, 9).await, ["a", "a/b", "a/b/c", "a/c", "b/web", "b/x/web", "d/a"]);
+    assert_eq!(list(overlapping, Some("a/c"), 2).await, ["b/web", "b/x/web"]);
+    assert!(list(a(), None, 0).await.is_empty());
+}

@@ -1,0 +1,170 @@
+//! Blobs, and which repositories they are members of.
+
+use wharf_model::digest::Digest;
+use wharf_model::name::RepositoryName;
+
+use super::{Context, just, returned};
+use crate::blobs::Location;
+use crate::ledger::change::{Change, Freed, Known, Place, Refused};
+use crate::ledger::query::LedgerError;
+use crate::ledger::readable::Readable;
+use crate::ledger::sql::{Sql, Value, digest_values};
+
+impl<S: Sql> Context<'_, S> {
+    pub(super) async fn blob(&mut self, digest: &Digest) -> Result<Option<(i64, Option<String>)>, LedgerError> {
+        let (algorithm, hash) = digest_values(digest);
+        let find = "SELECT id, location FROM blob WHERE algorithm = $1 AND digest = $2";
+        let Some(mut row) = self.sql.one(find, &[algorithm, hash]).await? else { return Ok(None) };
+        Ok(Some((row.int(0)?, row.maybe_text(1)?)))
+    }
+
+    pub(super) async fn put_blob(&mut self, change: &mut Change) -> Result<bool, Refused> {
+        let Change::PutBlob { repository, digest, size, place, known, upload, adopted } = change else {
+            return Ok(false);
+        };
+        let repository = self.repository(repository).await?;
+        let found = self.blob(digest).await?;
+        *adopted = found.is_none();
+        let blob = match found {
+            Some((blob, there)) => {
+                if let Place::Heap(location) = place {
+                    self.settle_known(blob, there, location, known).await?;
+                }
+                blob
+            }
+            None => self.insert_blob(digest, *size, place).await?,
+        };
+        self.put_member(repository, blob, digest).await?;
+        if let Some((upload, version)) = upload {
+            let version = *version as i64;
+            let delete = "DELETE FROM upload WHERE uid = $1 AND version = $2";
+            if self.sql.execute(delete, &[(&*upload).into(), version.into()]).await? == 0 {
+                return Err(Refused::UploadUnknown);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Bytes came to the heap whose digest is known already: one copy stays, the other is reclaimed.
+    pub(super) async fn settle_known(
+        &mut self,
+        blob: i64,
+        there: Option<String>,
+        brought: &Location,
+        known: &Known,
+    ) -> Result<(), Refused> {
+        let Some(there) = there else { return Ok(self.reclaim(&brought.0).await?) };
+        if there == brought.0 {
+            return Ok(());
+        }
+        match known {
+            Known::Keep => Ok(self.reclaim(&brought.0).await?),
+            Known::Replace(lost) if lost.0 == there => {
+                let update = "UPDATE blob SET location = $2 WHERE id = $1";
+                self.sql.execute(update, &[blob.into(), brought.0.as_str().into()]).await?;
+                Ok(self.reclaim(&there).await?)
+            }
+            Known::Tell | Known::Replace(_) => Err(Refused::Known(Location(there))),
+        }
+    }
+
+    pub(super) async fn insert_blob(&mut self, digest: &Digest, size: u64, place: &Place) -> Result<i64, LedgerError> {
+        let (algorithm, hash) = digest_values(digest);
+        let (location, bytes) = match place {
+            Place::Ledger(bytes) => (Value::Null, Value::Bytes(bytes)),
+            Place::Heap(location) => (Value::Text(&location.0), Value::Null),
+        };
+        let insert =
+            "INSERT INTO blob (algorithm, digest, size, location, bytes) VALUES ($1, $2, $3, $4, $5) RETURNING id";
+        returned(self.sql.one(insert, &[algorithm, hash, (size as i64).into(), location, bytes]).await?)
+    }
+
+    /// Makes the member, or makes it new: held by a manifest already, or from now on for the grace.
+    pub(super) async fn put_member(&mut self, repository: i64, blob: i64, digest: &Digest) -> Result<(), LedgerError> {
+        let since = if self.is_named(repository, digest).await? { Value::Null } else { self.now.into() };
+        let put = "INSERT INTO member (repository, blob, unreferenced_since) VALUES ($1, $2, $3)
+            ON CONFLICT (repository, blob) DO UPDATE SET unreferenced_since = excluded.unreferenced_since";
+        self.sql.execute(put, &[repository.into(), blob.into(), since]).await?;
+        Ok(())
+    }
+
+    /// Whether a manifest of the repository, live or trashed, names it.
+    pub(super) async fn is_named(&mut self, repository: i64, digest: &Digest) -> Result<bool, LedgerError> {
+        let (algorithm, hash) = digest_values(digest);
+        let find = "SELECT 1 FROM edge WHERE algorithm = $1 AND digest = $2 AND repository = $3 LIMIT 1";
+        self.sql.any(find, &[algorithm, hash, repository.into()]).await
+    }
+
+    pub(super) async fn mount_blob(
+        &mut self,
+        to: &RepositoryName,
+        digest: &Digest,
+        from: &RepositoryName,
+        readable: &Readable,
+    ) -> Result<bool, Refused> {
+        let repository = self.repository(to).await?;
+        let (algorithm, hash) = digest_values(digest);
+        let shown_since = self.now - self.grace / 2;
+        let find = "SELECT b.id, r.public FROM blob b JOIN member m ON m.blob = b.id
+            JOIN repository r ON r.id = m.repository
+            WHERE b.algorithm = $1 AND b.digest = $2 AND r.name = $3
+                AND (m.unreferenced_since IS NULL OR m.unreferenced_since > $4)";
+        let parameters = [algorithm, hash, from.as_str().into(), shown_since.into()];
+        let mut found = self.sql.one(find, &parameters).await?.ok_or(Refused::BlobUnknown(*digest))?;
+        let (blob, public) = (found.int(0)?, found.flag(1)?);
+        if !readable.holds(from.as_str(), public) {
+            return Err(Refused::BlobUnknown(*digest));
+        }
+        self.put_member(repository, blob, digest).await?;
+        Ok(true)
+    }
+
+    pub(super) async fn delete_blob(&mut self, repository: &RepositoryName, digest: &Digest) -> Result<Freed, Refused> {
+        let repository = self.repository(repository).await?;
+        let (blob, _) = self.blob(digest).await?.ok_or(Refused::BlobUnknown(*digest))?;
+        let delete = "DELETE FROM member WHERE repository = $1 AND blob = $2
+            AND (unreferenced_since IS NULL OR unreferenced_since > $3)";
+        let shown_since = self.now - self.grace / 2;
+        if self.sql.execute(delete, &[repository.into(), blob.into(), shown_since.into()]).await? == 0 {
+            return Err(Refused::BlobUnknown(*digest));
+        }
+        Ok(self.free_unheld(&just(digest)).await?)
+    }
+
+    pub(super) async fn sweep_member(&mut self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Freed>, Refused> {
+        let repository = match self.repository(repository).await {
+            Ok(repository) => repository,
+            Err(Refused::RepositoryUnknown) => return Ok(None),
+            Err(refused) => return Err(refused),
+        };
+        let Some((blob, _)) = self.blob(digest).await? else { return Ok(None) };
+        if self.is_named(repository, digest).await? {
+            return Ok(None);
+        }
+        let delete = "DELETE FROM member WHERE repository = $1 AND blob = $2 AND unreferenced_since <= $3";
+        let over = self.now - self.grace;
+        if self.sql.execute(delete, &[repository.into(), blob.into(), over.into()]).await? == 0 {
+            return Ok(None);
+        }
+        Ok(Some(self.free_unheld(&just(digest)).await?))
+    }
+
+    /// Lets go of those of the blobs that are in no repository and that no manifest anywhere names.
+    pub(super) async fn free_unheld(&mut self, digests: &[String]) -> Result<Freed, LedgerError> {
+        let find = "SELECT b.id, b.size, b.location FROM {digests $1} AS d CROSS JOIN blob b
+            WHERE b.algorithm = d.algorithm AND b.digest = d.digest
+                AND NOT EXISTS (SELECT 1 FROM member m WHERE m.blob = b.id)
+                AND NOT EXISTS (SELECT 1 FROM edge e WHERE e.algorithm = b.algorithm AND e.digest = b.digest)";
+        let mut freed = Freed::default();
+        for mut row in self.sql.query(find, &[Value::List(digests)]).await? {
+            let (id, size, location) = (row.int(0)?, row.unsigned(1)?, row.maybe_text(2)?);
+            self.sql.execute("DELETE FROM blob WHERE id = $1", &[id.into()]).await?;
+            if let Some(location) = location {
+                self.reclaim(&location).await?;
+            }
+            freed.blobs += 1;
+            freed.bytes += size;
+        }
+        Ok(freed)
+    }
+}

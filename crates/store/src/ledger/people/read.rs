@@ -1,0 +1,236 @@
+//! The questions about people, each one statement.
+
+use wharf_model::handle::Handle;
+use wharf_model::id::Id;
+use wharf_model::limits::BINDINGS_MAX;
+use wharf_model::permission::{Permissions, built_in};
+
+use super::{
+    AccountKind, AccountRow, Accounts, BindingRow, GroupRow, Holder, PasswordHash, RoleRow, SecretHash, SecretRow,
+};
+use crate::ledger::query::LedgerError;
+use crate::ledger::sql::{Row, Sql, Value};
+
+pub(crate) async fn account(sql: &mut impl Sql, name: &Handle) -> Result<Option<AccountRow>, LedgerError> {
+    let find = "SELECT a.uid, a.name, a.kind, p.uid, a.description, a.password_hash, a.epoch, a.disabled, a.expires_at,
+            a.created_at
+        FROM account a LEFT JOIN project p ON p.id = a.project WHERE a.name = $1";
+    sql.one(find, &[name.as_str().into()]).await?.map(account_row).transpose()
+}
+
+pub(crate) async fn account_by_id(sql: &mut impl Sql, id: Id) -> Result<Option<AccountRow>, LedgerError> {
+    let find = "SELECT a.uid, a.name, a.kind, p.uid, a.description, a.password_hash, a.epoch, a.disabled, a.expires_at,
+            a.created_at
+        FROM account a LEFT JOIN project p ON p.id = a.project WHERE a.uid = $1";
+    sql.one(find, &[(&id).into()]).await?.map(account_row).transpose()
+}
+
+pub(crate) async fn accounts(
+    sql: &mut impl Sql,
+    which: Accounts,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<AccountRow>, LedgerError> {
+    let (after, limit) = (Value::Text(after.unwrap_or_default()), Value::Int(limit as i64));
+    let rows = match &which {
+        Accounts::Users => {
+            let find = "SELECT a.uid, a.name, a.kind, NULL, a.description, a.password_hash, a.epoch, a.disabled,
+                    a.expires_at, a.created_at
+                FROM account a WHERE a.kind = 1 AND a.name > $1 ORDER BY a.name LIMIT $2";
+            sql.query(find, &[after, limit]).await?
+        }
+        Accounts::Robots(None) => {
+            let find = "SELECT a.uid, a.name, a.kind, NULL, a.description, a.password_hash, a.epoch, a.disabled,
+                    a.expires_at, a.created_at
+                FROM account a WHERE a.kind = 2 AND a.project IS NULL AND a.name > $1 ORDER BY a.name LIMIT $2";
+            sql.query(find, &[after, limit]).await?
+        }
+        Accounts::Robots(Some(project)) => {
+            let find = "SELECT a.uid, a.name, a.kind, p.uid, a.description, a.password_hash, a.epoch, a.disabled,
+                    a.expires_at, a.created_at
+                FROM project p JOIN account a ON a.project = p.id
+                WHERE p.uid = $1 AND a.name > $2 ORDER BY a.name LIMIT $3";
+            sql.query(find, &[project.into(), after, limit]).await?
+        }
+        Accounts::In(group) => {
+            let find = "SELECT a.uid, a.name, a.kind, NULL, a.description, a.password_hash, a.epoch, a.disabled,
+                    a.expires_at, a.created_at
+                FROM team t JOIN team_member m ON m.team = t.id JOIN account a ON a.id = m.account
+                WHERE t.uid = $1 AND a.name > $2 ORDER BY a.name LIMIT $3";
+            sql.query(find, &[group.into(), after, limit]).await?
+        }
+    };
+    rows.into_iter().map(account_row).collect()
+}
+
+fn account_row(mut row: Row) -> Result<AccountRow, LedgerError> {
+    let kind = match row.int(2)? {
+        1 => AccountKind::User,
+        2 => AccountKind::Robot { project: row.maybe_id(3)? },
+        other => return Err(LedgerError::Corrupt(format!("an account of kind {other}"))),
+    };
+    Ok(AccountRow {
+        id: row.id(0)?,
+        name: row.parsed(1)?,
+        kind,
+        description: row.text(4)?,
+        password: Some(row.text(5)?).filter(|hash| !hash.is_empty()).map(PasswordHash),
+        epoch: row.unsigned(6)?,
+        disabled: row.flag(7)?,
+        expires_at: row.maybe_int(8)?,
+        created_at: row.int(9)?,
+    })
+}
+
+pub(crate) async fn secret(sql: &mut impl Sql, id: Id) -> Result<Option<SecretRow>, LedgerError> {
+    let find = "SELECT s.uid, a.uid, s.name, s.hash, s.limits, s.created_at, s.expires_at, u.used_at
+        FROM secret s JOIN account a ON a.id = s.account LEFT JOIN secret_use u ON u.secret = s.id WHERE s.uid = $1";
+    sql.one(find, &[(&id).into()]).await?.map(secret_row).transpose()
+}
+
+pub(crate) async fn secrets(sql: &mut impl Sql, account: Id) -> Result<Vec<SecretRow>, LedgerError> {
+    let find = "SELECT s.uid, a.uid, s.name, s.hash, s.limits, s.created_at, s.expires_at, u.used_at
+        FROM account a JOIN secret s ON s.account = a.id LEFT JOIN secret_use u ON u.secret = s.id
+        WHERE a.uid = $1 ORDER BY s.id";
+    sql.query(find, &[(&account).into()]).await?.into_iter().map(secret_row).collect()
+}
+
+fn secret_row(mut row: Row) -> Result<SecretRow, LedgerError> {
+    let hash = row.bytes(3)?;
+    let limits = serde_json::from_str(&row.text(4)?);
+    Ok(SecretRow {
+        id: row.id(0)?,
+        account: row.id(1)?,
+        name: row.text(2)?,
+        hash: hash[..].try_into().map(SecretHash).map_err(|_| LedgerError::Corrupt("a token's hash".to_owned()))?,
+        limits: limits.map_err(|error| LedgerError::Corrupt(format!("a token's limits: {error}")))?,
+        created_at: row.int(5)?,
+        expires_at: row.maybe_int(6)?,
+        used_at: row.maybe_int(7)?,
+    })
+}
+
+pub(crate) async fn group(sql: &mut impl Sql, name: &Handle) -> Result<Option<GroupRow>, LedgerError> {
+    let find = "SELECT uid, name, description FROM team WHERE name = $1";
+    sql.one(find, &[name.as_str().into()]).await?.map(group_row).transpose()
+}
+
+pub(crate) async fn groups(
+    sql: &mut impl Sql,
+    account: Option<Id>,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<GroupRow>, LedgerError> {
+    let (after, limit) = (Value::Text(after.unwrap_or_default()), Value::Int(limit as i64));
+    let rows = match &account {
+        None => {
+            let find = "SELECT uid, name, description FROM team WHERE name > $1 ORDER BY name LIMIT $2";
+            sql.query(find, &[after, limit]).await?
+        }
+        Some(account) => {
+            let find = "SELECT t.uid, t.name, t.description
+                FROM account a JOIN team_member m ON m.account = a.id JOIN team t ON t.id = m.team
+                WHERE a.uid = $1 AND t.name > $2 ORDER BY t.name LIMIT $3";
+            sql.query(find, &[account.into(), after, limit]).await?
+        }
+    };
+    rows.into_iter().map(group_row).collect()
+}
+
+fn group_row(mut row: Row) -> Result<GroupRow, LedgerError> {
+    Ok(GroupRow { id: row.id(0)?, name: row.parsed(1)?, description: row.text(2)? })
+}
+
+pub(crate) async fn role(sql: &mut impl Sql, name: &Handle) -> Result<Option<RoleRow>, LedgerError> {
+    let find = "SELECT uid, name, description, permissions FROM role WHERE name = $1";
+    sql.one(find, &[name.as_str().into()]).await?.map(role_row).transpose()
+}
+
+pub(crate) async fn roles(sql: &mut impl Sql) -> Result<Vec<RoleRow>, LedgerError> {
+    let find = "SELECT uid, name, description, permissions FROM role ORDER BY name";
+    sql.query(find, &[]).await?.into_iter().map(role_row).collect()
+}
+
+fn role_row(mut row: Row) -> Result<RoleRow, LedgerError> {
+    Ok(RoleRow { id: row.id(0)?, name: row.parsed(1)?, description: row.text(2)?, permissions: known(&row.text(3)?) })
+}
+
+/// What is written there, without permissions that this release does not know.
+fn known(text: &str) -> Permissions {
+    text.split(',').filter_map(|name| name.parse().ok()).collect()
+}
+
+pub(crate) async fn bindings(
+    sql: &mut impl Sql,
+    project: Option<Id>,
+    after: Option<Id>,
+    limit: usize,
+) -> Result<Vec<BindingRow>, LedgerError> {
+    let (after, limit) = (Value::from(after.as_ref()), Value::Int(limit as i64));
+    let rows = match &project {
+        None => {
+            let find = "SELECT b.uid, a.uid, a.name, a.kind, t.uid, t.name, r.name, r.permissions, b.built_in,
+                    b.permissions, NULL, NULL, b.pattern
+                FROM binding b LEFT JOIN account a ON a.id = b.account LEFT JOIN team t ON t.id = b.team
+                    LEFT JOIN role r ON r.id = b.role
+                WHERE b.project IS NULL AND b.id > coalesce((SELECT id FROM binding WHERE uid = $1), 0)
+                ORDER BY b.id LIMIT $2";
+            sql.query(find, &[after, limit]).await?
+        }
+        Some(project) => {
+            let find = "SELECT b.uid, a.uid, a.name, a.kind, t.uid, t.name, r.name, r.permissions, b.built_in,
+                    b.permissions, p.uid, p.name, b.pattern
+                FROM project p JOIN binding b ON b.project = p.id LEFT JOIN account a ON a.id = b.account
+                    LEFT JOIN team t ON t.id = b.team LEFT JOIN role r ON r.id = b.role
+                WHERE p.uid = $1 AND b.id > coalesce((SELECT id FROM binding WHERE uid = $2), 0)
+                ORDER BY b.id LIMIT $3";
+            sql.query(find, &[project.into(), after, limit]).await?
+        }
+    };
+    rows.into_iter().map(binding_row).collect()
+}
+
+pub(crate) async fn bindings_of(sql: &mut impl Sql, account: Id) -> Result<Vec<BindingRow>, LedgerError> {
+    let find = "SELECT b.uid, a.uid, a.name, a.kind, t.uid, t.name, r.name, r.permissions, b.built_in, b.permissions,
+            p.uid, p.name, b.pattern
+        FROM (SELECT b.id FROM account o JOIN binding b ON b.account = o.id WHERE o.uid = $1
+            UNION ALL SELECT b.id FROM account o JOIN team_member m ON m.account = o.id JOIN binding b ON b.team = m.team
+                WHERE o.uid = $1) AS held
+            JOIN binding b ON b.id = held.id LEFT JOIN account a ON a.id = b.account LEFT JOIN team t ON t.id = b.team
+            LEFT JOIN role r ON r.id = b.role LEFT JOIN project p ON p.id = b.project
+        ORDER BY b.id LIMIT $2";
+    let rows = sql.query(find, &[(&account).into(), (BINDINGS_MAX as i64).into()]).await?;
+    rows.into_iter().map(binding_row).collect()
+}
+
+fn binding_row(mut row: Row) -> Result<BindingRow, LedgerError> {
+    let (holder, holder_name, is_robot) = match row.maybe_id(1)? {
+        Some(account) => (Holder::Account(account), row.parsed(2)?, row.int(3)? == 2),
+        None => (Holder::Group(row.id(4)?), row.parsed(5)?, false),
+    };
+    let (role, permissions) = match (row.maybe_text(6)?, row.maybe_text(8)?, row.maybe_text(9)?) {
+        (Some(role), ..) => (Some(role), known(&row.text(7)?)),
+        (_, Some(role), _) => {
+            let permissions = built_in(&role).map_or(Permissions::NONE, |role| role.permissions);
+            (Some(role), permissions)
+        }
+        (.., Some(permissions)) => (None, known(&permissions)),
+        _ => (None, Permissions::NONE),
+    };
+    let project = match row.maybe_id(10)? {
+        Some(id) => Some((id, row.text(11)?)),
+        None => None,
+    };
+    let corrupt = |what: &str| LedgerError::Corrupt(format!("a binding's {what}"));
+    Ok(BindingRow {
+        id: row.id(0)?,
+        holder,
+        holder_name,
+        is_robot,
+        role: role.map(|name| name.parse().map_err(|_| corrupt("role"))).transpose()?,
+        permissions,
+        // One in the trash has a name that is none.
+        project: project.map(|(id, name)| (id, name.parse().ok())),
+        pattern: row.maybe_text(12)?.map(|text| text.parse().map_err(|_| corrupt("pattern"))).transpose()?,
+    })
+}
