@@ -131,7 +131,11 @@ impl<S: Sql> Context<'_, S> {
         Ok(self.free_unheld(&just(digest)).await?)
     }
 
-    pub(super) async fn sweep_member(&mut self, repository: &RepositoryName, digest: &Digest) -> Result<Option<Freed>, Refused> {
+    pub(super) async fn sweep_member(
+        &mut self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<Freed>, Refused> {
         let repository = match self.repository(repository).await {
             Ok(repository) => repository,
             Err(Refused::RepositoryUnknown) => return Ok(None),

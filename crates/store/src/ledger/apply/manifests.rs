@@ -86,7 +86,12 @@ impl<S: Sql> Context<'_, S> {
         returned(self.sql.one(insert, &[algorithm, hash, bytes.into()]).await?)
     }
 
-    pub(super) async fn put_edges(&mut self, repository: i64, manifest: i64, edges: &[Edge]) -> Result<(), LedgerError> {
+    pub(super) async fn put_edges(
+        &mut self,
+        repository: i64,
+        manifest: i64,
+        edges: &[Edge],
+    ) -> Result<(), LedgerError> {
         if edges.is_empty() {
             return Ok(());
         }

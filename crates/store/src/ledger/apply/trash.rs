@@ -73,7 +73,11 @@ impl<S: Sql> Context<'_, S> {
     }
 
     /// The live manifests of the repository that a manifest names, one row for each edge; whether as a child.
-    pub(super) async fn live_targets(&mut self, repository: i64, manifest: i64) -> Result<Vec<(i64, Digest, bool)>, LedgerError> {
+    pub(super) async fn live_targets(
+        &mut self,
+        repository: i64,
+        manifest: i64,
+    ) -> Result<Vec<(i64, Digest, bool)>, LedgerError> {
         let find = "SELECT c.id, c.algorithm, c.digest, e.role FROM edge e
             JOIN manifest c ON c.repository = $1 AND c.algorithm = e.algorithm AND c.digest = e.digest
             WHERE e.manifest = $2";
@@ -83,7 +87,12 @@ impl<S: Sql> Context<'_, S> {
     }
 
     /// How many edges of live manifests and tags hold a manifest.
-    pub(super) async fn holders(&mut self, repository: i64, manifest: i64, digest: &Digest) -> Result<i64, LedgerError> {
+    pub(super) async fn holders(
+        &mut self,
+        repository: i64,
+        manifest: i64,
+        digest: &Digest,
+    ) -> Result<i64, LedgerError> {
         let (algorithm, hash) = digest_values(digest);
         let count = "SELECT (SELECT count(*) FROM edge e JOIN manifest l ON l.id = e.manifest
                 WHERE e.algorithm = $1 AND e.digest = $2 AND e.repository = $3)
