@@ -18,6 +18,7 @@ const FORBIDDEN: &[(&str, &[&str])] = &[
     ("model", &["tokio", "hyper", "rusqlite", "axum", "tracing"]),
     ("content", &["hyper", "axum", "rusqlite", "tokio-postgres"]),
     ("store", &["hyper", "axum", "http"]),
+    ("client", &["axum", "rusqlite", "tokio-postgres", "clap"]),
     ("registry", &["hyper", "axum", "rusqlite", "tokio-postgres"]),
     ("server", &["rusqlite", "tokio-postgres", "clap"]),
 ];

@@ -1,0 +1,244 @@
+//! What can go wrong, by what there is to do about it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use reqwest::Method;
+use wharf_model::code::{ErrorBody, ErrorEntry};
+
+use crate::credentials::CredentialError;
+use crate::origin::{Origin, OriginError};
+
+/// What was asked of whom; for messages. Has neither credentials nor parameters in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The registry, as people write it.
+    pub server: String,
+    /// The method.
+    pub method: Method,
+    /// The path.
+    pub path: String,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} at {}", self.method, self.path, self.server)
+    }
+}
+
+/// Why a call has no result.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Login is needed, or the one that was sent does not count (401).
+    #[error("{server}: {message}")]
+    Unauthorized {
+        /// The registry.
+        server: String,
+        /// What it says.
+        message: String,
+        /// Whether there was a login to send.
+        logged_in: bool,
+    },
+    /// It is not allowed (403), or more than a quota leaves.
+    #[error("{server}: {message}")]
+    Denied {
+        /// The registry.
+        server: String,
+        /// What it says.
+        message: String,
+        /// What it says for programs.
+        detail: serde_json::Value,
+    },
+    /// It is not there (404), or hidden from whoever asks.
+    #[error("{server}: {message}")]
+    NotFound {
+        /// The registry.
+        server: String,
+        /// What it says.
+        message: String,
+        /// Whether it is the endpoint that is not there: another sort of registry, or an older one.
+        is_endpoint: bool,
+    },
+    /// The request cannot be done as it is: it is wrong, or something stands against it (the rest of 4xx).
+    #[error("{server}: {message}")]
+    Refused {
+        /// The registry.
+        server: String,
+        /// The status.
+        status: u16,
+        /// The code for programs.
+        code: String,
+        /// What it says.
+        message: String,
+    },
+    /// It has too much to do, after all attempts (429, 503).
+    #[error("{server} is busy: {message}")]
+    Busy {
+        /// The registry.
+        server: String,
+        /// What it says.
+        message: String,
+    },
+    /// It failed (the rest of 5xx).
+    #[error("{server} failed with status {status}: {message}")]
+    Failed {
+        /// The registry.
+        server: String,
+        /// The status.
+        status: u16,
+        /// What it says.
+        message: String,
+    },
+    /// No connection, or it broke.
+    #[error("{server} cannot be reached: {why}")]
+    Unreachable {
+        /// The registry.
+        server: String,
+        /// The deepest reason.
+        why: String,
+    },
+    /// It did not prove who it is.
+    #[error("{server} is not trusted: {why}")]
+    Untrusted {
+        /// The registry.
+        server: String,
+        /// The reason.
+        why: String,
+    },
+    /// The answer came too late.
+    #[error("{asked}: no answer in time")]
+    Late {
+        /// What was asked.
+        asked: Asked,
+    },
+    /// The answer is none that such a registry gives.
+    #[error("{asked}: {why}")]
+    Strange {
+        /// What was asked.
+        asked: Asked,
+        /// What is wrong with the answer.
+        why: String,
+    },
+    /// The registry sends to a token service that must not see the login.
+    #[error("{server} sends the login to {realm}, {why}")]
+    Realm {
+        /// The registry.
+        server: String,
+        /// Where it sends to.
+        realm: String,
+        /// Why it is not sent there.
+        why: &'static str,
+    },
+    /// A list has more entries than are read.
+    #[error("{asked}: the list has more than {max} entries")]
+    TooMany {
+        /// What was asked.
+        asked: Asked,
+        /// How many are read.
+        max: usize,
+    },
+    /// The certificates of `--ca-file` cannot be had.
+    #[error("{}: {why}", path.display())]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// The address names no registry.
+    #[error(transparent)]
+    Origin(#[from] OriginError),
+    /// Logins cannot be read or kept.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+    /// Nothing can be sent on this machine.
+    #[error("requests cannot be made: {0}")]
+    Setup(String),
+}
+
+impl Error {
+    /// What to try next, where that can be said.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Error::Unauthorized { server, logged_in: false, .. } => format!("log in first: wharf login {server}"),
+            Error::Unauthorized { server, logged_in: true, .. } => {
+                format!("name or password is wrong, or has ended; log in again: wharf login {server}")
+            }
+            Error::Denied { detail, .. } if detail.get("quota_bytes").is_some() => return None,
+            Error::Denied { .. } => "`wharf access explain` tells what gives somebody a right".to_owned(),
+            Error::NotFound { server, is_endpoint: true, .. } => {
+                format!("is {server} a Wharf registry, and not an older one?")
+            }
+            Error::NotFound { .. } => "what you may not see is shown as missing; is it spelt right?".to_owned(),
+            Error::Unreachable { .. } => {
+                "does the registry run there? --registry or WHARF_REGISTRY say which is meant; `wharf serve` starts one"
+                    .to_owned()
+            }
+            Error::Untrusted { why, server } if why.contains("InvalidMessage") || why.contains("corrupt") => {
+                format!("it does not speak TLS; --plain-http speaks to {server} in the clear")
+            }
+            Error::Untrusted { .. } => "--ca-file names the authority that signed its certificate".to_owned(),
+            Error::Strange { asked, .. } if asked.server.starts_with("http://") => {
+                "if it speaks TLS, write https:// before its name".to_owned()
+            }
+            Error::Busy { .. } | Error::Late { .. } => "try again in a moment".to_owned(),
+            Error::Failed { .. } => "the log of the server says more".to_owned(),
+            _ => return None,
+        })
+    }
+
+    /// The error that an answer is.
+    pub(crate) fn of(origin: &Origin, status: u16, body: &[u8], logged_in: bool) -> Error {
+        let server = origin.name().to_owned();
+        let entry = entry(body);
+        let code = entry.as_ref().map(|entry| entry.code.clone()).unwrap_or_default();
+        let detail = entry.as_ref().map(|entry| entry.detail.clone()).unwrap_or_default();
+        let message = entry.map_or_else(|| format!("answers with status {status}"), |entry| entry.message);
+        match status {
+            401 => Error::Unauthorized { server, message, logged_in },
+            403 => Error::Denied { server, message, detail },
+            404 | 405 => {
+                let is_endpoint = matches!(&*code, "" | "NOT_FOUND" | "METHOD_NOT_ALLOWED");
+                Error::NotFound { server, message, is_endpoint }
+            }
+            429 | 503 => Error::Busy { server, message },
+            400..500 => Error::Refused { server, status, code, message },
+            _ => Error::Failed { server, status, message },
+        }
+    }
+}
+
+/// The first error of a body of the Distribution API's form, as far as people can be shown it.
+fn entry(body: &[u8]) -> Option<ErrorEntry> {
+    let body: ErrorBody = serde_json::from_slice(body).ok()?;
+    let entry = body.errors.into_iter().next()?;
+    let message = entry.message.chars().filter(|c| !c.is_control()).take(2_000).collect();
+    Some(ErrorEntry { message, ..entry })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn answers_become_errors() {
+        let origin = Origin::parse("127.0.0.1:5000", false).expect("an address");
+        let check = |status, body: &str, text: &str, hint: &str| {
+            let error = Error::of(&origin, status, body.as_bytes(), true);
+            assert_eq!(error.to_string(), text);
+            assert!(error.hint().unwrap_or_default().contains(hint), "{error:?} {:?}", error.hint());
+        };
+        let body = |code: &str| format!(r#"{{"errors":[{{"code":"{code}","message":"no\u001b[2J, thanks"}}]}}"#);
+        check(401, &body("UNAUTHORIZED"), "127.0.0.1:5000: no[2J, thanks", "wharf login 127.0.0.1:5000");
+        check(403, &body("DENIED"), "127.0.0.1:5000: no[2J, thanks", "access explain");
+        check(404, &body("NAME_UNKNOWN"), "127.0.0.1:5000: no[2J, thanks", "spelt right");
+        check(404, "<html>", "127.0.0.1:5000: answers with status 404", "a Wharf registry");
+        check(409, &body("CONFLICT"), "127.0.0.1:5000: no[2J, thanks", "");
+        check(503, "", "127.0.0.1:5000 is busy: answers with status 503", "in a moment");
+        check(500, &body("UNKNOWN"), "127.0.0.1:5000 failed with status 500: no[2J, thanks", "log of the server");
+        let nobody = Error::of(&origin, 401, b"", false);
+        assert!(nobody.hint().is_some_and(|hint| hint.starts_with("log in first")));
+    }
+}
