@@ -8,5 +8,6 @@ mod followers;
 mod gc;
 mod house;
 mod model;
+mod permissions;
 mod referrers;
 mod uploads;
