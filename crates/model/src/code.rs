@@ -1,6 +1,7 @@
 //! The error codes of the Distribution spec ("Error Codes") and the body that carries them.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A code of the Distribution spec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -58,7 +59,7 @@ impl ErrorCode {
 }
 
 /// One error of an answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorEntry {
     /// What happened, for programs. Failures of the server itself, for which the spec has no code, carry `UNKNOWN`.
     pub code: String,
@@ -66,11 +67,12 @@ pub struct ErrorEntry {
     pub message: String,
     /// On what, and what to do.
     #[serde(default, skip_serializing_if = "serde_json::Value::is_null")]
+    #[schema(value_type = Option<Object>)]
     pub detail: serde_json::Value,
 }
 
 /// The body of an answer that is an error.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ErrorBody {
     /// At least one error.
     pub errors: Vec<ErrorEntry>,

@@ -85,7 +85,7 @@ pub fn administer(subject: &Subject, permission: Permission, place: &Place<'_>) 
 }
 
 /// Whatever the subject came with.
-fn entitled(subject: &Subject, policy: &Policy, place: &Place<'_>) -> Permissions {
+pub(crate) fn entitled(subject: &Subject, policy: &Policy, place: &Place<'_>) -> Permissions {
     let mut given = subject.rights.at(place);
     if policy.open {
         given = given.and(OPEN);
@@ -173,7 +173,7 @@ mod tests {
             pattern: None,
         };
         let actor = Actor::User { id: Id([8; 16]), name: "kim".parse().expect("a name") };
-        Subject { actor, rights: Arc::new(Rights::compile(&[binding])), ceiling: Ceiling::default() }
+        Subject { actor, rights: Arc::new(Rights::compile(&[binding])), ceiling: Ceiling::default(), client: None }
     }
 
     fn under(subject: Subject, scopes: Option<&str>, limits: &[(&str, Option<&str>)]) -> Subject {
@@ -182,7 +182,7 @@ mod tests {
             repositories: pattern.map(|pattern| pattern.parse().expect("a pattern")),
         };
         let scopes = scopes.map(|text| Scope::parse_all(text).into());
-        Subject { ceiling: Ceiling { scopes, limits: limits.iter().map(limit).collect() }, ..subject }
+        Subject { ceiling: Ceiling { scopes, limits: limits.iter().map(limit).collect(), by_token: false }, ..subject }
     }
 
     const CLOSED: Place<'static> = Place { repository: Some("acme/app"), project: Some(ACME), public: false };

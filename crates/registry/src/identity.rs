@@ -21,12 +21,14 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use hmac::{Hmac, KeyInit, Mac};
 use moka::sync::Cache;
 use sha2::Sha256;
+use wharf_model::handle::Handle;
 use wharf_model::id::Id;
 use wharf_model::limits::{AUTHORIZATION_BYTES_MAX, CREDENTIAL_BYTES_MAX, SCOPES_MAX};
 use wharf_model::name::RepositoryName;
 use wharf_model::scope::Scope;
 use wharf_store::clock::{Clock, Millis, SystemClock};
 use wharf_store::ledger::Ledger;
+use wharf_store::ledger::people::PasswordHash;
 use wharf_store::ledger::query::{LedgerError, PlaceRow};
 
 use crate::access::{self, Policy};
@@ -165,7 +167,8 @@ fn subject(login: Option<&Login>, scopes: Option<Arc<[Scope]>>) -> Subject {
         return Subject { ceiling: Ceiling { scopes, ..Ceiling::default() }, ..Subject::anonymous() };
     };
     let limits = secret.as_ref().map(|secret| secret.limits.clone()).unwrap_or_default();
-    Subject { actor: account.actor(), rights: account.rights.clone(), ceiling: Ceiling { scopes, limits } }
+    let ceiling = Ceiling { scopes, limits, by_token: secret.is_some() };
+    Subject { actor: account.actor(), rights: account.rights.clone(), ceiling, client: None }
 }
 
 impl Identity {
@@ -351,10 +354,10 @@ impl Identity {
         for scope in scopes.iter().take(SCOPES_MAX) {
             let row = match scope.name.parse::<RepositoryName>() {
                 Ok(name) if scope.kind == "repository" => match known.get(&name) {
-                    Some(row) => *row,
+                    Some(row) => PlaceRow::clone(row),
                     None => {
                         let row = self.source.place(&name).await?;
-                        known.insert(name, row);
+                        known.insert(name, row.clone());
                         row
                     }
                 },
@@ -367,6 +370,29 @@ impl Identity {
             }
         }
         Ok(granted)
+    }
+
+    /// The hash of a new password, computed where hashes are, as many at once.
+    ///
+    /// # Errors
+    /// [`AuthError::Busy`] where too many wait, or it cannot be hashed.
+    pub(crate) async fn hash(&self, password: &str) -> Result<PasswordHash, AuthError> {
+        self.passwords.hash(password.to_owned()).await
+    }
+
+    /// Whether `password` is that of the account which is called `name`. Wrong ones count towards its lock-out.
+    ///
+    /// # Errors
+    /// [`AuthError::Busy`], or the ledger fails.
+    pub(crate) async fn is_password(&self, name: &Handle, password: &str) -> Result<bool, AuthError> {
+        if check_form(name.as_str(), password).is_err() {
+            return Ok(false);
+        }
+        match self.passwords.verify(name.as_str(), password).await {
+            Ok(_) => Ok(true),
+            Err(AuthError::BadCredentials) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// How many password hashes were computed since the start.

@@ -89,6 +89,31 @@ impl Rights {
         given
     }
 
+    /// What is given in all of the repositories of the project that `pattern` matches, or in all of it where there is no
+    /// pattern, as far as can be told from how patterns are written.
+    pub fn throughout(&self, project: Id, pattern: Option<&Pattern>) -> Permissions {
+        let Some(within) = self.projects.get(&project) else { return self.system };
+        let given = self.system.and(within.all);
+        let Some(pattern) = pattern else { return given };
+        let covering = within.patterns.iter().filter(|(own, _)| own.covers(pattern));
+        covering.fold(given, |given, (_, permissions)| given.and(*permissions))
+    }
+
+    /// The names of the projects in which something is given; `None` where something is given in all.
+    pub fn projects(&self) -> Option<impl Iterator<Item = &str>> {
+        let named = || self.projects.iter().filter(|(id, _)| self.knows(**id)).filter_map(|(_, p)| p.name.as_deref());
+        self.system.is_empty().then(named)
+    }
+
+    /// The projects in which the permission is given, be it in some of their repositories only; `None` where it is given in all.
+    pub fn projects_with(&self, permission: Permission) -> Option<Vec<Id>> {
+        let has = |within: &InProject| {
+            within.all.has(permission) || within.patterns.iter().any(|(_, given)| given.has(permission))
+        };
+        let some = || self.projects.iter().filter(|(_, within)| has(within)).map(|(id, _)| *id).collect();
+        (!self.system.has(permission)).then(some)
+    }
+
     /// Whether anything is given in the project, be it in some of its repositories only: whoever it is knows of the project.
     pub fn knows(&self, project: Id) -> bool {
         let is_given =
@@ -121,7 +146,7 @@ impl Rights {
 }
 
 /// The ranges of a pattern, within its project whatever it says.
-fn in_project(project: &str, pattern: &Pattern) -> Vec<NameRange> {
+pub(crate) fn in_project(project: &str, pattern: &Pattern) -> Vec<NameRange> {
     let below = format!("{project}/");
     let mut ranges = Vec::new();
     if pattern.matches(project) {
@@ -187,6 +212,24 @@ mod tests {
         check(at(Some(Id([3; 16])), Some("acme/lib")), "");
         check(at(None, None), "");
         assert!(rights.knows(ACME) && rights.knows(OTHER) && !rights.knows(Id([3; 16])));
+    }
+
+    #[test]
+    fn what_is_given_throughout() {
+        let rights =
+            rights(&[("pull", Some(ACME), None), ("push", Some(ACME), Some("acme/app/**")), ("tag", None, None)]);
+        let check = |project, pattern: Option<&str>, expect: &str| {
+            let pattern = pattern.map(|pattern| pattern.parse().expect("a pattern"));
+            assert_eq!(rights.throughout(project, pattern.as_ref()).to_string(), expect, "{pattern:?}");
+        };
+        check(ACME, None, "pull,tag");
+        check(ACME, Some("acme/app/**"), "pull,push,tag");
+        check(ACME, Some("acme/app/web*"), "pull,push,tag");
+        check(ACME, Some("acme/**"), "pull,tag");
+        check(OTHER, Some("acme/app/**"), "tag");
+        assert!(rights.projects().is_none());
+        let rights = self::rights(&[("pull", Some(OTHER), None), ("user:write", Some(ACME), None)]);
+        assert_eq!(rights.projects().expect("not all").collect::<Vec<_>>(), ["other"]);
     }
 
     #[test]

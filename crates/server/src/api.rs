@@ -1,25 +1,75 @@
 //! Wharf's own API, `/api/v1`.
 
+pub mod access;
+pub mod bindings;
+pub mod groups;
+pub mod me;
+pub mod openapi;
 pub mod projects;
+pub mod request;
+pub mod robots;
+pub mod roles;
+pub mod users;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::response::IntoResponse;
+use axum::{Extension, Router};
 use http::StatusCode;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 use wharf_model::limits::API_BODY_BYTES_MAX;
 use wharf_registry::registry::Registry;
 
 use crate::error::Failure;
+use openapi::Document;
 
-/// All routes of the API. Who asks comes as an extension of the request, a `Subject`.
+/// All routes of the API, with the document that describes them. What is not here is not served.
+fn routes() -> OpenApiRouter<Registry> {
+    OpenApiRouter::with_openapi(openapi::outline())
+        .routes(routes!(openapi::get))
+        .routes(routes!(me::get))
+        .routes(routes!(access::get))
+        .routes(routes!(me::list_projects))
+        .routes(routes!(projects::get, projects::put))
+        .routes(routes!(bindings::list, bindings::post))
+        .routes(routes!(bindings::delete))
+        .routes(routes!(bindings::list_in_project, bindings::post_in_project))
+        .routes(routes!(bindings::delete_in_project))
+        .routes(routes!(roles::list))
+        .routes(routes!(roles::get, roles::put, roles::delete))
+        .routes(routes!(users::list, users::post))
+        .routes(routes!(users::get, users::put, users::delete))
+        .routes(routes!(users::put_password))
+        .routes(routes!(users::delete_sessions))
+        .routes(routes!(users::list_tokens, users::post_token))
+        .routes(routes!(users::delete_token))
+        .routes(routes!(groups::list))
+        .routes(routes!(groups::get, groups::put, groups::delete))
+        .routes(routes!(robots::list, robots::post))
+        .routes(routes!(robots::get, robots::put, robots::delete))
+        .routes(routes!(robots::rotate))
+        .routes(routes!(robots::list_in_project, robots::post_in_project))
+        .routes(routes!(robots::get_in_project, robots::put_in_project, robots::delete_in_project))
+        .routes(routes!(robots::rotate_in_project))
+}
+
+/// The API's description of itself, as `docs/openapi.json` has it and the server serves it.
+pub fn document() -> OpenApi {
+    openapi::finish(routes().into_openapi())
+}
+
+/// The API. Who asks comes as an extension of the request, a `Subject`.
 pub fn router(registry: Registry) -> Router {
-    Router::new()
-        .route("/api/v1/projects/{name}", axum::routing::get(projects::get).put(projects::put))
+    let (router, document) = routes().split_for_parts();
+    let document = Document(openapi::finish(document).into());
+    router
         .fallback(async || Failure::other(StatusCode::NOT_FOUND, "NOT_FOUND", "no such endpoint"))
         .method_not_allowed_fallback(async || {
             Failure::other(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "the endpoint has no such method")
         })
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
+        .layer(Extension(document))
         .with_state(registry)
 }
 

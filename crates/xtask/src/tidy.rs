@@ -55,18 +55,27 @@ fn generated(root: &Path) -> Result<Vec<(String, String)>> {
     Ok(vec![
         ("docs/conformance.md".to_owned(), conformance(root)?),
         ("docs/guide/configuration.md".to_owned(), configuration(root)?),
+        ("docs/openapi.json".to_owned(), openapi(root)?),
     ])
 }
 
 /// The guide's page on the configuration, as the program prints it.
 fn configuration(root: &Path) -> Result<String> {
-    let output = Command::new(env!("CARGO"))
-        .args(["run", "--quiet", "--package", "wharf", "--", "config", "--page"])
-        .current_dir(root)
-        .output()
-        .context("wharf cannot be run")?;
+    printed(root, &["--package", "wharf", "--", "config", "--page"])
+}
+
+/// The description of the API, as the server serves it.
+fn openapi(root: &Path) -> Result<String> {
+    printed(root, &["--package", "wharf-server", "--example", "openapi"])
+}
+
+/// What a program of the workspace prints.
+fn printed(root: &Path, run: &[&str]) -> Result<String> {
+    let command = || run.join(" ");
+    let output = Command::new(env!("CARGO")).args(["run", "--quiet"]).args(run).current_dir(root).output();
+    let output = output.with_context(|| format!("cargo run {} cannot be run", command()))?;
     if !output.status.success() {
-        bail!("wharf config --page failed: {}", String::from_utf8_lossy(&output.stderr));
+        bail!("cargo run {} failed: {}", command(), String::from_utf8_lossy(&output.stderr));
     }
     Ok(String::from_utf8(output.stdout)?)
 }

@@ -3,12 +3,31 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::access::NewBinding;
+use super::access::{Bound, NewBinding};
 use crate::handle::Handle;
 use crate::id::Id;
 use crate::name::ProjectName;
 use crate::pattern::Pattern;
 use crate::permission::Permissions;
+
+/// Who asks: the answer of `GET /api/v1/me`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Me {
+    /// `user:NAME` or `robot:NAME`.
+    #[schema(value_type = String, example = "user:kim")]
+    pub subject: Bound,
+    /// Names it for good.
+    #[schema(value_type = String)]
+    pub id: Id,
+    /// The groups it is in.
+    #[schema(value_type = Vec<String>)]
+    pub groups: Vec<Handle>,
+    /// What it may do in the whole system, as far as the credential that was shown leaves it.
+    #[schema(value_type = Vec<String>)]
+    pub permissions: Permissions,
+    /// What the token that was shown is limited to; empty for nothing.
+    pub limits: Vec<Limit>,
+}
 
 /// A user.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -148,8 +167,9 @@ pub struct WithSecret<T> {
     /// What was made.
     #[serde(flatten)]
     pub made: T,
-    /// Its secret.
-    pub secret: String,
+    /// Its secret; absent where whoever made it said which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
 }
 
 /// A robot: an account for a machine.

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use argon2::password_hash::phc::{self, Output, ParamsString, PasswordHash, Salt};
@@ -235,7 +235,7 @@ async fn put_admin(
 }
 
 /// 24 characters that nobody mistakes for one another: 139 bits.
-fn random_password() -> Result<String, PasswordError> {
+pub(crate) fn random_password() -> Result<String, PasswordError> {
     const ALPHABET: &[u8] = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";
     let mut password = String::with_capacity(24);
     while password.len() < 24 {
@@ -272,6 +272,8 @@ pub(super) struct Passwords {
     permits: Arc<Semaphore>,
     lockout: Lockout,
     hashes: AtomicU64,
+    /// How many new passwords are being hashed or wait for it.
+    hashing: AtomicUsize,
 }
 
 impl Passwords {
@@ -286,6 +288,7 @@ impl Passwords {
             permits: Arc::new(Semaphore::new(PARALLEL)),
             lockout: Lockout::new(),
             hashes: AtomicU64::new(0),
+            hashing: AtomicUsize::new(0),
         })
     }
 
@@ -330,6 +333,23 @@ impl Passwords {
             Ok(_) => AuthError::BadCredentials,
             Err(error) => error,
         }
+    }
+
+    /// The hash of a new password. As many are computed at once as verifications, with which it takes turns.
+    pub(super) async fn hash(&self, password: String) -> Result<people::PasswordHash, AuthError> {
+        if self.hashing.fetch_add(1, Ordering::AcqRel) >= FLIGHTS_MAX {
+            self.hashing.fetch_sub(1, Ordering::AcqRel);
+            return Err(AuthError::Busy);
+        }
+        let _waiting = Waiting(&self.hashing);
+        let permit = self.permits.clone().acquire_owned().await.map_err(|_| AuthError::Busy)?;
+        self.hashes.fetch_add(1, Ordering::Relaxed);
+        let task = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            hash_password(&password)
+        });
+        let hash = task.await.map_err(|error| AuthError::Failed(error.to_string()))?;
+        hash.map(people::PasswordHash).map_err(|error| AuthError::Failed(error.to_string()))
     }
 
     /// How many hashes were computed since the start.
@@ -390,6 +410,15 @@ impl Passwords {
             _ => self.lockout.wrong(guarded, self.clock.now()),
         }
         Ok(Outcome { of, right, until: self.clock.now() + VERIFIED_MS })
+    }
+}
+
+/// One that waits for its hash, until it is dropped.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

@@ -72,8 +72,10 @@ impl Source for People {
         self.places.fetch_add(1, Ordering::Relaxed);
         let id = Some(Id([9; 16]));
         Ok(match repository.as_str() {
-            PUBLIC => PlaceRow { repository: id, project: id, public: true },
-            name if name.starts_with("acme/") => PlaceRow { repository: id, project: Some(ACME), public: false },
+            PUBLIC => PlaceRow { repository: id, project: id, public: true, rules: None },
+            name if name.starts_with("acme/") => {
+                PlaceRow { repository: id, project: Some(ACME), public: false, rules: None }
+            }
             _ => PlaceRow::default(),
         })
     }
@@ -493,7 +495,7 @@ async fn a_token_in_place_of_a_password() {
     let hashes = house.identity.hashes();
     let subject = house.basic("kim", &limited).await.expect("right");
     assert_eq!(subject.actor.key(), format!("user:{KIM}"));
-    assert_eq!(subject.ceiling, Ceiling { limits: limits.into(), scopes: None });
+    assert_eq!(subject.ceiling, Ceiling { limits: limits.into(), scopes: None, by_token: true });
     assert_eq!(house.identity.hashes(), hashes, "256 random bits need none");
 
     let (other, _) = personal::new(TOKEN).expect("randomness");

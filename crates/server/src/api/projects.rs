@@ -1,41 +1,33 @@
-//! `/api/v1/projects/<name>`.
+//! `/api/v1/projects/<project>`.
 
-use axum::Extension;
-use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{Path, State};
-use http::StatusCode;
-use wharf_model::api::project::{Project, ProjectSettings};
-use wharf_model::code::ErrorCode;
-use wharf_model::name::{NameError, ProjectName};
+use axum::extract::State;
+use axum::{Extension, Json};
+use wharf_model::api::project::{Project, ProjectChange};
 use wharf_registry::actor::Subject;
 use wharf_registry::registry::Registry;
 
+use super::request::{Segments, Sent, named};
 use crate::error::Failure;
 
-/// What the project is.
+/// What the project is. It takes `project:read`.
+#[utoipa::path(get, path = "/api/v1/projects/{project}", tag = "projects", operation_id = "get_project",
+    params(("project" = String, Path)), responses((status = 200, body = Project)))]
 pub async fn get(
     State(registry): State<Registry>,
     Extension(subject): Extension<Subject>,
-    Path(name): Path<String>,
+    Segments(project): Segments<String>,
 ) -> Result<Json<Project>, Failure> {
-    Ok(Json(registry.project(&subject, &parse(&name)?).await?))
+    Ok(Json(registry.project(&subject, &named(&project)?).await?))
 }
 
-/// Makes the project, or sets what it says.
+/// Makes the project, which takes `project:create` in the system, or sets what it says, which takes `project:write`.
+#[utoipa::path(put, path = "/api/v1/projects/{project}", tag = "projects", operation_id = "put_project",
+    params(("project" = String, Path)), request_body = ProjectChange, responses((status = 200, body = Project)))]
 pub async fn put(
     State(registry): State<Registry>,
     Extension(subject): Extension<Subject>,
-    Path(name): Path<String>,
-    settings: Result<Json<ProjectSettings>, JsonRejection>,
+    Segments(project): Segments<String>,
+    Sent(change): Sent<ProjectChange>,
 ) -> Result<Json<Project>, Failure> {
-    let Json(settings) = settings.map_err(|error| Failure::other(error.status(), "BODY_INVALID", error.body_text()))?;
-    Ok(Json(registry.put_project(&subject, &parse(&name)?, &settings).await?))
-}
-
-fn parse(name: &str) -> Result<ProjectName, Failure> {
-    name.parse().map_err(|error: NameError| {
-        let failure = Failure::new(StatusCode::BAD_REQUEST, ErrorCode::NameInvalid, error.to_string());
-        failure.detail(serde_json::json!({ "name": name }))
-    })
+    Ok(Json(registry.put_project(&subject, &named(&project)?, &change).await?))
 }

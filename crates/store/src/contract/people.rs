@@ -2,10 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::missing_panics_doc, reason = "these are tests")]
 
+use wharf_model::api::project::ProjectChange;
 use wharf_model::handle::Handle;
 use wharf_model::id::Id;
 use wharf_model::name::RepositoryName;
-use wharf_model::permission::{Permissions, built_in};
+use wharf_model::permission::{ADMINISTRATOR, Permissions, built_in};
 
 use super::ledger::{Bench, START, name};
 use crate::ledger::change::{Change, Expects, Refused};
@@ -13,11 +14,11 @@ use crate::ledger::people::{
     AccountKind, Accounts, Gives, Holder, PasswordHash, PeopleChange, SecretHash, SecretRow, Thing,
 };
 
-fn handle(text: &str) -> Handle {
+pub(super) fn handle(text: &str) -> Handle {
     text.parse().expect("a name")
 }
 
-fn id(number: u8) -> Id {
+pub(super) fn id(number: u8) -> Id {
     Id([number; 16])
 }
 
@@ -25,7 +26,7 @@ fn permissions(text: &str) -> Permissions {
     text.parse().expect("permissions")
 }
 
-fn account(number: u8, name: &str, kind: AccountKind, password: Option<&str>, disabled: bool) -> Change {
+pub(super) fn account(number: u8, name: &str, kind: AccountKind, password: Option<&str>, disabled: bool) -> Change {
     Change::People(PeopleChange::PutAccount {
         id: id(number),
         name: handle(name),
@@ -37,15 +38,15 @@ fn account(number: u8, name: &str, kind: AccountKind, password: Option<&str>, di
     })
 }
 
-fn user(number: u8, name: &str) -> Change {
+pub(super) fn user(number: u8, name: &str) -> Change {
     account(number, name, AccountKind::User, Some("hash"), false)
 }
 
-fn group(number: u8, name: &str) -> Change {
+pub(super) fn group(number: u8, name: &str) -> Change {
     Change::People(PeopleChange::PutGroup { id: id(number), name: handle(name), description: String::new() })
 }
 
-fn members(group: u8, accounts: &[u8]) -> Change {
+pub(super) fn members(group: u8, accounts: &[u8]) -> Change {
     let members = accounts.iter().map(|number| id(*number)).collect();
     Change::People(PeopleChange::SetMembers { group: id(group), members })
 }
@@ -55,12 +56,12 @@ fn role(number: u8, name: &str, allows: &str) -> Change {
     Change::People(PeopleChange::PutRole { id: id(number), name, description: String::new(), permissions })
 }
 
-fn binding(number: u8, holder: Holder, gives: Gives, project: Option<Id>, pattern: Option<&str>) -> Change {
+pub(super) fn binding(number: u8, holder: Holder, gives: Gives, project: Option<Id>, pattern: Option<&str>) -> Change {
     let pattern = pattern.map(|pattern| pattern.parse().expect("a pattern"));
     Change::People(PeopleChange::PutBinding { id: id(number), holder, gives, project, pattern })
 }
 
-fn token(number: u8, account: u8) -> Change {
+pub(super) fn token(number: u8, account: u8) -> Change {
     Change::People(PeopleChange::PutSecret {
         id: id(number),
         account: id(account),
@@ -104,7 +105,12 @@ pub async fn a_repository_is_made_in_the_expected_project(bench: &Bench) {
 /// A project is made with the id that it is given, and only where none has come into its place; and set only as the one that
 /// was looked at.
 pub async fn a_project_is_the_expected_one(bench: &Bench) {
-    let put = |expects, public| Change::PutProject { project: name("p").project(), expects, id: Some(id(7)), public };
+    let put = |expects, public| Change::PutProject {
+        project: name("p").project(),
+        expects,
+        id: Some(id(7)),
+        set: ProjectChange::public(public),
+    };
     assert_eq!(bench.refused(vec![put(Expects::Project(id(7)), true)]).await, Refused::ProjectChanged);
     let owner = binding(8, Holder::Account(id(1)), Gives::BuiltIn("owner".to_owned()), Some(id(7)), None);
     bench.made(vec![user(1, "ann"), put(Expects::Nothing, false), owner]).await;
@@ -148,7 +154,7 @@ pub async fn accounts_are_listed_by_kind(bench: &Bench) {
             project: name("acme").project(),
             expects: Expects::Anything,
             id: None,
-            public: false,
+            set: ProjectChange::public(false),
         }])
         .await;
     let acme = project(bench, "acme").await;
@@ -200,7 +206,7 @@ pub async fn bindings_give_what_they_say(bench: &Bench) {
             project: name("acme").project(),
             expects: Expects::Anything,
             id: None,
-            public: false,
+            set: ProjectChange::public(false),
         }])
         .await;
     let acme = project(bench, "acme").await;
@@ -243,7 +249,7 @@ pub async fn bindings_hold_on_to_what_they_name(bench: &Bench) {
             project: name("acme").project(),
             expects: Expects::Anything,
             id: None,
-            public: false,
+            set: ProjectChange::public(false),
         }])
         .await;
     let acme = project(bench, "acme").await;
@@ -265,9 +271,65 @@ pub async fn bindings_hold_on_to_what_they_name(bench: &Bench) {
     bench.made(delete_role()).await;
     assert!(bench.ledger.roles().await.unwrap().is_empty());
     assert_eq!(bench.refused(vec![role(5, "owner", "pull")]).await, Refused::NameTaken("owner".to_owned()));
-    bench.made(vec![binding(11, ann, Gives::BuiltIn("administrator".to_owned()), None, None)]).await;
+    bench.made(vec![binding(11, ann, Gives::BuiltIn("owner".to_owned()), None, None)]).await;
     bench.made(people(PeopleChange::DeleteAccount { account: id(1) })).await;
     assert!(bench.ledger.bindings(None, None, 9).await.unwrap().is_empty());
+}
+
+/// Where somebody administers, somebody who can log in always will: whatever way leads to nobody is refused.
+pub async fn the_last_administrator_stays(bench: &Bench) {
+    let administers = || Gives::BuiltIn(ADMINISTRATOR.to_owned());
+    let disabled = |number, name| account(number, name, AccountKind::User, None, true);
+    let robot = account(3, "bot", AccountKind::Robot { project: None }, None, false);
+    bench.made(vec![user(1, "ann"), user(2, "bob"), robot, group(4, "ops"), disabled(5, "eve")]).await;
+    bench.made(vec![binding(10, Holder::Account(id(1)), administers(), None, None)]).await;
+    // Who cannot log in, and machines, do not count.
+    bench.made(vec![binding(11, Holder::Account(id(3)), administers(), None, None)]).await;
+    bench.made(vec![binding(12, Holder::Account(id(5)), administers(), None, None)]).await;
+    let last = async |changes| assert_eq!(bench.refused(changes).await, Refused::LastAdministrator);
+    last(people(PeopleChange::DeleteAccount { account: id(1) })).await;
+    last(vec![disabled(1, "ann")]).await;
+    last(people(PeopleChange::DeleteBinding { binding: id(10), project: None })).await;
+    last(vec![binding(10, Holder::Account(id(1)), Gives::BuiltIn("owner".to_owned()), None, None)]).await;
+    // Through a group.
+    bench.made(vec![binding(13, Holder::Group(id(4)), administers(), None, None), members(4, &[2])]).await;
+    bench.made(people(PeopleChange::DeleteBinding { binding: id(10), project: None })).await;
+    last(vec![members(4, &[])]).await;
+    last(vec![members(4, &[3, 5])]).await;
+    last(people(PeopleChange::DeleteGroup { group: id(4) })).await;
+    last(people(PeopleChange::DeleteAccount { account: id(2) })).await;
+    bench.made(vec![members(4, &[1])]).await;
+    bench.made(people(PeopleChange::DeleteAccount { account: id(2) })).await;
+}
+
+/// The bindings of a group, and the names of projects, in order and bounded.
+pub async fn groups_and_projects_are_listed(bench: &Bench) {
+    let put = |text: &str, public| {
+        let project = name(text).project();
+        Change::PutProject { project, expects: Expects::Anything, id: None, set: ProjectChange::public(public) }
+    };
+    bench.made(vec![put("b", true), put("a", false), put("a-c", true), put("0", true)]).await;
+    let listed = async |public_only, after, limit| {
+        let names = bench.ledger.project_names(public_only, after, limit).await.unwrap();
+        names.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(listed(false, None, 9).await, ["0", "a", "a-c", "b"]);
+    assert_eq!(listed(false, Some("a"), 1).await, ["a-c"]);
+    assert_eq!(listed(true, Some("0"), 9).await, ["a-c", "b"]);
+    let a = project(bench, "a").await;
+    bench.made(vec![group(4, "ops"), group(5, "devs"), role(6, "puller", "pull"), user(1, "ann")]).await;
+    let to = |number, group, gives, project| binding(number, Holder::Group(id(group)), gives, project, None);
+    bench.made(vec![to(10, 4, Gives::Role(id(6)), Some(a)), to(11, 5, Gives::Role(id(6)), None)]).await;
+    bench.made(vec![to(12, 4, Gives::BuiltIn("reader".to_owned()), None), members(4, &[1])]).await;
+    let bound = async |group| {
+        let rows = bench.ledger.bindings_of_group(id(group)).await.unwrap();
+        rows.into_iter().map(|row| (row.id, row.holder, row.permissions.to_string(), row.project)).collect::<Vec<_>>()
+    };
+    let ops = Holder::Group(id(4));
+    let in_a = Some((a, Some(name("a").project())));
+    let expect = [(id(10), ops, "pull".to_owned(), in_a), (id(12), ops, "pull,project:read".to_owned(), None)];
+    assert_eq!(bound(4).await, expect);
+    assert!(bound(9).await.is_empty());
 }
 
 /// Tokens are found by their id, and end when they are told to.
@@ -319,7 +381,7 @@ pub async fn repositories_are_listed_by_ranges(bench: &Bench) {
             project: name("d").project(),
             expects: Expects::Anything,
             id: None,
-            public: true,
+            set: ProjectChange::public(true),
         }])
         .await;
     let list = async |ranges: Vec<NameRange>, after: Option<&str>, limit| -> Vec<String> {

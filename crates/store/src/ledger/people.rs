@@ -161,7 +161,8 @@ pub struct BindingRow {
 }
 
 /// A change of people, or of what they are given. Ids of new things are random. Everything refers to ids: a thing that is
-/// deleted and made again is another one.
+/// deleted and made again is another one. What would leave nobody who can log in and administer, where there is somebody, is
+/// refused.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "people", rename_all = "snake_case")]
 pub enum PeopleChange {
@@ -294,6 +295,8 @@ pub enum Thing {
     Token,
     /// A project.
     Project,
+    /// An entry of the trash.
+    TrashEntry,
 }
 
 impl std::fmt::Display for Thing {
@@ -305,6 +308,7 @@ impl std::fmt::Display for Thing {
             Thing::Binding => "binding",
             Thing::Token => "token",
             Thing::Project => "project",
+            Thing::TrashEntry => "entry of the trash",
         })
     }
 }
@@ -370,6 +374,9 @@ pub trait People: Send + Sync {
 
     /// All bindings of an account, its groups' included; at most [`wharf_model::limits::BINDINGS_MAX`].
     async fn bindings_of(&self, account: Id) -> Result<Vec<BindingRow>, LedgerError>;
+
+    /// The bindings of a group; at most [`wharf_model::limits::BINDINGS_MAX`].
+    async fn bindings_of_group(&self, group: Id) -> Result<Vec<BindingRow>, LedgerError>;
 
     /// Notes that tokens were used, without a commit.
     async fn note_uses(&self, uses: &[(Id, Millis)]) -> Result<(), LedgerError>;

@@ -5,6 +5,7 @@ use wharf_model::id::Id;
 use wharf_model::pattern::Pattern;
 use wharf_model::permission::{Permissions, built_in};
 
+use super::read;
 use super::{AccountKind, Gives, Holder, PasswordHash, PeopleChange, Thing};
 use crate::clock::Millis;
 use crate::ledger::apply::Context;
@@ -14,6 +15,24 @@ use crate::ledger::sql::{Sql, Value};
 
 impl<S: Sql> Context<'_, S> {
     pub(crate) async fn people(&mut self, change: &PeopleChange) -> Result<bool, Refused> {
+        let could_end_all = match change {
+            PeopleChange::PutAccount { disabled, expires_at, .. } => *disabled || expires_at.is_some(),
+            PeopleChange::DeleteAccount { .. }
+            | PeopleChange::DeleteGroup { .. }
+            | PeopleChange::SetMembers { .. }
+            | PeopleChange::PutBinding { .. }
+            | PeopleChange::DeleteBinding { project: None, .. } => true,
+            _ => false,
+        };
+        let had_one = could_end_all && read::has_administrator(self.sql).await?;
+        let changed = self.put_people(change).await?;
+        if had_one && !read::has_administrator(self.sql).await? {
+            return Err(Refused::LastAdministrator);
+        }
+        Ok(changed)
+    }
+
+    async fn put_people(&mut self, change: &PeopleChange) -> Result<bool, Refused> {
         match change {
             PeopleChange::PutAccount { id, name, kind, description, disabled, expires_at, password } => {
                 self.put_account(id, name, *kind, description, *disabled, *expires_at, password.as_ref()).await
@@ -55,7 +74,7 @@ impl<S: Sql> Context<'_, S> {
     }
 
     async fn project_number(&mut self, id: &Id) -> Result<i64, Refused> {
-        self.number("SELECT id FROM project WHERE uid = $1", id, Thing::Project).await
+        self.number("SELECT id FROM project WHERE uid = $1 AND name > '/~'", id, Thing::Project).await
     }
 
     async fn refuse_taken(&mut self, find: &'static str, name: &Handle, id: &Id) -> Result<(), Refused> {
@@ -111,7 +130,7 @@ impl<S: Sql> Context<'_, S> {
     }
 
     /// With its bindings, its tokens, and its places in groups.
-    async fn delete_account(&mut self, id: &Id) -> Result<bool, Refused> {
+    pub(crate) async fn delete_account(&mut self, id: &Id) -> Result<bool, Refused> {
         let account = self.account(id).await?;
         for delete in [
             "DELETE FROM binding WHERE account = $1",

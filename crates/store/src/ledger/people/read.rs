@@ -3,13 +3,14 @@
 use wharf_model::handle::Handle;
 use wharf_model::id::Id;
 use wharf_model::limits::BINDINGS_MAX;
-use wharf_model::permission::{Permissions, built_in};
+use wharf_model::permission::{ADMINISTRATOR, Permissions, built_in};
 
 use super::{
     AccountKind, AccountRow, Accounts, BindingRow, GroupRow, Holder, PasswordHash, RoleRow, SecretHash, SecretRow,
 };
 use crate::ledger::query::LedgerError;
 use crate::ledger::sql::{Row, Sql, Value};
+use crate::ledger::trash::BEYOND_TRASH;
 
 pub(crate) async fn account(sql: &mut impl Sql, name: &Handle) -> Result<Option<AccountRow>, LedgerError> {
     let find = "SELECT a.uid, a.name, a.kind, p.uid, a.description, a.password_hash, a.epoch, a.disabled, a.expires_at,
@@ -21,7 +22,7 @@ pub(crate) async fn account(sql: &mut impl Sql, name: &Handle) -> Result<Option<
 pub(crate) async fn account_by_id(sql: &mut impl Sql, id: Id) -> Result<Option<AccountRow>, LedgerError> {
     let find = "SELECT a.uid, a.name, a.kind, p.uid, a.description, a.password_hash, a.epoch, a.disabled, a.expires_at,
             a.created_at
-        FROM account a LEFT JOIN project p ON p.id = a.project WHERE a.uid = $1";
+        FROM account a LEFT JOIN project p ON p.id = a.project WHERE a.uid = $1 AND a.name > '/~'";
     sql.one(find, &[(&id).into()]).await?.map(account_row).transpose()
 }
 
@@ -31,7 +32,7 @@ pub(crate) async fn accounts(
     after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<AccountRow>, LedgerError> {
-    let (after, limit) = (Value::Text(after.unwrap_or_default()), Value::Int(limit as i64));
+    let (after, limit) = (Value::Text(after.unwrap_or_default().max(BEYOND_TRASH)), Value::Int(limit as i64));
     let rows = match &which {
         Accounts::Users => {
             let find = "SELECT a.uid, a.name, a.kind, NULL, a.description, a.password_hash, a.epoch, a.disabled,
@@ -173,7 +174,8 @@ pub(crate) async fn bindings(
                     b.permissions, NULL, NULL, b.pattern
                 FROM binding b LEFT JOIN account a ON a.id = b.account LEFT JOIN team t ON t.id = b.team
                     LEFT JOIN role r ON r.id = b.role
-                WHERE b.project IS NULL AND b.id > coalesce((SELECT id FROM binding WHERE uid = $1), 0)
+                WHERE b.project IS NULL AND (b.account IS NULL OR a.name > '/~')
+                    AND b.id > coalesce((SELECT id FROM binding WHERE uid = $1), 0)
                 ORDER BY b.id LIMIT $2";
             sql.query(find, &[after, limit]).await?
         }
@@ -182,7 +184,8 @@ pub(crate) async fn bindings(
                     b.permissions, p.uid, p.name, b.pattern
                 FROM project p JOIN binding b ON b.project = p.id LEFT JOIN account a ON a.id = b.account
                     LEFT JOIN team t ON t.id = b.team LEFT JOIN role r ON r.id = b.role
-                WHERE p.uid = $1 AND b.id > coalesce((SELECT id FROM binding WHERE uid = $2), 0)
+                WHERE p.uid = $1 AND (b.account IS NULL OR a.name > '/~')
+                    AND b.id > coalesce((SELECT id FROM binding WHERE uid = $2), 0)
                 ORDER BY b.id LIMIT $3";
             sql.query(find, &[project.into(), after, limit]).await?
         }
@@ -201,6 +204,24 @@ pub(crate) async fn bindings_of(sql: &mut impl Sql, account: Id) -> Result<Vec<B
         ORDER BY b.id LIMIT $2";
     let rows = sql.query(find, &[(&account).into(), (BINDINGS_MAX as i64).into()]).await?;
     rows.into_iter().map(binding_row).collect()
+}
+
+pub(crate) async fn bindings_of_group(sql: &mut impl Sql, group: Id) -> Result<Vec<BindingRow>, LedgerError> {
+    let find = "SELECT b.uid, NULL, NULL, NULL, t.uid, t.name, r.name, r.permissions, b.built_in, b.permissions,
+            p.uid, p.name, b.pattern
+        FROM team t JOIN binding b ON b.team = t.id LEFT JOIN role r ON r.id = b.role
+            LEFT JOIN project p ON p.id = b.project
+        WHERE t.uid = $1 ORDER BY b.id LIMIT $2";
+    let rows = sql.query(find, &[(&group).into(), (BINDINGS_MAX as i64).into()]).await?;
+    rows.into_iter().map(binding_row).collect()
+}
+
+/// Whether there is a user who can log in and is bound to the administrators' role in the system, be it through a group.
+pub(crate) async fn has_administrator(sql: &mut impl Sql) -> Result<bool, LedgerError> {
+    let find = "SELECT 1 FROM binding b LEFT JOIN team_member m ON m.team = b.team
+            JOIN account a ON a.id = coalesce(b.account, m.account)
+        WHERE b.project IS NULL AND b.built_in = $1 AND a.kind = 1 AND a.disabled = 0 AND a.expires_at IS NULL LIMIT 1";
+    sql.any(find, &[ADMINISTRATOR.into()]).await
 }
 
 fn binding_row(mut row: Row) -> Result<BindingRow, LedgerError> {

@@ -1,0 +1,128 @@
+//! Groups of users, which are given something as one.
+//!
+//! Whoever comes into a group gets what it is given. So adding members takes, besides `group:write`, all that the group's
+//! bindings give ([`crate::giving`]); whoever could add themselves to the administrators else would be one.
+
+use std::collections::HashMap;
+
+use wharf_model::api::list::List;
+use wharf_model::api::people::{Group, GroupChange};
+use wharf_model::handle::Handle;
+use wharf_model::id::Id;
+use wharf_model::limits::GROUP_MEMBERS_MAX;
+use wharf_model::permission::Permission;
+use wharf_store::ids;
+use wharf_store::ledger::people::{Accounts, GroupRow, PeopleChange};
+
+use crate::actor::Subject;
+use crate::error::Error;
+use crate::giving;
+use crate::people::{Part, check_description, check_plain};
+use crate::registry::Registry;
+
+/// After how many members a page of groups ends.
+const MEMBERS_TOLD: usize = GROUP_MEMBERS_MAX;
+
+impl Registry {
+    /// The groups with their members, in the order of their names. A page of large groups is shorter than was asked for.
+    ///
+    /// # Errors
+    /// Not allowed: it takes `user:read`; or the ledger fails.
+    pub async fn groups(&self, subject: &Subject, part: &Part) -> Result<List<Group>, Error> {
+        self.authorise_system(subject, Permission::UserRead)?;
+        let rows = self.0.ledger.groups(None, part.after.as_deref(), part.rows()).await?;
+        let mut page = part.cut(rows, |row| row.name.clone());
+        let (mut items, mut members) = (Vec::with_capacity(page.items.len()), 0);
+        let mut rows = page.items.into_iter();
+        for row in rows.by_ref() {
+            let group = self.told_group(row).await?;
+            members += group.members.len();
+            items.push(group);
+            if members >= MEMBERS_TOLD {
+                break;
+            }
+        }
+        if rows.next().is_some() {
+            page.next = items.last().map(|last: &Group| last.name.to_string());
+        }
+        Ok(List { items, next: page.next })
+    }
+
+    /// The group.
+    ///
+    /// # Errors
+    /// Not allowed: it takes `user:read`; [`Error::NotThere`].
+    pub async fn group(&self, subject: &Subject, name: &Handle) -> Result<Group, Error> {
+        self.authorise_system(subject, Permission::UserRead)?;
+        self.told_group(self.find_group(name).await?).await
+    }
+
+    /// Makes the group, or changes it.
+    ///
+    /// # Errors
+    /// Not allowed: it takes `group:write`; [`Error::Above`] where members come into a group that is given more than whoever
+    /// adds them has; [`Error::NotThere`] where one of them is nobody; [`Error::Field`].
+    pub async fn put_group(&self, subject: &Subject, name: &Handle, change: &GroupChange) -> Result<Group, Error> {
+        self.authorise_system(subject, Permission::GroupWrite)?;
+        check_plain("name", name)?;
+        let row = self.0.ledger.group(name).await?;
+        let (id, old) = match &row {
+            Some(row) => (row.id, row.description.clone()),
+            None => (ids::random()?, String::new()),
+        };
+        let description = change.description.clone().unwrap_or(old);
+        check_description(&description)?;
+        let mut changes = vec![PeopleChange::PutGroup { id, name: name.clone(), description }];
+        if let Some(members) = &change.members {
+            changes.push(self.set_members(subject, id, name, members).await?);
+        }
+        self.change_people(subject, changes).await?;
+        self.told_group(self.find_group(name).await?).await
+    }
+
+    /// Deletes the group and what it is given.
+    ///
+    /// # Errors
+    /// Not allowed: it takes `group:write`; [`Error::NotThere`]; [`Error::Conflict`] where nobody would be left who
+    /// administers.
+    pub async fn delete_group(&self, subject: &Subject, name: &Handle) -> Result<(), Error> {
+        self.authorise_system(subject, Permission::GroupWrite)?;
+        let group = self.find_group(name).await?.id;
+        self.change_people(subject, vec![PeopleChange::DeleteGroup { group }]).await
+    }
+
+    async fn set_members(
+        &self,
+        subject: &Subject,
+        group: Id,
+        name: &Handle,
+        members: &[Handle],
+    ) -> Result<PeopleChange, Error> {
+        if members.len() > GROUP_MEMBERS_MAX {
+            return Err(Error::field("members", format_args!("at most {GROUP_MEMBERS_MAX}")));
+        }
+        let there = self.0.ledger.accounts(Accounts::In(group), None, GROUP_MEMBERS_MAX).await?;
+        let there: HashMap<Handle, Id> = there.into_iter().map(|row| (row.name, row.id)).collect();
+        let (mut ids, mut are_added) = (Vec::with_capacity(members.len()), false);
+        for member in members {
+            match there.get(member) {
+                Some(id) => ids.push(*id),
+                None => {
+                    are_added = true;
+                    ids.push(self.find_user(member).await?.id);
+                }
+            }
+        }
+        if are_added {
+            let bindings = self.0.ledger.bindings_of_group(group).await?;
+            giving::check_reach(subject, &bindings, || format!("the group {name}"))?;
+        }
+        Ok(PeopleChange::SetMembers { group, members: ids })
+    }
+
+    async fn told_group(&self, row: GroupRow) -> Result<Group, Error> {
+        let members = self.0.ledger.accounts(Accounts::In(row.id), None, GROUP_MEMBERS_MAX).await?;
+        let members = members.into_iter().map(|row| row.name).collect();
+        Ok(Group { name: row.name, description: row.description, members })
+    }
+}

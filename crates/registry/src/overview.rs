@@ -1,0 +1,66 @@
+//! What somebody learns of themselves: who they are, and which projects they may see.
+
+use std::collections::BTreeSet;
+
+use wharf_model::api::access::Bound;
+use wharf_model::api::list::List;
+use wharf_model::api::people::Me;
+use wharf_model::api::project::Project;
+use wharf_model::name::ProjectName;
+
+use crate::actor::{Actor, Subject};
+use crate::error::Error;
+use crate::people::{Part, logged_in};
+use crate::registry::Registry;
+use crate::rights::Place;
+
+impl Registry {
+    /// Who asks, and what they may do in the whole system.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`]; or the ledger fails.
+    pub async fn me(&self, subject: &Subject) -> Result<Me, Error> {
+        let id = logged_in(subject)?;
+        let bound = match &subject.actor {
+            Actor::User { name, .. } => Bound::User(name.clone()),
+            Actor::Robot { name, .. } => Bound::Robot(name.clone()),
+            Actor::Anonymous => return Err(Error::Unauthorized),
+        };
+        let permissions = subject.ceiling.leaves(subject.rights.system(), &Place::default());
+        let groups = self.groups_of(id).await?;
+        Ok(Me { subject: bound, id, groups, permissions, limits: subject.ceiling.limits.to_vec() })
+    }
+
+    /// The projects that `subject` may see, in the order of their names: those in which it is given something, which its
+    /// token leaves it, and those that are public. A page may be shorter than was asked for.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`]; or the ledger fails.
+    pub async fn projects(&self, subject: &Subject, part: &Part) -> Result<List<Project>, Error> {
+        logged_in(subject)?;
+        let after = part.after.as_deref();
+        let names = match subject.rights.projects() {
+            None => self.0.ledger.project_names(false, after, part.rows()).await?,
+            Some(own) => {
+                let mut names = self.0.ledger.project_names(true, after, part.rows()).await?;
+                names
+                    .extend(own.filter(|name| Some(*name) > after).filter_map(|name| name.parse::<ProjectName>().ok()));
+                let names: BTreeSet<ProjectName> = names.into_iter().collect();
+                names.into_iter().take(part.rows()).collect()
+            }
+        };
+        let page = part.cut(names, ProjectName::clone);
+        let mut items = Vec::with_capacity(page.items.len());
+        for name in page.items {
+            // What has just gone, or gone private, is left out.
+            let found = self.0.ledger.project(&name).await?;
+            items.extend(found.filter(|project| is_seen(subject, project)));
+        }
+        Ok(List { items, next: page.next })
+    }
+}
+
+fn is_seen(subject: &Subject, project: &Project) -> bool {
+    let is_given = subject.rights.knows(project.id) && subject.ceiling.leaves_some_of(project.name.as_str());
+    project.public || is_given
+}

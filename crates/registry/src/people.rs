@@ -1,0 +1,178 @@
+//! What the use cases about people have in common: who may come in, whom a name means, what a text may be, and the one
+//! commit.
+
+use std::fmt::Display;
+
+use wharf_model::api::list::List;
+use wharf_model::api::project::Project;
+use wharf_model::handle::Handle;
+use wharf_model::id::Id;
+use wharf_model::limits::{DAYS_MAX, DESCRIPTION_CHARS_MAX};
+use wharf_model::name::ProjectName;
+use wharf_model::permission::Permission;
+use wharf_store::clock::Millis;
+use wharf_store::ledger::change::{Change, Refused};
+use wharf_store::ledger::people::{AccountKind, AccountRow, GroupRow, PeopleChange};
+
+use crate::actor::Subject;
+use crate::error::Error;
+use crate::identity::AuthError;
+use crate::registry::Registry;
+
+/// A day, in milliseconds.
+const DAY: Millis = 24 * 3_600_000;
+
+/// Which part of a list is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// At most so many entries, at least 1.
+    pub limit: usize,
+    /// Only entries after this one, which need not exist.
+    pub after: Option<String>,
+}
+
+impl Part {
+    /// How many rows to ask for: one more tells whether there is another page.
+    pub(crate) fn rows(&self) -> usize {
+        self.limit + 1
+    }
+
+    /// The rows of this page, and what the next one comes after, if there is one.
+    pub(crate) fn cut<T, K: Display>(&self, mut rows: Vec<T>, key: impl Fn(&T) -> K) -> List<T> {
+        let is_more = rows.len() > self.limit;
+        rows.truncate(self.limit);
+        let next = rows.last().filter(|_| is_more).map(|last| key(last).to_string());
+        List { items: rows, next }
+    }
+}
+
+impl Registry {
+    /// The authorise step for what is in a project or else in the system: the project, where it is in one.
+    pub(crate) async fn authorise_in(
+        &self,
+        subject: &Subject,
+        project: Option<&ProjectName>,
+        in_project: Permission,
+        in_system: Permission,
+    ) -> Result<Option<Project>, Error> {
+        let Some(name) = project else {
+            self.authorise_system(subject, in_system)?;
+            return Ok(None);
+        };
+        Ok(Some(self.authorise_project(subject, name, in_project).await?.project))
+    }
+
+    /// Makes these changes on behalf of `subject`.
+    pub(crate) async fn change_people(&self, subject: &Subject, changes: Vec<PeopleChange>) -> Result<(), Error> {
+        self.commit_people(subject, changes).await.map_err(Error::refused_people)
+    }
+
+    /// The same, for those who know better what a refusal means.
+    pub(crate) async fn commit_people(&self, subject: &Subject, changes: Vec<PeopleChange>) -> Result<(), Refused> {
+        let changes = changes.into_iter().map(Change::People).collect();
+        self.0.ledger.commit(subject.commit(changes)).await.map(drop)
+    }
+
+    /// The user of that name.
+    pub(crate) async fn find_user(&self, name: &Handle) -> Result<AccountRow, Error> {
+        let row = self.0.ledger.account(name).await?.filter(|row| row.kind == AccountKind::User);
+        row.ok_or_else(|| not_there("user", name))
+    }
+
+    /// The group of that name.
+    pub(crate) async fn find_group(&self, name: &Handle) -> Result<GroupRow, Error> {
+        self.0.ledger.group(name).await?.ok_or_else(|| not_there("group", name))
+    }
+}
+
+/// Who asks, with a credential of its own: a bearer token is for what it was made for, and that is never this.
+///
+/// # Errors
+/// [`Error::Unauthorized`].
+pub(crate) fn logged_in(subject: &Subject) -> Result<Id, Error> {
+    subject.actor.id().filter(|_| subject.ceiling.scopes.is_none()).ok_or(Error::Unauthorized)
+}
+
+/// What is told of a thing that is not there.
+pub(crate) fn not_there(what: &'static str, name: impl Display) -> Error {
+    Error::NotThere { what, name: name.to_string() }
+}
+
+/// When something ends that is to last so many days from `now`.
+pub(crate) fn end_of(now: Millis, days: Option<u32>) -> Result<Option<Millis>, Error> {
+    match days {
+        Some(days) if !(1..=DAYS_MAX).contains(&days) => {
+            Err(Error::field("days", format_args!("at least 1, at most {DAYS_MAX}; without it there is no end")))
+        }
+        days => Ok(days.map(|days| now.saturating_add(Millis::from(days) * DAY))),
+    }
+}
+
+/// A text for people: of lines, of a bounded length.
+pub(crate) fn check_description(text: &str) -> Result<(), Error> {
+    if text.chars().count() > DESCRIPTION_CHARS_MAX {
+        return Err(Error::field("description", format_args!("at most {DESCRIPTION_CHARS_MAX} characters")));
+    }
+    if text.chars().any(|character| character.is_control() && character != '\n') {
+        return Err(Error::field("description", "it has control characters other than line breaks"));
+    }
+    Ok(())
+}
+
+/// Only robots have a project in their name.
+pub(crate) fn check_plain(field: &'static str, name: &Handle) -> Result<(), Error> {
+    if name.project().is_none() {
+        return Ok(());
+    }
+    Err(Error::field(field, format_args!("{name} has a `+`, which only robots of a project have in their names")))
+}
+
+impl From<AuthError> for Error {
+    fn from(error: AuthError) -> Self {
+        match error {
+            AuthError::Busy => Error::TooManyRequests,
+            AuthError::Ledger(error) => error.into(),
+            AuthError::Failed(why) => Error::Internal(why),
+            AuthError::Malformed | AuthError::BadCredentials | AuthError::Expired => Error::Unauthorized,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn pages_end_where_there_is_no_more() {
+        let part = Part { limit: 2, after: None };
+        let check = |rows: &[u8], items: &[u8], next: Option<&str>| {
+            let expect = List { items: items.to_vec(), next: next.map(str::to_owned) };
+            assert_eq!(part.cut(rows.to_vec(), |row| *row), expect, "{rows:?}");
+        };
+        check(&[], &[], None);
+        check(&[1, 2], &[1, 2], None);
+        check(&[1, 2, 3], &[1, 2], Some("2"));
+    }
+
+    #[test]
+    fn what_texts_may_be() {
+        assert!(check_description("").is_ok() && check_description("two\nlines, é").is_ok());
+        assert!(check_description(&"é".repeat(DESCRIPTION_CHARS_MAX)).is_ok());
+        for text in ["\0", "a\tb", &"x".repeat(DESCRIPTION_CHARS_MAX + 1)] {
+            assert!(matches!(check_description(text), Err(Error::Field { field: "description", .. })));
+        }
+        assert!(check_plain("name", &"kim".parse().expect("a name")).is_ok());
+        assert!(check_plain("name", &"acme+ci".parse().expect("a name")).is_err());
+    }
+
+    #[test]
+    fn ends() {
+        assert_eq!(end_of(7, None).expect("no end"), None);
+        assert_eq!(end_of(7, Some(2)).expect("an end"), Some(7 + 2 * DAY));
+        for days in [0, DAYS_MAX + 1] {
+            assert!(matches!(end_of(7, Some(days)), Err(Error::Field { field: "days", .. })));
+        }
+    }
+}

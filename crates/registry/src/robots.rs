@@ -1,0 +1,249 @@
+//! Robots: accounts for machines, of a project or of the system. They log in with a token, which is rotated with an overlap.
+//!
+//! `robot:write` in the project, `user:write` for those of the system, makes, changes and deletes them. Making one takes
+//! what it is given, and rotating its token, which is getting at it, takes all that it has ([`crate::giving`]).
+
+use wharf_model::api::list::List;
+use wharf_model::api::people::{NewRobot, Robot, RobotChange, Rotation, WithSecret};
+use wharf_model::api::project::Project;
+use wharf_model::handle::Handle;
+use wharf_model::limits::{GRANTS_MAX, OVERLAP_SECS_MAX};
+use wharf_model::name::ProjectName;
+use wharf_model::permission::Permission;
+use wharf_store::clock::Millis;
+use wharf_store::ids;
+use wharf_store::ledger::people::{AccountKind, AccountRow, Accounts, Holder, PeopleChange, SecretRow};
+
+use crate::actor::Subject;
+use crate::bindings;
+use crate::error::Error;
+use crate::giving;
+use crate::identity::personal;
+use crate::people::{Part, check_description, end_of, not_there};
+use crate::registry::Registry;
+use crate::tokens;
+
+/// What the token of a robot is called.
+const TOKEN: &str = "robot";
+
+impl Registry {
+    /// The robots of the project, or of the system, in the order of their names.
+    ///
+    /// # Errors
+    /// Not allowed: it takes `robot:read` in the project, `user:read` in the system; or the ledger fails.
+    pub async fn robots(
+        &self,
+        subject: &Subject,
+        project: Option<&ProjectName>,
+        part: &Part,
+    ) -> Result<List<Robot>, Error> {
+        let home = self.authorise_in(subject, project, Permission::RobotRead, Permission::UserRead).await?;
+        let which = Accounts::Robots(home.as_ref().map(|home| home.id));
+        let rows = self.0.ledger.accounts(which, part.after.as_deref(), part.rows()).await?;
+        let page = part.cut(rows, |row| row.name.clone());
+        let mut items = Vec::with_capacity(page.items.len());
+        for row in page.items {
+            items.push(self.told_robot(row, home.as_ref()).await?);
+        }
+        Ok(List { items, next: page.next })
+    }
+
+    /// The robot.
+    ///
+    /// # Errors
+    /// As [`Registry::robots`]; [`Error::NotThere`].
+    pub async fn robot(&self, subject: &Subject, project: Option<&ProjectName>, name: &Handle) -> Result<Robot, Error> {
+        let home = self.authorise_in(subject, project, Permission::RobotRead, Permission::UserRead).await?;
+        let row = self.find_robot(home.as_ref(), name).await?;
+        self.told_robot(row, home.as_ref()).await
+    }
+
+    /// Makes a robot with what it is given and its first token, all or nothing.
+    ///
+    /// # Errors
+    /// Not allowed: it takes `robot:write` in the project, `user:write` in the system; [`Error::Beyond`] where whoever makes
+    /// it has not all that it is given; [`Error::Field`]; [`Error::Conflict`] where the name is taken.
+    pub async fn new_robot(
+        &self,
+        subject: &Subject,
+        project: Option<&ProjectName>,
+        new: &NewRobot,
+    ) -> Result<WithSecret<Robot>, Error> {
+        let home = self.authorise_in(subject, project, Permission::RobotWrite, Permission::UserWrite).await?;
+        let name = full_name(home.as_ref(), &new.name).filter(|_| new.name.project().is_none());
+        let name = name.ok_or_else(|| Error::field("name", "leave the project out of it"))?;
+        check_description(&new.description)?;
+        let (id, now) = (ids::random()?, self.0.ledger.now().await?);
+        let place = home.as_ref().map(|home| home.id);
+        let mut changes = vec![PeopleChange::PutAccount {
+            id,
+            name: name.clone(),
+            kind: AccountKind::Robot { project: place },
+            description: new.description.clone(),
+            disabled: false,
+            expires_at: end_of(now, new.days)?,
+            password: None,
+        }];
+        if new.bindings.len() > GRANTS_MAX {
+            return Err(Error::field("bindings", format_args!("at most {GRANTS_MAX}")));
+        }
+        for binding in &new.bindings {
+            if binding.subject.is_some() {
+                return Err(Error::field("bindings", "leave the subject out: it is the robot"));
+            }
+            let given = self.given(subject, home.as_ref(), binding).await?;
+            changes.push(given.change(ids::random()?, Holder::Account(id), place));
+        }
+        let (secret, change) = new_secret(id, None)?;
+        changes.push(change);
+        self.change_people(subject, changes).await?;
+        let made = self.find_robot(home.as_ref(), &name).await?;
+        Ok(WithSecret { made: self.told_robot(made, home.as_ref()).await?, secret: Some(secret) })
+    }
+
+    /// Changes what is said of the robot, and whether it may log in.
+    ///
+    /// # Errors
+    /// Not allowed, as [`Registry::new_robot`]; [`Error::NotThere`]; [`Error::Field`].
+    pub async fn change_robot(
+        &self,
+        subject: &Subject,
+        project: Option<&ProjectName>,
+        name: &Handle,
+        change: &RobotChange,
+    ) -> Result<Robot, Error> {
+        let home = self.authorise_in(subject, project, Permission::RobotWrite, Permission::UserWrite).await?;
+        let AccountRow { id, name, kind, description, disabled, expires_at, .. } =
+            self.find_robot(home.as_ref(), name).await?;
+        let description = change.description.clone().unwrap_or(description);
+        check_description(&description)?;
+        let disabled = change.disabled.unwrap_or(disabled);
+        let full = name.clone();
+        let put = PeopleChange::PutAccount { id, name, kind, description, disabled, expires_at, password: None };
+        self.change_people(subject, vec![put]).await?;
+        let row = self.find_robot(home.as_ref(), &full).await?;
+        self.told_robot(row, home.as_ref()).await
+    }
+
+    /// Deletes the robot with all that it is given.
+    ///
+    /// # Errors
+    /// Not allowed, as [`Registry::new_robot`]; [`Error::NotThere`].
+    pub async fn delete_robot(
+        &self,
+        subject: &Subject,
+        project: Option<&ProjectName>,
+        name: &Handle,
+    ) -> Result<(), Error> {
+        let home = self.authorise_in(subject, project, Permission::RobotWrite, Permission::UserWrite).await?;
+        let account = self.find_robot(home.as_ref(), name).await?.id;
+        self.change_people(subject, vec![PeopleChange::DeleteAccount { account }]).await
+    }
+
+    /// Gives the robot a new token. The newest of the old ones counts for the overlap still; the others end at once.
+    ///
+    /// # Errors
+    /// Not allowed, as [`Registry::new_robot`]; [`Error::Above`] where it has more than whoever asks; [`Error::NotThere`];
+    /// [`Error::Field`].
+    pub async fn rotate_robot(
+        &self,
+        subject: &Subject,
+        project: Option<&ProjectName>,
+        name: &Handle,
+        rotation: &Rotation,
+    ) -> Result<WithSecret<Robot>, Error> {
+        let home = self.authorise_in(subject, project, Permission::RobotWrite, Permission::UserWrite).await?;
+        let row = self.find_robot(home.as_ref(), name).await?;
+        if rotation.overlap_secs > OVERLAP_SECS_MAX {
+            return Err(Error::field("overlap_secs", format_args!("at most {OVERLAP_SECS_MAX}: 30 days")));
+        }
+        let bindings = self.0.ledger.bindings_of(row.id).await?;
+        giving::check_reach(subject, &bindings, || format!("the robot {}", row.name))?;
+        let now = self.0.ledger.now().await?;
+        let secrets = self.0.ledger.secrets(row.id).await?;
+        let mut changes = retire(&secrets, now, Millis::from(rotation.overlap_secs) * 1000);
+        let (secret, change) = new_secret(row.id, end_of(now, rotation.days)?)?;
+        changes.push(change);
+        self.change_people(subject, changes).await?;
+        Ok(WithSecret { made: self.told_robot(row, home.as_ref()).await?, secret: Some(secret) })
+    }
+
+    /// A robot is found through its project: one of another project, or of one of that name which is gone, is not there.
+    async fn find_robot(&self, home: Option<&Project>, name: &Handle) -> Result<AccountRow, Error> {
+        let full = full_name(home, name).ok_or_else(|| not_there("robot", name))?;
+        let kind = AccountKind::Robot { project: home.map(|home| home.id) };
+        let row = self.0.ledger.account(&full).await?.filter(|row| row.kind == kind);
+        row.ok_or_else(|| not_there("robot", full))
+    }
+
+    async fn told_robot(&self, row: AccountRow, home: Option<&Project>) -> Result<Robot, Error> {
+        let bindings = self.0.ledger.bindings_of(row.id).await?.into_iter().filter_map(bindings::told).collect();
+        let now = self.0.ledger.now().await?;
+        let secrets = self.0.ledger.secrets(row.id).await?.into_iter().filter(|row| tokens::is_open(row, now));
+        let tokens = secrets.map(tokens::told).collect();
+        let project = home.map(|home| home.name.clone());
+        let AccountRow { id, name, description, disabled, expires_at, created_at, .. } = row;
+        Ok(Robot { id, name, project, description, disabled, expires_at, created_at, bindings, tokens })
+    }
+}
+
+/// What a robot logs in as; `None` where the name is of another project.
+fn full_name(home: Option<&Project>, name: &Handle) -> Option<Handle> {
+    match (home, name.project()) {
+        (Some(home), None) => Handle::robot(&home.name, name).ok(),
+        (home, owner) => (owner.as_ref() == home.map(|home| &home.name)).then(|| name.clone()),
+    }
+}
+
+/// What becomes of the old tokens, which come from the oldest.
+fn retire(secrets: &[SecretRow], now: Millis, overlap: Millis) -> Vec<PeopleChange> {
+    let newest = secrets.iter().rev().find(|row| tokens::is_open(row, now)).filter(|_| overlap > 0).map(|row| row.id);
+    let end = |row: &SecretRow| {
+        let at = (newest == Some(row.id)).then(|| now.saturating_add(overlap));
+        PeopleChange::EndSecret { secret: row.id, account: row.account, at }
+    };
+    secrets.iter().map(end).collect()
+}
+
+fn new_secret(account: wharf_model::id::Id, expires_at: Option<Millis>) -> Result<(String, PeopleChange), Error> {
+    let id = ids::random()?;
+    let (secret, hash) = personal::new(id)?;
+    let name = TOKEN.to_owned();
+    Ok((secret, PeopleChange::PutSecret { id, account, name, hash, limits: Vec::new(), expires_at }))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use wharf_model::id::Id;
+    use wharf_store::ledger::people::SecretHash;
+
+    use super::*;
+
+    #[test]
+    fn at_most_one_old_token_is_kept() {
+        let secret = |number, expires_at| SecretRow {
+            id: Id([number; 16]),
+            account: Id([9; 16]),
+            name: TOKEN.to_owned(),
+            hash: SecretHash::default(),
+            limits: Vec::new(),
+            created_at: 0,
+            expires_at,
+            used_at: None,
+        };
+        let check = |secrets: &[SecretRow], overlap, expect: &[(u8, Option<Millis>)]| {
+            let ends = retire(secrets, 100, overlap).into_iter().map(|change| match change {
+                PeopleChange::EndSecret { secret, at, .. } => (secret.0[0], at),
+                other => panic!("{other:?}"),
+            });
+            assert_eq!(ends.collect::<Vec<_>>(), expect);
+        };
+        check(&[], 10, &[]);
+        check(&[secret(1, None)], 0, &[(1, None)]);
+        check(&[secret(1, None)], 10, &[(1, Some(110))]);
+        check(&[secret(1, Some(105)), secret(2, None)], 10, &[(1, None), (2, Some(110))]);
+        check(&[secret(1, None), secret(2, Some(100))], 10, &[(1, Some(110)), (2, None)]);
+    }
+}
