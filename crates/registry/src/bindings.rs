@@ -121,8 +121,8 @@ impl Registry {
         };
         let pattern = new.repositories.as_ref();
         let gift = Gift { permissions, project: home.map(|home| home.id), pattern };
-        check_place(home, new, &gift)?;
-        giving::check(subject, &gift, || told_place(home, pattern))?;
+        check_place(home.map(|home| &home.name), new)?;
+        giving::check(subject, &gift, || told_place(home.map(|home| &home.name), pattern))?;
         Ok(Given { gives, role: new.role.clone(), permissions, pattern: new.repositories.clone() })
     }
 
@@ -161,29 +161,31 @@ impl Registry {
 }
 
 /// What would mean nothing in its place is more likely a mistake than a wish.
-fn check_place(home: Option<&Project>, new: &NewBinding, gift: &Gift<'_>) -> Result<(), Error> {
-    let beyond = gift.permissions.without(Permissions::within(gift.level()));
-    if new.role.is_none() && !beyond.is_empty() {
-        return Err(Error::field(
-            "permissions",
-            format_args!("{beyond} means nothing {}", told_place(home, gift.pattern)),
-        ));
+///
+/// # Errors
+/// [`Error::Field`].
+pub(crate) fn check_place(home: Option<&ProjectName>, new: &NewBinding) -> Result<(), Error> {
+    let pattern = new.repositories.as_ref();
+    let beyond =
+        new.permissions.unwrap_or_default().without(Permissions::within(giving::level(home.is_some(), pattern)));
+    if !beyond.is_empty() {
+        return Err(Error::field("permissions", format_args!("{beyond} means nothing {}", told_place(home, pattern))));
     }
-    match (home, gift.pattern) {
+    match (home, pattern) {
         (None, Some(_)) => {
             Err(Error::field("repositories", "a pattern goes with a project, not with the whole system"))
         }
-        (Some(home), Some(pattern)) if in_project(home.name.as_str(), pattern).is_empty() => {
-            Err(Error::field("repositories", format_args!("it matches nothing in {0}; begin it with {0}/", home.name)))
+        (Some(home), Some(pattern)) if in_project(home.as_str(), pattern).is_empty() => {
+            Err(Error::field("repositories", format_args!("it matches nothing in {home}; begin it with {home}/")))
         }
         _ => Ok(()),
     }
 }
 
-fn told_place(home: Option<&Project>, pattern: Option<&Pattern>) -> String {
+fn told_place(home: Option<&ProjectName>, pattern: Option<&Pattern>) -> String {
     match (home, pattern) {
         (None, _) => "in the whole system".to_owned(),
-        (Some(home), None) => format!("in the project {}", home.name),
+        (Some(home), None) => format!("in the project {home}"),
         (Some(_), Some(pattern)) => format!("in {pattern}"),
     }
 }

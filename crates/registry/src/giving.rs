@@ -22,13 +22,17 @@ pub(crate) struct Gift<'a> {
 }
 
 impl Gift<'_> {
-    /// The smallest thing that is in such a place.
-    pub(crate) fn level(&self) -> Level {
-        match (self.project, self.pattern) {
-            (None, _) => Level::System,
-            (Some(_), None) => Level::Project,
-            (Some(_), Some(_)) => Level::Repository,
-        }
+    fn level(&self) -> Level {
+        level(self.project.is_some(), self.pattern)
+    }
+}
+
+/// The smallest thing that is in such a place.
+pub(crate) fn level(is_in_project: bool, pattern: Option<&Pattern>) -> Level {
+    match (is_in_project, pattern) {
+        (false, _) => Level::System,
+        (true, None) => Level::Project,
+        (true, Some(_)) => Level::Repository,
     }
 }
 

@@ -16,7 +16,9 @@ use wharf_model::permission::{Permission, Permissions};
 use wharf_store::clock::ManualClock;
 use wharf_store::ledger::Observer;
 use wharf_store::ledger::change::{Change, Entry};
-use wharf_store::ledger::people::{AccountKind, AccountRow, BindingRow, Holder, PasswordHash, PeopleChange, SecretRow};
+use wharf_store::ledger::people::{
+    AccountKind, AccountRow, BindingRow, Gives, Holder, PasswordHash, PeopleChange, SecretRow,
+};
 
 use super::*;
 use crate::actor::Actor;
@@ -680,7 +682,19 @@ async fn the_first_administrator() {
         password: None,
     };
     let unbind = PeopleChange::DeleteBinding { binding: id, project: None };
-    let changes = vec![Change::People(disable), Change::People(unbind)];
+    // There is always one who administers.
+    let another = PeopleChange::PutAccount {
+        id: KIM,
+        name: "kim".parse().expect("a name"),
+        kind: AccountKind::User,
+        description: String::new(),
+        disabled: false,
+        expires_at: None,
+        password: None,
+    };
+    let (holder, gives) = (Holder::Account(KIM), Gives::BuiltIn("administrator".to_owned()));
+    let bind = PeopleChange::PutBinding { id: KIM, holder, gives, project: None, pattern: None };
+    let changes = [another, bind, disable, unbind].map(Change::People).into();
     ledger.commit(Commit { actor: "test".to_owned(), changes, ..Commit::default() }).await.expect("made");
     assert_eq!(login(&made_up).await, Err(AuthError::BadCredentials), "disabled");
     assert_eq!(reset_admin(&*ledger, Some("a:b")).await, Ok(None));
@@ -688,7 +702,7 @@ async fn the_first_administrator() {
     assert_eq!(login("a:b").await, Ok(true));
     let row = ledger.account(&name).await.expect("answers").expect("there");
     assert_eq!((row.id, row.description.as_str()), (id, "the first"), "the same user");
-    assert_eq!(ledger.bindings(None, None, 9).await.expect("answers").len(), 1);
+    assert_eq!(ledger.bindings(None, None, 9).await.expect("answers").len(), 2);
     assert!(reset_admin(&*ledger, None).await.expect("reset").is_some());
     assert_eq!(reset_admin(&*ledger, Some("")).await, Err(local::PasswordError::Length));
 }
