@@ -1,5 +1,15 @@
 //! The arguments: parsed here, and nothing else done with them.
 
+pub mod access;
+pub mod group;
+pub mod login;
+pub mod member;
+pub mod remote;
+pub mod robot;
+pub mod role;
+pub mod token;
+pub mod user;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -15,6 +25,8 @@ use wharf_server::config::{Given, Origin};
         wharf serve                                     a registry on 127.0.0.1:5000, kept in ./wharf-data\n  \
         wharf serve --open                              without login, for this machine only\n  \
         wharf config                                    what is in force, and where it came from\n  \
+        wharf login -u admin                            log in, for the commands below and for other clients\n  \
+        wharf member add -p acme kim --role contributor let kim push to acme/…\n  \
         wharf <command> --help                          more about one command"
 )]
 pub struct Cli {
@@ -44,9 +56,47 @@ pub enum Command {
         wharf config --config /etc/wharf.toml --json"
     )]
     Config(ConfigArgs),
+    /// Log in to a registry; docker, podman, skopeo and others find the login too.
+    #[command(
+        after_help = "It is kept in $DOCKER_CONFIG/config.json, else ~/.docker/config.json, or by the helper that is set there.\n\n\
+        Examples:\n  \
+        wharf login -u admin                            asks for the password\n  \
+        wharf login registry.example.com -u acme+ci --password-stdin < secret\n  \
+        wharf login registry.internal --ca-file ca.pem"
+    )]
+    Login(login::LoginArgs),
+    /// Forget the login to a registry.
+    #[command(after_help = "Examples:\n  wharf logout\n  wharf logout registry.example.com")]
+    Logout(login::LogoutArgs),
+    /// Who is given what: in a project, or in the system.
+    #[command(after_help = "Examples:\n  wharf member list -p acme\n  wharf member add -p acme kim --role contributor")]
+    Member(member::MemberArgs),
+    /// Users.
+    #[command(after_help = "Examples:\n  wharf user list\n  wharf user create kim")]
+    User(user::UserArgs),
+    /// Groups of users.
+    #[command(after_help = "Examples:\n  wharf group list\n  wharf group set devs --add kim,lee")]
+    Group(group::GroupArgs),
+    /// Robots: accounts for machines.
+    #[command(after_help = "Examples:\n  wharf robot list -p acme\n  wharf robot create acme+ci --role contributor")]
+    Robot(robot::RobotArgs),
+    /// Personal tokens: what scripts log in with in place of a password.
+    #[command(after_help = "Examples:\n  wharf token list\n  wharf token create laptop --expires 90d")]
+    Token(token::TokenArgs),
+    /// Roles: named sets of permissions.
+    #[command(after_help = "Examples:\n  wharf role list\n  wharf role show contributor")]
+    Role(role::RoleArgs),
+    /// Why somebody may or may not do something.
+    #[command(after_help = "Examples:\n  wharf access explain kim push acme/app")]
+    Access(access::AccessArgs),
     /// Look after an installation whose server does not run.
     #[command(subcommand)]
     Admin(AdminCommand),
+    /// Print what a shell reads to complete these commands.
+    #[command(after_help = "Examples:\n  \
+        wharf completions bash > /etc/bash_completion.d/wharf\n  \
+        wharf completions zsh > ~/.zfunc/_wharf")]
+    Completions(CompletionsArgs),
     /// Print the version.
     Version,
 }
@@ -125,6 +175,13 @@ pub struct ConfigArgs {
     /// Print the page that documents every setting
     #[arg(long, hide = true)]
     pub page: bool,
+}
+
+/// Arguments of `completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// Which shell
+    pub shell: clap_complete::Shell,
 }
 
 /// Arguments of `admin reset`.

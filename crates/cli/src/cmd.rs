@@ -1,9 +1,20 @@
 //! The commands, one file each.
 
+pub mod access;
 pub mod admin;
+pub mod completions;
 pub mod config;
+pub mod group;
+pub mod login;
+pub mod member;
+pub mod robot;
+pub mod role;
 pub mod serve;
+pub mod token;
+pub mod user;
 
+use wharf_model::api::access::Binding;
+use wharf_model::handle::Handle;
 use wharf_server::config::{ConfigError, Resolved, load};
 
 use crate::args::SettingArgs;
@@ -11,4 +22,14 @@ use crate::args::SettingArgs;
 /// The settings from flags, environment and file.
 fn resolve(args: &SettingArgs) -> Result<Resolved, ConfigError> {
     load(args.given(), std::env::vars_os(), args.config.as_deref())
+}
+
+/// Names, one after the other.
+fn joined(names: &[Handle]) -> String {
+    names.iter().map(Handle::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// What a binding gives: its role, else its permissions.
+fn gives(binding: &Binding) -> String {
+    binding.role.as_ref().map_or_else(|| binding.permissions.to_string(), ToString::to_string)
 }

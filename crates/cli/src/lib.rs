@@ -2,9 +2,13 @@
 //! server. It is the only one that prints, and has no logic that a second front end would need.
 
 pub mod args;
+pub mod ask;
 pub mod cmd;
 pub mod data;
 pub mod printer;
+pub mod session;
+pub mod table;
+pub mod units;
 
 use std::process::ExitCode;
 
@@ -52,6 +56,16 @@ fn run(command: Command, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Serve(args) => cmd::serve::run(&args, printer),
         Command::Config(args) => cmd::config::run(&args, printer),
         Command::Admin(AdminCommand::Reset(args)) => cmd::admin::reset(&args, printer),
+        Command::Login(args) => cmd::login::login(&args, printer),
+        Command::Logout(args) => cmd::login::logout(&args, printer),
+        Command::Member(args) => cmd::member::run(&args, printer),
+        Command::User(args) => cmd::user::run(&args, printer),
+        Command::Group(args) => cmd::group::run(&args, printer),
+        Command::Robot(args) => cmd::robot::run(&args, printer),
+        Command::Token(args) => cmd::token::run(&args, printer),
+        Command::Role(args) => cmd::role::run(&args, printer),
+        Command::Access(args) => cmd::access::run(&args, printer),
+        Command::Completions(args) => cmd::completions::run(&args, printer),
         Command::Version => {
             printer.line(&format!("wharf {}", env!("CARGO_PKG_VERSION")))?;
             Ok(Outcome::Done)

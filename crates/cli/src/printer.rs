@@ -2,6 +2,8 @@
 
 use std::io::{self, ErrorKind, Write as _};
 
+use wharf_client::error::Error;
+
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Printer;
@@ -12,8 +14,16 @@ impl Printer {
     /// # Errors
     /// Standard output cannot be written, as on a full disk.
     pub fn line(&self, text: &str) -> io::Result<()> {
+        self.bytes(format!("{text}\n").as_bytes())
+    }
+
+    /// The command's result as it is.
+    ///
+    /// # Errors
+    /// As [`Printer::line`].
+    pub fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
         let mut out = io::stdout().lock();
-        match out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()) {
+        match out.write_all(bytes).and_then(|()| out.flush()) {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
             _ => Ok(()),
         }
@@ -25,8 +35,17 @@ impl Printer {
         let _ = io::stderr().lock().write_all(format!("{text}\n").as_bytes());
     }
 
-    /// What failed, on what, and why.
+    /// What is asked; the answer stands on the same line.
+    pub fn prompt(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// What failed, on what, and why; and what to try next, where that can be said.
     pub fn failed(&self, error: &anyhow::Error) {
         self.note(&format!("wharf: {error:#}"));
+        let hint = error.chain().find_map(|error| error.downcast_ref::<Error>()).and_then(Error::hint);
+        if let Some(hint) = hint {
+            self.note(&format!("hint: {hint}"));
+        }
     }
 }

@@ -164,7 +164,8 @@ impl Error {
             Error::Unauthorized { server, logged_in: true, .. } => {
                 format!("name or password is wrong, or has ended; log in again: wharf login {server}")
             }
-            Error::Denied { detail, .. } if detail.get("quota_bytes").is_some() => return None,
+            // Where it is for a certain reason, the message says which.
+            Error::Denied { detail, .. } if !detail.is_null() => return None,
             Error::Denied { .. } => "`wharf access explain` tells what gives somebody a right".to_owned(),
             Error::NotFound { server, is_endpoint: true, .. } => {
                 format!("is {server} a Wharf registry, and not an older one?")
@@ -198,7 +199,8 @@ impl Error {
             401 => Error::Unauthorized { server, message, logged_in },
             403 => Error::Denied { server, message, detail },
             404 | 405 => {
-                let is_endpoint = matches!(&*code, "" | "NOT_FOUND" | "METHOD_NOT_ALLOWED");
+                // A thing that is not there is named in the detail.
+                let is_endpoint = matches!(&*code, "" | "NOT_FOUND" | "METHOD_NOT_ALLOWED") && detail.is_null();
                 Error::NotFound { server, message, is_endpoint }
             }
             429 | 503 => Error::Busy { server, message },
@@ -235,6 +237,9 @@ mod tests {
         check(403, &body("DENIED"), "127.0.0.1:5000: no[2J, thanks", "access explain");
         check(404, &body("NAME_UNKNOWN"), "127.0.0.1:5000: no[2J, thanks", "spelt right");
         check(404, "<html>", "127.0.0.1:5000: answers with status 404", "a Wharf registry");
+        let thing = r#"{"errors":[{"code":"NOT_FOUND","message":"no kim","detail":{"what":"user"}}]}"#;
+        check(404, thing, "127.0.0.1:5000: no kim", "spelt right");
+        check(404, &body("NOT_FOUND"), "127.0.0.1:5000: no[2J, thanks", "a Wharf registry");
         check(409, &body("CONFLICT"), "127.0.0.1:5000: no[2J, thanks", "");
         check(503, "", "127.0.0.1:5000 is busy: answers with status 503", "in a moment");
         check(500, &body("UNKNOWN"), "127.0.0.1:5000 failed with status 500: no[2J, thanks", "log of the server");

@@ -191,14 +191,16 @@ fn failed(call: &Call, error: &reqwest::Error) -> Error {
 
 /// What TLS has against the other side, if it is that.
 fn distrust(error: &reqwest::Error) -> Option<String> {
-    chain(error).find_map(|error| {
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(|error| error.get_ref());
-        let wrapped = wrapped.and_then(|error| error.downcast_ref::<rustls::Error>());
-        error.downcast_ref::<rustls::Error>().or(wrapped).map(|error| match error {
-            rustls::Error::InvalidMessage(_) => format!("{error} (InvalidMessage)"),
-            other => other.to_string(),
-        })
+    chain(error).find_map(tls).map(|error| match error {
+        rustls::Error::InvalidMessage(_) => format!("{error} (InvalidMessage)"),
+        other => other.to_string(),
     })
+}
+
+/// The error of TLS, which may be wrapped in errors of reading and writing: they do not name it as their source.
+fn tls<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a rustls::Error> {
+    let inner = || tls(error.downcast_ref::<std::io::Error>()?.get_ref()?);
+    error.downcast_ref::<rustls::Error>().or_else(inner)
 }
 
 /// The reason behind all the others: the outer ones say only that something failed.

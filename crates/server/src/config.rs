@@ -23,10 +23,13 @@ use settings::{SETTINGS, Setting};
 
 /// What the variables of the environment begin with that are for us.
 const PREFIX: &str = "WHARF_";
-/// Variables that begin so and are no settings: the file's own path, and what counts at the first start only.
-const NOT_SETTINGS: [&str; 2] = [CONFIG_VARIABLE, ADMIN_PASSWORD_VARIABLE];
+/// Variables that begin so and are no settings: the file's own path, what counts at the first start only, and what is for
+/// commands that speak to a registry.
+const NOT_SETTINGS: [&str; 3] = [CONFIG_VARIABLE, ADMIN_PASSWORD_VARIABLE, REGISTRY_VARIABLE];
 /// The variable that names the configuration file, where `--config` does not.
 pub const CONFIG_VARIABLE: &str = "WHARF_CONFIG";
+/// The variable that names the registry which commands speak to.
+pub const REGISTRY_VARIABLE: &str = "WHARF_REGISTRY";
 /// The variable with the first password of `admin`.
 pub const ADMIN_PASSWORD_VARIABLE: &str = "WHARF_ADMIN_PASSWORD";
 

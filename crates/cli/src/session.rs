@@ -1,0 +1,159 @@
+//! Which registry, as whom: what every command that speaks to one begins with, and how it tells what came of it.
+
+use anyhow::Result;
+use serde::Serialize;
+use wharf_client::admin::Admin;
+use wharf_client::credentials::{Credentials, Login, Secret};
+use wharf_client::http::{Http, HttpSettings};
+use wharf_client::origin::Origin;
+use wharf_model::api::list::List;
+
+use crate::Outcome;
+use crate::args::remote::{RemoteArgs, ServerArgs};
+use crate::ask;
+use crate::printer::Printer;
+use crate::table::{Table, printable};
+
+/// The registry that is meant where nothing is said: what `wharf serve` is, unless told otherwise.
+pub const DEFAULT_REGISTRY: &str = "127.0.0.1:5000";
+
+/// One command's talk with a registry.
+pub struct Session<'a> {
+    /// The calls that can be made.
+    pub admin: Admin,
+    /// The password or token of the login, where it has one.
+    pub password: Option<Secret>,
+    printer: &'a Printer,
+    is_json: bool,
+}
+
+/// Runs `work` with the registry that the arguments name, logged in as the files say.
+///
+/// # Errors
+/// The address or the login is no good, or what `work` says.
+pub fn run<W>(args: &RemoteArgs, printer: &Printer, work: W) -> Result<Outcome>
+where
+    W: AsyncFnOnce(&Session<'_>) -> Result<Outcome>,
+{
+    run_at(None, args, printer, work)
+}
+
+/// The same with the registry `named`, where one is.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_at<W>(named: Option<&str>, args: &RemoteArgs, printer: &Printer, work: W) -> Result<Outcome>
+where
+    W: AsyncFnOnce(&Session<'_>) -> Result<Outcome>,
+{
+    block_on(async {
+        let origin = origin(&args.server, named)?;
+        let login = credentials().get(&origin).await?;
+        let password = match &login {
+            Some(Login::Password { password, .. }) => Some(password.clone()),
+            _ => None,
+        };
+        let admin = Admin::new(http(&args.server)?, origin, login)?;
+        work(&Session { admin, password, printer, is_json: args.json }).await
+    })
+}
+
+/// Runs `work` to its end, on this thread.
+///
+/// # Errors
+/// What `work` says.
+pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+/// The registry that is meant: `named`, else what the flag or the variable says, else our own.
+///
+/// # Errors
+/// It is none.
+pub fn origin(args: &ServerArgs, named: Option<&str>) -> Result<Origin> {
+    let name = named.or(args.registry.as_deref()).unwrap_or(DEFAULT_REGISTRY);
+    Ok(Origin::parse(name, args.plain_http).map_err(wharf_client::error::Error::from)?)
+}
+
+/// What sends the requests.
+///
+/// # Errors
+/// The file of certificates cannot be read.
+pub fn http(args: &ServerArgs) -> Result<Http> {
+    let user_agent = format!("wharf/{}", env!("CARGO_PKG_VERSION"));
+    Ok(Http::new(HttpSettings { ca_file: args.ca_file.clone(), user_agent })?)
+}
+
+/// Where logins are.
+pub fn credentials() -> Credentials {
+    Credentials::from_env(|name| std::env::var_os(name))
+}
+
+impl Session<'_> {
+    /// Tells one thing: as the API does, or by `text`.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn show<T: Serialize>(&self, thing: &T, text: impl FnOnce(&T) -> String) -> Result<Outcome> {
+        let text = if self.is_json { serde_json::to_string_pretty(thing)? } else { text(thing) };
+        self.printer.line(&text)?;
+        Ok(Outcome::Done)
+    }
+
+    /// Tells a list: as the API does, in one page, or as a table.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn list<T, R>(&self, items: Vec<T>, headings: &[&str], row: R) -> Result<Outcome>
+    where
+        T: Serialize,
+        R: Fn(&T) -> Vec<String>,
+    {
+        self.show(&List { items, next: None }, |list| {
+            let mut table = Table::new(headings);
+            list.items.iter().for_each(|item| table.row(row(item)));
+            table.text()
+        })
+    }
+
+    /// Tells what was made or changed: as the API does, or as `note` to whoever watches.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn made<T: Serialize>(&self, thing: &T, note: &str) -> Result<Outcome> {
+        if self.is_json {
+            return self.show(thing, |_| String::new());
+        }
+        Ok(self.done(note))
+    }
+
+    /// Tells what was made, and its secret alone on standard output.
+    ///
+    /// # Errors
+    /// Standard output cannot be written.
+    pub fn made_with_secret<T: Serialize>(&self, thing: &T, secret: Option<&str>, note: &str) -> Result<Outcome> {
+        let Some(secret) = secret.filter(|_| !self.is_json) else { return self.made(thing, note) };
+        self.done(&format!("{note}; the secret, shown only this once, is"));
+        self.printer.line(&printable(secret))?;
+        Ok(Outcome::Done)
+    }
+
+    /// Says to whoever watches that it is done.
+    pub fn done(&self, note: &str) -> Outcome {
+        self.printer.note(&printable(note));
+        Outcome::Done
+    }
+
+    /// Tells whoever watches.
+    pub fn note(&self, text: &str) {
+        self.printer.note(text);
+    }
+
+    /// Whether `what` is really meant; asked where there is a terminal, unless `yes`.
+    ///
+    /// # Errors
+    /// The terminal cannot be read.
+    pub fn confirm(&self, what: &str, yes: bool) -> Result<bool> {
+        ask::confirm(self.printer, &format!("{what} at {}?", self.admin.origin().name()), yes)
+    }
+}
