@@ -22,6 +22,10 @@ pub const TAG_PARAMETERS_MAX: usize = 100;
 pub const REQUEST_TARGET_BYTES_MAX: usize = 16 << 10;
 /// Largest JSON body of our own API, in bytes.
 pub const API_BODY_BYTES_MAX: usize = 1 << 20;
+/// Largest document of all that is configured, in bytes.
+pub const CONFIG_BODY_BYTES_MAX: usize = 16 << 20;
+/// Most users, members, bindings and other things in a document of all that is configured.
+pub const CONFIG_THINGS_MAX: usize = 200_000;
 /// Largest form body of the token service, in bytes.
 pub const TOKEN_BODY_BYTES_MAX: usize = 64 << 10;
 /// Most scopes in one token request.
@@ -50,7 +54,31 @@ pub const PASSWORD_BYTES_MIN: usize = 10;
 pub const RULES_MAX: usize = 100;
 /// Most bindings of a new robot, and most limits of a token.
 pub const GRANTS_MAX: usize = 50;
+/// Most tokens of one user.
+pub const TOKENS_MAX: usize = 100;
+/// Longest name of a token, in characters.
+pub const TOKEN_NAME_CHARS_MAX: usize = 100;
+/// Longest life of a token or a robot that is to end, in days.
+pub const DAYS_MAX: u32 = 3_650;
+/// How long old tokens of a robot may count beside the new one, in seconds: 30 days.
+pub const OVERLAP_SECS_MAX: u32 = 30 * 24 * 3_600;
+/// How much is kept of what a client calls itself, in bytes.
+pub const CLIENT_BYTES_MAX: usize = 128;
+/// How many entries a page of our own API has where nothing is said.
+pub const API_PAGE_ENTRIES: usize = 100;
+/// Most entries of such a page.
+pub const API_PAGE_ENTRIES_MAX: usize = 1_000;
 /// Most members of a group.
 pub const GROUP_MEMBERS_MAX: usize = 10_000;
 /// Most bindings of one account, its groups' included, that are looked at.
 pub const BINDINGS_MAX: usize = 10_000;
+/// How much an upload into a project with a quota reserves at most before it receives it, in bytes: what an open upload can
+/// hold of a quota beyond what it has received.
+pub const QUOTA_STEP_BYTES: u64 = 64 << 20;
+/// How much an upload reserves at first that does not say how long it is, in bytes; then as much again as it has received. So
+/// the layers of one push, which come at once, do not take each other's room while they are small.
+pub const QUOTA_FIRST_STEP_BYTES: u64 = 1 << 20;
+/// Longest time in the trash that a project may ask for, in days.
+pub const TRASH_DAYS_MAX: u32 = 3_650;
+/// Most patterns of artifact types in one project.
+pub const ARTIFACT_TYPES_MAX: usize = 100;

@@ -77,6 +77,11 @@ struct Wire {
 }
 
 impl Manifest {
+    /// Whether it is a list of other manifests, by its media type.
+    pub fn is_index(&self) -> bool {
+        is_index_type(&self.media_type)
+    }
+
     /// Reads `bytes`, which were pushed as `content_type` where that is known.
     ///
     /// Bounded by [`MANIFEST_BYTES_MAX`] and [`MANIFEST_DESCRIPTORS_MAX`]; nesting is bounded by the JSON parser.

@@ -34,28 +34,7 @@ impl Pattern {
         if self.is_literal() {
             return &*self.0 == name;
         }
-        let (pattern, name) = (self.0.as_bytes(), name.as_bytes());
-        // `reached[k]`: the pattern up to `k` matches the name so far.
-        let mut reached = vec![false; pattern.len() + 1];
-        reached[0] = true;
-        skip_stars(pattern, &mut reached);
-        for &byte in name {
-            let mut next = vec![false; pattern.len() + 1];
-            for at in 0..pattern.len() {
-                let (width, many) = token(pattern, at);
-                if !reached[at] {
-                    continue;
-                }
-                match pattern[at] {
-                    b'*' => next[at] |= many || byte != b'/',
-                    b'?' => next[at + width] |= byte != b'/',
-                    literal => next[at + width] |= literal == byte,
-                }
-            }
-            skip_stars(pattern, &mut next);
-            reached = next;
-        }
-        reached[pattern.len()]
+        matches(&self.0, name)
     }
 
     /// Whether every name that `other` matches is matched by this one too, as far as can be told from how they are written:
@@ -74,6 +53,33 @@ impl Pattern {
     fn open_prefix(&self) -> Option<&str> {
         self.0.strip_suffix("**").filter(|prefix| !prefix.contains(['*', '?']))
     }
+}
+
+/// Whether `text` as a whole matches `pattern`, which may have any characters, with wildcards as in a [`Pattern`]. Takes at
+/// most `text.len() * pattern.len()` steps.
+pub fn matches(pattern: &str, text: &str) -> bool {
+    let pattern = pattern.as_bytes();
+    // `reached[k]`: the pattern up to `k` matches the text so far.
+    let mut reached = vec![false; pattern.len() + 1];
+    reached[0] = true;
+    skip_stars(pattern, &mut reached);
+    for &byte in text.as_bytes() {
+        let mut next = vec![false; pattern.len() + 1];
+        for at in 0..pattern.len() {
+            let (width, many) = token(pattern, at);
+            if !reached[at] {
+                continue;
+            }
+            match pattern[at] {
+                b'*' => next[at] |= many || byte != b'/',
+                b'?' => next[at + width] |= byte != b'/',
+                literal => next[at + width] |= literal == byte,
+            }
+        }
+        skip_stars(pattern, &mut next);
+        reached = next;
+    }
+    reached[pattern.len()]
 }
 
 /// How many bytes of the pattern the wildcard or letter at `at` takes, and whether it is `**`.
