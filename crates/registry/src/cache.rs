@@ -59,8 +59,13 @@ impl Observer for Versions {
                 Change::PutManifest { repository, .. }
                 | Change::PointTag { repository, .. }
                 | Change::DeleteTag { repository, .. }
-                | Change::DeleteManifest { repository, .. } => self.touch(repository.as_str()),
-                Change::PutProject { project, .. } => self.touch(project.as_str()),
+                | Change::DeleteManifest { repository, .. }
+                | Change::RestoreManifest { repository, .. }
+                | Change::DeleteRepository { repository, .. }
+                | Change::RestoreRepository { repository, .. } => self.touch(repository.as_str()),
+                Change::PutProject { project, .. }
+                | Change::DeleteProject { project, .. }
+                | Change::RestoreProject { project, .. } => self.touch(project.as_str()),
                 // No blob is kept here, and none of these changes a manifest, a tag or a repository.
                 Change::PutBlob { .. }
                 | Change::MountBlob { .. }
@@ -159,7 +164,7 @@ impl Caches {
             return Ok(row);
         }
         let row = ask().await?;
-        self.places.put(version, repository.clone(), row);
+        self.places.put(version, repository.clone(), row.clone());
         Ok(row)
     }
 

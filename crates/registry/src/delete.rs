@@ -3,17 +3,20 @@
 
 use wharf_model::digest::Digest;
 use wharf_model::name::Reference;
+use wharf_store::clock::Millis;
 use wharf_store::ledger::change::{Change, Freed};
 
 use crate::access::Action;
 use crate::error::Error;
 use crate::registry::{Access, Registry};
 
+const DAY: Millis = 24 * 3_600_000;
+
 impl Registry {
     /// Deletes a tag (the manifest stays) or a manifest (with the tags that point to it), by what `reference` is.
     ///
     /// # Errors
-    /// [`Error::ManifestUnknown`].
+    /// [`Error::ManifestUnknown`]; [`Error::Immutable`] where a rule of the project keeps the tag, or one that would go.
     pub async fn delete_manifest(&self, access: &Access, reference: &Reference) -> Result<(), Error> {
         access.expect(&[Action::Delete])?;
         let repository = access.repository.clone();
@@ -22,12 +25,17 @@ impl Registry {
             Reference::Digest(digest) => Change::DeleteManifest {
                 repository,
                 digest: *digest,
-                keep: self.0.settings.trash,
+                keep: self.trash_time(access.rules().trash_days),
                 tags: Vec::new(),
                 children: Vec::new(),
             },
         };
         self.commit(access, vec![change]).await
+    }
+
+    /// How long what is deleted stays in the trash of a project that says so many days, or nothing.
+    pub(crate) fn trash_time(&self, days: Option<u32>) -> Millis {
+        days.map_or(self.0.settings.trash, |days| Millis::from(days) * DAY)
     }
 
     /// Takes a blob out of the repository: 404 from then on. Its bytes stay while a manifest holds them.

@@ -1,12 +1,15 @@
 //! Why a use case did not do what it was asked. One closed enum; the edge maps it to its protocol in one place.
 
+use wharf_model::api::config::Problem;
 use wharf_model::code::ErrorCode;
 use wharf_model::digest::{Algorithm, Digest, DigestError};
 use wharf_model::limits::{BLOB_BYTES_MAX, MANIFEST_BYTES_MAX, MANIFEST_DESCRIPTORS_MAX};
 use wharf_model::manifest::ManifestError;
 use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
+use wharf_model::permission::Permissions;
 use wharf_store::blobs::BlobsError;
 use wharf_store::ledger::change::Refused;
+use wharf_store::ledger::project::{ImmutableTag, QuotaExceeded};
 use wharf_store::ledger::query::LedgerError;
 
 /// See the module.
@@ -27,6 +30,45 @@ pub enum Error {
     /// The project is not there.
     #[error("the project {0} is not there")]
     ProjectUnknown(ProjectName),
+    /// A user, group, role, robot, binding or token is not there.
+    #[error("the {what} {name} is not there")]
+    NotThere {
+        /// What.
+        what: &'static str,
+        /// What it was asked for by.
+        name: String,
+    },
+    /// It is not to be as the state of things is: a name is taken, a thing is in use.
+    #[error("{0}")]
+    Conflict(String),
+    /// A field of what came in is not as it must be.
+    #[error("{field}: {reason}")]
+    Field {
+        /// Which, as it is called in the API.
+        field: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Things are wrong with a document of all that is configured: all that were found.
+    #[error("{}", problems(.0))]
+    Config(Vec<Problem>),
+    /// Something was to be given that whoever gives does not have.
+    #[error("nobody gives what they do not have themselves, and you do not have {missing} {place}")]
+    Beyond {
+        /// What is missing.
+        missing: Permissions,
+        /// Where: `in the project acme`, `in acme/app/**`, `in the whole system`.
+        place: String,
+    },
+    /// Somebody was to be handled who has more rights than whoever does it.
+    #[error("{0} has rights that you do not have, and nobody gets at more than they have")]
+    Above(String),
+    /// The password that is in force was to be told, and is another.
+    #[error("the current password is not right")]
+    PasswordWrong,
+    /// Only who shows the password may do this.
+    #[error("log in with the password for this: {0}")]
+    PasswordNeeded(&'static str),
     /// The upload session is not there, is over, or belongs to somebody else.
     #[error("no such upload; it may be finished or have expired: begin a new one")]
     UploadUnknown,
@@ -68,6 +110,25 @@ pub enum Error {
     /// Something in the request is not of its form.
     #[error("{0}")]
     Unsupported(String),
+    /// The project would use more than it may.
+    #[error("{exceeded}; {}", help(.exceeded, .trash_bytes))]
+    Quota {
+        /// What it uses and may use.
+        exceeded: Box<QuotaExceeded>,
+        /// How many of the bytes that it uses only its trash holds, where that is known.
+        trash_bytes: Option<u64>,
+    },
+    /// A rule of the project keeps a tag where it is.
+    #[error(transparent)]
+    Immutable(Box<ImmutableTag>),
+    /// The project takes other artifact types only.
+    #[error("this project takes no manifests of {}; it takes {}", .artifact_type.as_deref().unwrap_or("no artifact type"), .allowed.join(", "))]
+    ArtifactType {
+        /// What was pushed.
+        artifact_type: Option<String>,
+        /// What may be.
+        allowed: Vec<String>,
+    },
     /// Not allowed; who asks is known.
     #[error("not allowed")]
     Denied,
@@ -136,6 +197,39 @@ fn manifest_detail(error: &ManifestError) -> serde_json::Value {
     }
 }
 
+/// The first of the problems of a document, and how many more there are.
+fn problems(all: &[Problem]) -> String {
+    const TOLD: usize = 10;
+    let told: Vec<_> = all.iter().take(TOLD).map(|problem| format!("{}: {}", problem.at, problem.reason)).collect();
+    let rest = all.len().saturating_sub(TOLD);
+    let rest = if rest > 0 { format!("; and {rest} more") } else { String::new() };
+    format!("the document cannot be applied: {}{rest}", told.join("; "))
+}
+
+/// What would make room.
+fn help(exceeded: &QuotaExceeded, trash_bytes: &Option<u64>) -> String {
+    let what = if exceeded.is_of_repositories { "repositories" } else { "tags or artifacts" };
+    let of_trash = trash_bytes.map(|bytes| format!(" ({bytes} bytes of it are trash)")).unwrap_or_default();
+    format!("delete {what} and purge the trash{of_trash}, or have the quota raised")
+}
+
+fn quota_detail(exceeded: &QuotaExceeded, trash_bytes: Option<u64>) -> serde_json::Value {
+    let mut detail = serde_json::json!({
+        "project": exceeded.project,
+        "bytes_used": exceeded.bytes_used,
+        "reserved_bytes": exceeded.reserved,
+        "quota_bytes": exceeded.quota_bytes,
+        "needed_bytes": exceeded.needed,
+        "repositories": exceeded.repositories,
+        "quota_repositories": exceeded.quota_repositories,
+        "trash_bytes": trash_bytes,
+    });
+    if exceeded.quota_bytes.is_some() {
+        detail["left_bytes"] = exceeded.left().into();
+    }
+    detail
+}
+
 fn count(missing: &[Digest]) -> String {
     match missing {
         [one] => one.to_string(),
@@ -164,10 +258,24 @@ impl Error {
             Error::ManifestBlobUnknown(_) => ErrorCode::ManifestBlobUnknown,
             Error::SizeInvalid(_) => ErrorCode::SizeInvalid,
             Error::Unsupported(_) => ErrorCode::Unsupported,
-            Error::Denied => ErrorCode::Denied,
+            Error::Denied
+            | Error::Quota { .. }
+            | Error::Immutable(_)
+            | Error::ArtifactType { .. }
+            | Error::Beyond { .. }
+            | Error::Above(_)
+            | Error::PasswordWrong
+            | Error::PasswordNeeded(_) => ErrorCode::Denied,
             Error::Unauthorized => ErrorCode::Unauthorized,
             Error::TooManyRequests => ErrorCode::TooManyRequests,
-            Error::TagMoved(..) | Error::Full | Error::Unavailable(_) | Error::Internal(_) => return None,
+            Error::NotThere { .. }
+            | Error::Conflict(_)
+            | Error::Field { .. }
+            | Error::Config(_)
+            | Error::TagMoved(..)
+            | Error::Full
+            | Error::Unavailable(_)
+            | Error::Internal(_) => return None,
         })
     }
 
@@ -178,7 +286,16 @@ impl Error {
             Error::ManifestUnknown(reference) => serde_json::json!({ "reference": reference.to_string() }),
             Error::TagMoved(tag, digest) => serde_json::json!({ "tag": tag, "digest": digest }),
             Error::BlobUnknown(digest) => serde_json::json!({ "digest": digest }),
+            Error::Quota { exceeded, trash_bytes } => quota_detail(exceeded, *trash_bytes),
+            Error::Immutable(held) => serde_json::json!({ "tag": held.tag, "rule": held.rule }),
+            Error::ArtifactType { artifact_type, allowed } => {
+                serde_json::json!({ "artifact_type": artifact_type, "allowed": allowed })
+            }
             Error::ProjectUnknown(name) => serde_json::json!({ "project": name }),
+            Error::NotThere { what, name } => serde_json::json!({ "what": what, "name": name }),
+            Error::Field { field, reason } => serde_json::json!({ "field": field, "reason": reason }),
+            Error::Config(problems) => serde_json::json!({ "problems": problems }),
+            Error::Beyond { missing, .. } => serde_json::json!({ "missing": missing }),
             Error::RangeInvalid { offset } => serde_json::json!({ "offset": offset }),
             Error::UploadUnknown => serde_json::json!({ "begin": "POST /v2/<name>/blobs/uploads/" }),
             Error::UploadBusy | Error::TooManyRequests => serde_json::json!({ "retry_after_s": 1 }),
@@ -217,6 +334,28 @@ impl From<BlobsError> for Error {
 }
 
 impl Error {
+    /// A field that is not as it must be.
+    pub(crate) fn field(field: &'static str, reason: impl ToString) -> Error {
+        Error::Field { field, reason: reason.to_string() }
+    }
+
+    /// What a refused commit means for whoever changes people.
+    pub(crate) fn refused_people(refused: Refused) -> Error {
+        match refused {
+            Refused::Unknown(thing) => Error::Conflict(format!("the {thing} has just been removed; look again")),
+            Refused::InUse(thing) => {
+                Error::Conflict(format!("the {thing} is in use: delete the bindings that give it first"))
+            }
+            Refused::NameTaken(name) => Error::Conflict(format!("the name {name} is taken")),
+            Refused::LastAdministrator => Error::Conflict(
+                "this is the last administrator: nobody would be left who administers; make another one first"
+                    .to_owned(),
+            ),
+            Refused::Failed(error) => error.into(),
+            other => Error::Internal(other.to_string()),
+        }
+    }
+
     /// What a refused commit means for whoever works on `repository`.
     pub(crate) fn refused(refused: Refused, repository: &RepositoryName) -> Error {
         match refused {
@@ -233,6 +372,9 @@ impl Error {
             // Whoever is told so has asked as often as makes sense.
             Refused::ProjectChanged => Error::Denied,
             Refused::NameTaken(name) => Error::Unsupported(format!("the name {name} is taken")),
+            Refused::LastAdministrator => Error::Denied,
+            Refused::Quota(exceeded) => Error::Quota { exceeded, trash_bytes: None },
+            Refused::Immutable(held) => Error::Immutable(held),
             Refused::Failed(error) => error.into(),
         }
     }

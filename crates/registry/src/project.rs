@@ -1,10 +1,11 @@
-//! Projects: what repositories are grouped by. Today they are public or not.
+//! Projects: what repositories are grouped by, what is set of them and what they use.
 
-use wharf_model::api::project::{Project, ProjectSettings};
+use wharf_model::api::project::{Project, ProjectChange};
+use wharf_model::id::Id;
 use wharf_model::name::ProjectName;
 use wharf_model::permission::{Permission, Permissions};
 use wharf_store::ids;
-use wharf_store::ledger::change::{Change, Commit, Expects, Refused};
+use wharf_store::ledger::change::{Change, Expects, Refused};
 use wharf_store::ledger::people::{Gives, Holder, PeopleChange};
 
 use crate::actor::Subject;
@@ -15,38 +16,38 @@ use crate::registry::Registry;
 const ATTEMPTS_MAX: usize = 3;
 
 impl Registry {
-    /// The project, for those who may see it.
+    /// The project, for those who may see it, with what of its use is in the trash.
     ///
     /// # Errors
     /// [`Error::ProjectUnknown`], or not allowed.
     pub async fn project(&self, subject: &Subject, name: &ProjectName) -> Result<Project, Error> {
-        let access = self.authorise_project(subject, name, Permission::ProjectRead).await?;
-        Ok(access.project)
+        let mut project = self.authorise_project(subject, name, Permission::ProjectRead).await?.project;
+        project.usage.trash_bytes = Some(self.0.ledger.trash_bytes(project.id).await?);
+        Ok(project)
     }
 
-    /// Makes the project, or sets what it says. Who makes one owns it.
+    /// Makes the project, or sets what is said of it. Who makes one owns it.
     ///
     /// # Errors
-    /// Not allowed, or the ledger fails.
+    /// [`Error::Field`] for what is out of its bounds, not allowed, or the ledger fails.
     pub async fn put_project(
         &self,
         subject: &Subject,
         name: &ProjectName,
-        settings: &ProjectSettings,
+        change: &ProjectChange,
     ) -> Result<Project, Error> {
+        change.check().map_err(|error| Error::field(error.field(), error))?;
         for _ in 0..ATTEMPTS_MAX {
-            let (id, changes) = match self.authorise_project(subject, name, Permission::ProjectWrite).await {
-                Ok(access) => {
-                    let expects = Expects::Project(access.project.id);
-                    let (project, public) = (name.clone(), settings.public);
-                    (access.project.id, vec![Change::PutProject { project, expects, id: None, public }])
-                }
-                Err(Error::ProjectUnknown(_)) => self.new_project(subject, name, settings)?,
+            let changes = match self.authorise_project_for(subject, name, &needed(change)).await {
+                Ok(access) => vec![put(name, Expects::Project(access.project.id), None, change)],
+                Err(Error::ProjectUnknown(_)) => self.new_project(subject, name, change)?,
                 Err(error) => return Err(error),
             };
-            let commit = Commit { actor: subject.actor.key(), changes, ..Commit::default() };
-            match self.0.ledger.commit(commit).await {
-                Ok(_) => return Ok(Project { id, name: name.clone(), public: settings.public }),
+            match self.0.ledger.commit(subject.commit(changes)).await {
+                Ok(_) => {
+                    let project = self.0.ledger.project(name).await?;
+                    return project.ok_or_else(|| Error::ProjectUnknown(name.clone()));
+                }
                 Err(Refused::ProjectChanged) => {}
                 // Who asks has been deleted meanwhile.
                 Err(Refused::Unknown(_)) => return Err(Error::Denied),
@@ -57,17 +58,14 @@ impl Registry {
         Err(Error::Denied)
     }
 
-    /// The changes that make it, and its id to be.
-    fn new_project(
-        &self,
-        subject: &Subject,
-        name: &ProjectName,
-        settings: &ProjectSettings,
-    ) -> Result<(wharf_model::id::Id, Vec<Change>), Error> {
+    /// The changes that make it. Whoever makes one owns it, and may set all but what it may use.
+    fn new_project(&self, subject: &Subject, name: &ProjectName, change: &ProjectChange) -> Result<Vec<Change>, Error> {
         self.authorise_system(subject, Permission::ProjectCreate)?;
+        if change.sets_quota() {
+            self.authorise_system(subject, Permission::QuotaWrite)?;
+        }
         let id = ids::random()?;
-        let (project, public) = (name.clone(), settings.public);
-        let mut changes = vec![Change::PutProject { project, expects: Expects::Nothing, id: Some(id), public }];
+        let mut changes = vec![put(name, Expects::Nothing, Some(id), change)];
         let needs_no_more = subject.rights.system().has_all(Permissions::ALL);
         if let Some(maker) = subject.actor.id().filter(|_| !needs_no_more) {
             changes.push(Change::People(PeopleChange::PutBinding {
@@ -78,6 +76,36 @@ impl Registry {
                 pattern: None,
             }));
         }
-        Ok((id, changes))
+        Ok(changes)
     }
+
+    /// The error; where a quota is used up, with how much of it the trash holds.
+    pub(crate) async fn with_trash(&self, error: Error) -> Error {
+        match error {
+            Error::Quota { exceeded, trash_bytes: None } => {
+                let trash_bytes = self.0.ledger.trash_bytes(exceeded.id).await.ok();
+                Error::Quota { exceeded, trash_bytes }
+            }
+            other => other,
+        }
+    }
+}
+
+fn put(project: &ProjectName, expects: Expects, id: Option<Id>, change: &ProjectChange) -> Change {
+    Change::PutProject { project: project.clone(), expects, id, set: change.clone() }
+}
+
+/// What it takes to set what the change says.
+fn needed(change: &ProjectChange) -> Vec<Permission> {
+    let mut needed = Vec::new();
+    if change.sets_quota() {
+        needed.push(Permission::QuotaWrite);
+    }
+    if change.sets_policy() {
+        needed.push(Permission::PolicyWrite);
+    }
+    if change.sets_itself() || needed.is_empty() {
+        needed.push(Permission::ProjectWrite);
+    }
+    needed
 }

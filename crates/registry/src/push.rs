@@ -1,17 +1,18 @@
 //! Pushing a manifest: bytes, digest and tags become fact in one commit.
 
 use bytes::Bytes;
+use wharf_model::api::project::{Missing, is_allowed_type};
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::manifest::{Manifest, Role};
 use wharf_model::media::MediaType;
-use wharf_model::name::{Reference, Tag};
+use wharf_model::name::{ProjectName, Reference, Tag};
 use wharf_model::permission::Permission;
 use wharf_store::ledger::change::{Change, Edge};
 pub use wharf_store::ledger::change::{Digests, Expected};
 
 use crate::access::Action;
 use crate::error::Error;
-use crate::registry::{Access, Missing, Registry};
+use crate::registry::{Access, Registry};
 
 /// A manifest that is to be pushed.
 #[derive(Clone, Debug)]
@@ -37,6 +38,22 @@ pub struct Pushed {
     pub subject: Option<Digest>,
     /// All tags that point to it now, the reference's included.
     pub tags: Vec<Tag>,
+    /// That the project uses more than it is to.
+    pub warning: Option<UsageWarning>,
+}
+
+/// A project uses as much as those who push to it are to be warned of.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the project {project} uses {bytes_used} bytes, of which it was to stay below {warn_bytes}{}", .quota_bytes.map(|quota| format!("; at {quota} pushes are refused")).unwrap_or_default())]
+pub struct UsageWarning {
+    /// The project.
+    pub project: ProjectName,
+    /// What it uses, in bytes.
+    pub bytes_used: u64,
+    /// From how many bytes on is warned.
+    pub warn_bytes: u64,
+    /// How many it may use.
+    pub quota_bytes: Option<u64>,
 }
 
 impl Registry {
@@ -45,12 +62,13 @@ impl Registry {
     ///
     /// # Errors
     /// [`Error::Denied`], [`Error::ManifestInvalid`], [`Error::DigestMismatch`], [`Error::ManifestBlobUnknown`],
-    /// [`Error::TagMoved`].
+    /// [`Error::TagMoved`], [`Error::Immutable`], [`Error::ArtifactType`], [`Error::Quota`].
     pub async fn put_manifest(&self, access: &Access, push: Push) -> Result<Pushed, Error> {
         access.expect(&[Action::Push])?;
         let digest = digest_of(&push)?;
         let manifest = Manifest::parse(&push.bytes, push.content_type.as_ref())?;
-        let edges = edges(&manifest, self.0.settings.missing);
+        let edges = edges(&manifest, access.rules().missing.unwrap_or(self.0.settings.missing));
+        let artifact_type = (manifest.artifact_type.clone(), manifest.is_index());
         let subject = manifest.subject.as_ref().map(|subject| subject.digest);
         let repository = access.repository.clone();
         let point = |tag: &Tag, expected| Change::PointTag {
@@ -78,15 +96,50 @@ impl Registry {
         }];
         changes.extend(points);
         let may = |access: &Access| match () {
+            () if !takes(access, &artifact_type) => Err(other_type(access, &artifact_type.0)),
             () if !tags.is_empty() => all_of(access, &[Permission::Push, Permission::Tag]),
             () if subject.is_some() && access.may(Permission::Attach) => Ok(()),
             () => all_of(access, &[Permission::Push]),
         };
         if let Some(refused) = self.commit_into(access, may, changes).await? {
-            return Err(Error::refused(refused, &access.repository));
+            return Err(self.with_trash(Error::refused(refused, &access.repository)).await);
         }
-        Ok(Pushed { digest, subject, tags })
+        let warning = self.usage_warning(access).await;
+        Ok(Pushed { digest, subject, tags, warning })
     }
+
+    /// Asked after the push is made, and only where the project is to be warned: what it uses then, others' pushes included.
+    async fn usage_warning(&self, access: &Access) -> Option<UsageWarning> {
+        let warn_bytes = access.rules().warn_bytes?;
+        let project = match self.0.ledger.project(&access.repository.project()).await {
+            Ok(project) => project?,
+            Err(error) => {
+                tracing::warn!(%error, "whether a project is to be warned could not be asked");
+                return None;
+            }
+        };
+        (project.usage.bytes >= warn_bytes).then_some(UsageWarning {
+            bytes_used: project.usage.bytes,
+            quota_bytes: project.quota_bytes,
+            project: project.name,
+            warn_bytes,
+        })
+    }
+}
+
+/// Whether the project takes manifests of that type. An index without one is what its children are, which were asked about
+/// when they were pushed.
+fn takes(access: &Access, (artifact_type, is_index): &(Option<String>, bool)) -> bool {
+    let Some(allowed) = &access.rules().artifact_types else { return true };
+    match artifact_type {
+        Some(artifact_type) => is_allowed_type(allowed, artifact_type),
+        None => *is_index,
+    }
+}
+
+fn other_type(access: &Access, artifact_type: &Option<String>) -> Error {
+    let allowed = access.rules().artifact_types.clone().unwrap_or_default();
+    Error::ArtifactType { artifact_type: artifact_type.clone(), allowed }
 }
 
 fn all_of(access: &Access, needed: &[Permission]) -> Result<(), Error> {

@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
-use wharf_model::api::project::Project;
+use wharf_model::api::project::{Missing, Project};
 use wharf_model::id::Id;
 use wharf_model::name::{ProjectName, RepositoryName};
 use wharf_model::permission::{Permission, Permissions};
 use wharf_store::blobs::Blobs;
 use wharf_store::clock::Millis;
 use wharf_store::ledger::Ledger;
-use wharf_store::ledger::change::{Change, Commit, Expects, Refused};
+use wharf_store::ledger::change::{Change, Expects, Refused};
 use wharf_store::ledger::notes::RECLAIM;
+use wharf_store::ledger::project::ProjectRules;
 use wharf_store::ledger::query::{LedgerError, Totals};
 use wharf_store::ledger::readable::Readable;
 
@@ -24,19 +24,6 @@ use crate::identity::Identity;
 use crate::rights::Place;
 use crate::secret::MasterKey;
 use crate::upload::Sessions;
-
-/// What a push of a manifest does about things that it names and that are not here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Missing {
-    /// All must be here.
-    Refuse,
-    /// The children of an index need not be; what an image is made of must.
-    #[default]
-    Index,
-    /// Nothing needs to be.
-    Accept,
-}
 
 /// What the registry is set to at its start.
 #[derive(Clone, Debug)]
@@ -96,6 +83,8 @@ pub struct Access {
     pub(crate) project: Option<Id>,
     /// Whether the repository was there.
     pub(crate) is_there: bool,
+    /// What the project is set to; `None` where nothing is.
+    pub(crate) rules: Option<Arc<ProjectRules>>,
 }
 
 /// Leave to do what takes one permission in one project. Only [`Registry::authorise_project`] makes one.
@@ -116,6 +105,13 @@ impl Access {
     /// Whether the subject may do that in the repository too.
     pub fn may(&self, permission: Permission) -> bool {
         self.given.has(permission)
+    }
+
+    /// What its project is set to.
+    pub(crate) fn rules(&self) -> &ProjectRules {
+        const NOTHING: &ProjectRules =
+            &ProjectRules { missing: None, artifact_types: None, trash_days: None, has_quota: false, warn_bytes: None };
+        self.rules.as_deref().unwrap_or(NOTHING)
     }
 
     /// The change that makes the repository, in the project that was looked at.
@@ -183,6 +179,7 @@ impl Registry {
             given,
             project: row.project,
             is_there: row.repository.is_some(),
+            rules: row.rules,
         })
     }
 
@@ -214,6 +211,16 @@ impl Registry {
         name: &ProjectName,
         permission: Permission,
     ) -> Result<ProjectAccess, Error> {
+        self.authorise_project_for(subject, name, &[permission]).await
+    }
+
+    /// The same for what takes several permissions.
+    pub(crate) async fn authorise_project_for(
+        &self,
+        subject: &Subject,
+        name: &ProjectName,
+        permissions: &[Permission],
+    ) -> Result<ProjectAccess, Error> {
         if subject.actor.is_anonymous() {
             return Err(Error::Unauthorized);
         }
@@ -221,8 +228,26 @@ impl Registry {
         let known = found.filter(|project| subject.rights.knows(project.id));
         let project = known.ok_or_else(|| Error::ProjectUnknown(name.clone()))?;
         let place = Place { repository: None, project: Some(project.id), public: project.public };
-        granted(access::administer(subject, permission, &place))?;
+        for permission in permissions {
+            granted(access::administer(subject, *permission, &place))?;
+        }
         Ok(ProjectAccess { project })
+    }
+
+    /// The authorise step for what is in a repository and is no [`Action`]. What anybody may in open mode does not count.
+    ///
+    /// # Errors
+    /// As [`Registry::authorise`].
+    pub(crate) async fn authorise_repository(
+        &self,
+        subject: &Subject,
+        repository: &RepositoryName,
+        permission: Permission,
+    ) -> Result<(), Error> {
+        let inner = &self.0;
+        let row = inner.caches.place(repository, || inner.ledger.place(repository)).await?;
+        let place = Place { repository: Some(repository.as_str()), project: row.project, public: row.public };
+        granted(access::administer(subject, permission, &place)).map(drop)
     }
 
     /// May `subject` come in at all? Nobody is told so on the first request, so that clients log in.
@@ -246,8 +271,7 @@ impl Registry {
 
     /// Makes `changes` on behalf of whoever holds `access`.
     pub(crate) async fn commit(&self, access: &Access, changes: Vec<Change>) -> Result<(), Error> {
-        let commit = Commit { actor: access.subject.actor.key(), changes, ..Commit::default() };
-        match self.0.ledger.commit(commit).await {
+        match self.0.ledger.commit(access.subject.commit(changes)).await {
             Ok(_) => Ok(()),
             Err(refused) => Err(Error::refused(refused, &access.repository)),
         }
@@ -266,8 +290,7 @@ impl Registry {
         for _ in 0..ATTEMPTS_MAX {
             may(&access)?;
             let changes = std::iter::once(access.ensure()?).chain(changes.iter().cloned()).collect();
-            let commit = Commit { actor: access.subject.actor.key(), changes, ..Commit::default() };
-            match self.0.ledger.commit(commit).await {
+            match self.0.ledger.commit(access.subject.commit(changes)).await {
                 Ok(_) => return Ok(None),
                 Err(Refused::ProjectChanged) => {}
                 Err(refused) => return Ok(Some(refused)),
@@ -309,7 +332,7 @@ impl Registry {
     }
 }
 
-fn granted(decision: Decision) -> Result<Permissions, Error> {
+pub(crate) fn granted(decision: Decision) -> Result<Permissions, Error> {
     match decision {
         Decision::Allow(given) => Ok(given),
         Decision::Deny { login_would_help: true } => Err(Error::Unauthorized),

@@ -23,7 +23,9 @@ use tracing::Instrument as _;
 use wharf_content::body::{Body, Broken};
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::id::Id;
-use wharf_model::limits::{BLOB_BYTES_MAX, INLINE_BLOB_BYTES_MAX, UPLOAD_CHECKPOINT_BYTES};
+use wharf_model::limits::{
+    BLOB_BYTES_MAX, INLINE_BLOB_BYTES_MAX, QUOTA_FIRST_STEP_BYTES, QUOTA_STEP_BYTES, UPLOAD_CHECKPOINT_BYTES,
+};
 use wharf_model::name::RepositoryName;
 use wharf_model::range::ByteRange;
 use wharf_store::blobs::{BlobsError, UploadState, state};
@@ -96,7 +98,7 @@ impl Registry {
             let _lock = lock;
             let appended = registry.append(&access, &name, chunk).await;
             registry.give_back_after(&appended, name.id).await;
-            appended
+            registry.explained(appended).await
         })
         .await
     }
@@ -121,7 +123,7 @@ impl Registry {
             let _lock = lock;
             let finished = registry.append_and_finish(&access, &name, chunk, digest).await;
             registry.give_back_after(&finished, name.id).await;
-            finished
+            registry.explained(finished).await
         })
         .await
     }
@@ -169,7 +171,14 @@ impl Registry {
         match self.commit_into(access, |_| Ok(()), vec![mount]).await? {
             None => Ok(true),
             Some(Refused::BlobUnknown(_) | Refused::RepositoryUnknown) => Ok(false),
-            Some(refused) => Err(Error::refused(refused, &access.repository)),
+            Some(refused) => Err(self.with_trash(Error::refused(refused, &access.repository)).await),
+        }
+    }
+
+    async fn explained<T>(&self, outcome: Result<T, Error>) -> Result<T, Error> {
+        match outcome {
+            Err(error) => Err(self.with_trash(error).await),
+            done => done,
         }
     }
 
@@ -180,7 +189,7 @@ impl Registry {
     async fn append(&self, access: &Access, name: &SessionName, chunk: Chunk) -> Result<Progress, Error> {
         let mut upload = self.load(access, name).await?;
         self.receive(&mut upload, chunk).await?;
-        self.keep(&mut upload).await?;
+        self.keep_upload(&mut upload).await?;
         Ok(self.progress(access, name, upload.offset()))
     }
 
@@ -206,13 +215,20 @@ impl Registry {
     }
 
     /// Where the disk is full, what the request brought beyond what is noted is thrown away at once rather than when the
-    /// session ends: somebody else needs the room.
+    /// session ends: somebody else needs the room. Where the project's quota is used up the session ends, for what it holds of
+    /// that others need.
     async fn give_back_after<T: Sync>(&self, outcome: &Result<T, Error>, id: Id) {
-        if !matches!(outcome, Err(Error::Full)) {
+        if !matches!(outcome, Err(Error::Full | Error::Quota { .. })) {
             return;
         }
         let Ok(Some(note)) = self.0.ledger.upload(id).await else { return };
         let Some(mut upload) = Upload::from_note(note) else { return };
+        if !matches!(outcome, Err(Error::Full)) {
+            if let Err(error) = self.discard(&mut upload).await {
+                tracing::warn!(%error, "what an upload holds of a quota that is used up it holds until its session ends");
+            }
+            return;
+        }
         let given = match upload.state.offset() {
             // Only what has no final name yet: that may go without a claim to the note, for which there is no room.
             0 => self.0.blobs.cancel(&UploadState { digest: None, ..upload.state.clone() }).await,
@@ -237,7 +253,8 @@ impl Registry {
         if note.repository != access.repository || note.actor != access.subject.actor.key() {
             return Err(Error::UploadUnknown);
         }
-        Upload::from_note(note).ok_or_else(|| Error::UploadInvalid("it was begun by another release".to_owned()))
+        let upload = Upload::from_note(note).map(|upload| Upload { has_quota: access.rules().has_quota, ..upload });
+        upload.ok_or_else(|| Error::UploadInvalid("it was begun by another release".to_owned()))
     }
 
     /// Takes in a chunk: into the note's own bytes while they are few, else onto the heap.
@@ -272,7 +289,7 @@ impl Registry {
                 if let Some(end) = expected.filter(|end| *end <= INLINE_BLOB_BYTES_MAX as u64) {
                     return Err(ended_elsewhere(end));
                 }
-                self.begin_on_heap(upload).await?;
+                self.begin_on_heap(upload, expected).await?;
                 body.unread(start);
                 let mut body = body.prepend(upload.tail.clone());
                 self.receive_on_heap(upload, &mut body, expected).await
@@ -284,7 +301,7 @@ impl Registry {
                 }
                 if !read.is_empty() {
                     upload.extend_tail(&read);
-                    self.keep(upload).await?;
+                    self.keep_upload(upload).await?;
                 }
                 Err(Error::SenderGone(error.to_string()))
             }
@@ -293,10 +310,11 @@ impl Registry {
 
     /// The note is there before the first byte is on the heap, so that whatever a crash leaves is found. What an earlier
     /// attempt left there goes first: the note that is written now may know it no more.
-    async fn begin_on_heap(&self, upload: &mut Upload) -> Result<(), Error> {
+    async fn begin_on_heap(&self, upload: &mut Upload, expected: Option<u64>) -> Result<(), Error> {
         self.clear_heap(upload).await?;
         upload.on_heap = true;
-        self.note(upload).await
+        upload.draw_up();
+        if upload.has_quota { self.reserve(upload, expected).await } else { self.put_note(upload, 0).await }
     }
 
     /// Removes what an attempt that came to nothing left on the heap, while the offset says that nothing is there.
@@ -313,27 +331,67 @@ impl Registry {
     async fn receive_on_heap(&self, upload: &mut Upload, body: &mut Body, expected: Option<u64>) -> Result<(), Error> {
         let end = expected.unwrap_or(BLOB_BYTES_MAX);
         loop {
-            let limit = end.saturating_sub(upload.state.offset()).min(UPLOAD_CHECKPOINT_BYTES);
-            let result = self.0.blobs.append(&mut upload.state, body, limit).await;
-            if upload.state.offset() > 0 {
-                upload.tail = Bytes::new();
-            }
-            let broken = match result {
-                Ok(true) => return Ok(()),
-                Ok(false) if upload.state.offset() < end => {
-                    self.keep(upload).await?;
-                    continue;
-                }
-                Ok(false) => match body.next().await {
+            let broken = match self.receive_some(upload, body, expected).await? {
+                Came::All => return Ok(()),
+                Came::Some if upload.state.offset() < end => continue,
+                Came::Some => match body.next().await {
                     None => return Ok(()),
                     Some(Ok(_)) => return Err(expected.map_or_else(too_long, ended_elsewhere)),
                     Some(Err(error)) => error,
                 },
-                Err(BlobsError::Sender(error)) => error,
-                Err(error) => return Err(error.into()),
+                Came::Broken(error) => error,
             };
-            self.keep(upload).await?;
+            self.keep_upload(upload).await?;
             return Err(Error::SenderGone(broken.to_string()));
+        }
+    }
+
+    /// Takes in as much as may come before the next note: until a checkpoint is due, or what is reserved of the project's
+    /// quota is used up.
+    async fn receive_some(&self, upload: &mut Upload, body: &mut Body, expected: Option<u64>) -> Result<Came, Error> {
+        let end = expected.unwrap_or(BLOB_BYTES_MAX);
+        if upload.needs_room() {
+            // A body that does not say how long it is may have ended: then nothing more is needed.
+            if expected.is_none() {
+                match body.next().await {
+                    None => return Ok(Came::All),
+                    Some(Ok(chunk)) => body.unread(chunk),
+                    Some(Err(error)) => return Ok(Came::Broken(error)),
+                }
+            }
+            self.reserve(upload, expected).await?;
+        }
+        let checkpoint = upload.noted_offset + UPLOAD_CHECKPOINT_BYTES;
+        let room = if upload.has_quota { upload.reserved } else { u64::MAX };
+        let limit = end.min(room).min(checkpoint).saturating_sub(upload.state.offset());
+        let result = self.0.blobs.append(&mut upload.state, body, limit).await;
+        if upload.state.offset() > 0 {
+            upload.tail = Bytes::new();
+        }
+        match result {
+            Ok(true) => Ok(Came::All),
+            Ok(false) => {
+                if (checkpoint..end).contains(&upload.state.offset()) {
+                    self.keep_upload(upload).await?;
+                }
+                Ok(Came::Some)
+            }
+            Err(BlobsError::Sender(error)) => Ok(Came::Broken(error)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Notes what was noted last or is drawn up, with a step of what comes next reserved of the project's quota. Where the end
+    /// is not known, steps are small at first, and what is left will do.
+    async fn reserve(&self, upload: &mut Upload, expected: Option<u64>) -> Result<(), Error> {
+        let offset = upload.offset();
+        let step = expected.map_or(offset.max(QUOTA_FIRST_STEP_BYTES), |end| end.saturating_sub(offset));
+        let step = step.min(QUOTA_STEP_BYTES);
+        match self.put_note(upload, offset + step).await {
+            Err(Error::Quota { exceeded, .. }) if expected.is_none() && upload.reserved + exceeded.left() > offset => {
+                self.put_note(upload, upload.reserved + exceeded.left()).await
+            }
+            put => put,
         }
     }
 
@@ -354,16 +412,30 @@ impl Registry {
     }
 
     /// Makes what was received durable, and notes it.
-    async fn keep(&self, upload: &mut Upload) -> Result<(), Error> {
+    async fn keep_upload(&self, upload: &mut Upload) -> Result<(), Error> {
         if upload.state.offset() > 0 {
             self.0.blobs.sync(&upload.state).await?;
         }
         self.note(upload).await
     }
 
+    /// Notes where it stands. What it has received stays reserved, what it had reserved beyond that is given back.
     async fn note(&self, upload: &mut Upload) -> Result<(), Error> {
-        upload.version += 1;
-        if self.0.ledger.put_upload(&upload.next_note()).await? { Ok(()) } else { Err(Error::UploadBusy) }
+        upload.draw_up();
+        let reserved = if upload.has_quota { upload.offset() } else { 0 };
+        self.put_note(upload, reserved).await
+    }
+
+    /// Writes the note that is drawn up, with so much reserved.
+    async fn put_note(&self, upload: &mut Upload, reserved: u64) -> Result<(), Error> {
+        match self.0.ledger.put_upload(&upload.next_note(reserved)).await {
+            Ok(true) => {
+                (upload.version, upload.reserved) = (upload.version + 1, reserved);
+                Ok(())
+            }
+            Ok(false) => Err(Error::UploadBusy),
+            Err(refused) => Err(Error::refused(refused, &upload.repository)),
+        }
     }
 
     async fn finish(&self, access: &Access, mut upload: Upload, digest: Digest) -> Result<(), Error> {
@@ -380,7 +452,7 @@ impl Registry {
             // that part again.
             let is_noted_in_part = upload.noted_offset > 0 && upload.noted_offset != upload.state.offset();
             if upload.noted_digest != Some(digest) || is_noted_in_part {
-                self.keep(&mut upload).await?;
+                self.keep_upload(&mut upload).await?;
             }
             match self.0.blobs.finish(&upload.state).await {
                 Ok(stored) => (stored.size, Place::Heap(stored.location)),
@@ -449,7 +521,9 @@ impl Registry {
                 Err(error @ Error::Unavailable(_)) => return Err(error),
                 Err(error) => {
                     tracing::warn!(upload = %note.id, %error, "what an upload left could not be removed; later again");
-                    self.0.ledger.put_upload(&UploadNote { version: note.version + 1, ..note }).await?;
+                    let later = UploadNote { version: note.version + 1, ..note };
+                    let put = self.0.ledger.put_upload(&later).await;
+                    put.map_err(|refused| Error::refused(refused, &later.repository))?;
                 }
             }
         }
@@ -522,6 +596,22 @@ struct Upload {
     noted_digest: Option<Digest>,
     /// Of the state in the note.
     noted_offset: u64,
+    /// What the note holds, or is to hold.
+    noted: Bytes,
+    /// How many bytes of the project's quota the note holds.
+    reserved: u64,
+    /// Whether the project may use only so much: then nothing comes that is not reserved.
+    has_quota: bool,
+}
+
+/// What came of receiving.
+enum Came {
+    /// All there is.
+    All,
+    /// As much as was asked for.
+    Some,
+    /// What there was before the sender broke off.
+    Broken(std::io::Error),
 }
 
 /// What a note holds.
@@ -563,6 +653,9 @@ impl Upload {
             on_heap: false,
             noted_digest: None,
             noted_offset: 0,
+            noted: Bytes::new(),
+            reserved: 0,
+            has_quota: access.rules().has_quota,
         })
     }
 
@@ -578,6 +671,9 @@ impl Upload {
             on_heap: noted.on_heap,
             noted_digest: state.digest,
             noted_offset: state.offset(),
+            noted: note.state,
+            reserved: note.reserved,
+            has_quota: false,
             state,
         })
     }
@@ -596,22 +692,37 @@ impl Upload {
             on_heap: true,
             noted_digest: heap.digest,
             noted_offset: 0,
+            noted: note.state,
+            reserved: note.reserved,
+            has_quota: false,
         })
     }
 
-    fn next_note(&mut self) -> UploadNote {
+    /// Draws up what a note of where it stands now holds.
+    fn draw_up(&mut self) {
         (self.noted_digest, self.noted_offset) = (self.state.digest, self.state.offset());
         let state = String::from_utf8_lossy(&state::encode(&self.state)).into_owned();
         let heap = self.on_heap.then_some(Heap { id: self.state.id, digest: self.state.digest });
         let noted = Noted { tail: URL_SAFE_NO_PAD.encode(&self.tail), state, on_heap: self.on_heap, heap };
+        self.noted = serde_json::to_vec(&noted).unwrap_or_default().into();
+    }
+
+    /// The next note: what was drawn up last, with so much reserved.
+    fn next_note(&self, reserved: u64) -> UploadNote {
         UploadNote {
             id: self.id,
             repository: self.repository.clone(),
             actor: self.actor.clone(),
-            version: self.version,
-            state: serde_json::to_vec(&noted).unwrap_or_default().into(),
+            reserved,
+            version: self.version + 1,
+            state: self.noted.clone(),
             updated_at: 0,
         }
+    }
+
+    /// Whether nothing more may come before more is reserved.
+    fn needs_room(&self) -> bool {
+        self.has_quota && self.reserved <= self.offset()
     }
 
     fn offset(&self) -> u64 {

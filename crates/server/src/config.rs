@@ -16,7 +16,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wharf_registry::registry::Missing;
+use wharf_model::api::project::Missing;
 
 use crate::origin::Network;
 use settings::{SETTINGS, Setting};

@@ -87,9 +87,19 @@ impl From<Error> for Failure {
         let failure = match error.code() {
             Some(code) => Failure::new(status, code, message),
             None if status == StatusCode::PRECONDITION_FAILED => Failure::unmet(message),
-            None => Failure::other(status, "UNKNOWN", message),
+            None => Failure::other(status, own_code(status), message),
         };
         failure.detail(detail)
+    }
+}
+
+/// The code of an error for which the spec has none.
+fn own_code(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => "NOT_FOUND",
+        StatusCode::CONFLICT => "CONFLICT",
+        StatusCode::UNPROCESSABLE_ENTITY => "BODY_INVALID",
+        _ => "UNKNOWN",
     }
 }
 
@@ -108,8 +118,10 @@ fn status(error: &Error) -> StatusCode {
         | Error::ManifestUnknown(_)
         | Error::BlobUnknown(_)
         | Error::ProjectUnknown(_)
+        | Error::NotThere { .. }
         | Error::UploadUnknown => StatusCode::NOT_FOUND,
-        Error::UploadBusy => StatusCode::CONFLICT,
+        Error::UploadBusy | Error::Conflict(_) => StatusCode::CONFLICT,
+        Error::Field { .. } | Error::Config(_) => StatusCode::UNPROCESSABLE_ENTITY,
         Error::RangeInvalid { .. } => StatusCode::RANGE_NOT_SATISFIABLE,
         Error::ManifestInvalid(ManifestError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
         Error::UploadInvalid(_)
@@ -122,7 +134,14 @@ fn status(error: &Error) -> StatusCode {
         | Error::Unsupported(_) => StatusCode::BAD_REQUEST,
         Error::TagMoved(..) => StatusCode::PRECONDITION_FAILED,
         Error::Unauthorized => StatusCode::UNAUTHORIZED,
-        Error::Denied => StatusCode::FORBIDDEN,
+        Error::Denied
+        | Error::Quota { .. }
+        | Error::Immutable(_)
+        | Error::ArtifactType { .. }
+        | Error::Beyond { .. }
+        | Error::Above(_)
+        | Error::PasswordWrong
+        | Error::PasswordNeeded(_) => StatusCode::FORBIDDEN,
         Error::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Error::Full => StatusCode::INSUFFICIENT_STORAGE,
         Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,

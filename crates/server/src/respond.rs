@@ -74,6 +74,12 @@ pub fn set_digest(answer: &mut Answer, digest: &Digest) {
     set(answer, header::ETAG, format_args!("\"{digest}\""));
 }
 
+/// Warns whoever reads what their client shows them (Distribution spec, "Warnings": `299`, no agent, no date). `text` is
+/// made of what can stand in a quoted string as it is, and far below the 4,096 bytes that all warnings may have.
+pub fn warn(answer: &mut Answer, text: impl Display) {
+    set(answer, header::WARNING, format_args!("299 - \"{text}\""));
+}
+
 /// Asks for a name and a password.
 pub fn challenge(answer: &mut Answer, origin: &Origin) {
     set(answer, header::WWW_AUTHENTICATE, format_args!("Basic realm=\"{origin}\""));

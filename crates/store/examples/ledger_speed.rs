@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use wharf_model::api::project::ProjectChange;
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::manifest::Role;
 use wharf_model::name::{Reference, RepositoryName, Tag};
@@ -82,7 +83,7 @@ async fn fill(ledger: &dyn Ledger, tags: usize, repositories: usize) {
             project: name("p7/x").project(),
             expects: Expects::Anything,
             id: None,
-            public: true,
+            set: ProjectChange::public(true),
         });
         ledger.commit(commit(changes)).await.expect("repositories");
     }

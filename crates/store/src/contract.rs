@@ -5,3 +5,5 @@ pub mod blobs;
 pub mod ledger;
 pub mod model;
 pub mod people;
+pub mod projects;
+pub mod trash;

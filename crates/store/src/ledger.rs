@@ -14,11 +14,13 @@ mod noted;
 pub mod notes;
 pub mod people;
 pub mod postgres;
+pub mod project;
 pub mod query;
 mod read;
 pub mod readable;
 mod sql;
 pub mod sqlite;
+pub mod trash;
 mod writer;
 
 use std::sync::Arc;
@@ -34,8 +36,9 @@ use crate::clock::{Clock, Millis};
 use change::{Commit, Entry, Refused};
 use notes::{Cursor, Job, UploadNote};
 use people::People;
-use query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals, TrashRow};
+use query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals};
 use readable::Readable;
+use trash::Trash;
 
 /// What a ledger is opened with, whatever its engine.
 #[derive(Clone)]
@@ -72,7 +75,7 @@ pub trait Observer: Send + Sync {
 ///
 /// Every question is answered as of one moment that is not before the question was asked.
 #[async_trait]
-pub trait Ledger: People {
+pub trait Ledger: People + Trash {
     // --- facts
 
     /// Makes all of the changes, or none of them. Returns the entry's number, or the latest one where nothing had an effect
@@ -104,6 +107,18 @@ pub trait Ledger: People {
 
     /// The project of that name.
     async fn project(&self, name: &ProjectName) -> Result<Option<Project>, LedgerError>;
+
+    /// The names of projects after `after`, at most `limit`, in byte order; of the public ones only where that is asked for.
+    async fn project_names(
+        &self,
+        public_only: bool,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<ProjectName>, LedgerError>;
+
+    /// How many of the bytes that the project uses only the trash holds: manifests in it, and blobs that one of them names
+    /// and no live manifest of the project. Costs in proportion to what the trash holds.
+    async fn trash_bytes(&self, project: Id) -> Result<u64, LedgerError>;
 
     /// What is known of the place of that name: its project, and the repository itself, where they are there.
     async fn place(&self, name: &RepositoryName) -> Result<PlaceRow, LedgerError>;
@@ -153,9 +168,6 @@ pub trait Ledger: People {
     /// Members that no manifest of their repository names since before `now - grace`, at most `limit`.
     async fn unreferenced(&self, limit: usize) -> Result<Vec<(RepositoryName, Digest)>, LedgerError>;
 
-    /// What was trashed and whose time is up, at most `limit`.
-    async fn expired_trash(&self, limit: usize) -> Result<Vec<TrashRow>, LedgerError>;
-
     /// What the totals follower has counted.
     async fn totals(&self) -> Result<Totals, LedgerError>;
 
@@ -174,8 +186,13 @@ pub trait Ledger: People {
     async fn upload(&self, id: Id) -> Result<Option<UploadNote>, LedgerError>;
 
     /// Writes an upload session, durable on return; `updated_at` is set to now. `Ok(false)`, with nothing written, where
-    /// the one that is there is not of version `note.version - 1` (version 1 makes a new one).
-    async fn put_upload(&self, note: &UploadNote) -> Result<bool, LedgerError>;
+    /// the one that is there is not of version `note.version - 1` (version 1 makes a new one). What its project counts as
+    /// reserved moves with it; where there is no project of the repository yet, nothing is reserved.
+    ///
+    /// # Errors
+    /// [`Refused::Quota`], with nothing written, where more is to be reserved than before and the project may not use as
+    /// much; or the ledger fails.
+    async fn put_upload(&self, note: &UploadNote) -> Result<bool, Refused>;
 
     /// Forgets an upload session; no error where there is none.
     async fn delete_upload(&self, id: Id) -> Result<(), LedgerError>;

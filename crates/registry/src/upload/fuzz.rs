@@ -17,7 +17,15 @@ fn access(repository: &str) -> Access {
     let actor = Actor::User { id: Id([1; 16]), name: "kim".parse().expect("a name") };
     let subject = Subject { actor, ..Subject::anonymous() };
     let repository = repository.parse().expect("a name");
-    Access { subject, action: Action::Push, repository, given: Permissions::ALL, project: None, is_there: true }
+    Access {
+        subject,
+        action: Action::Push,
+        repository,
+        given: Permissions::ALL,
+        project: None,
+        is_there: true,
+        rules: None,
+    }
 }
 
 /// What is read as a name has one meaning, and only what was sealed here, for that repository and actor, opens.
@@ -65,6 +73,7 @@ fn note() {
     let feed =
         feed("note", &["{", "}", "\"", ":", ",", "\\\"", "tail", "state", "version", "null", "1", "AAAA", "0101"]);
     let note = |state: &[u8]| UploadNote {
+        reserved: 0,
         id: Id([3; 16]),
         repository: "acme/app".parse().expect("a name"),
         actor: "user:1".to_owned(),
@@ -75,8 +84,10 @@ fn note() {
     bolero::check!(name = "note").with_test_time(BRIEFLY).for_each(|input: &[u8]| {
         feed.each(input, |bytes| {
             let Some(mut upload) = Upload::from_note(note(bytes)) else { return };
-            let again = Upload::from_note(upload.next_note()).expect("what was just written");
-            assert_eq!((again.id, again.version, again.offset()), (upload.id, upload.version, upload.offset()));
+            upload.draw_up();
+            let again = Upload::from_note(upload.next_note(5)).expect("what was just written");
+            assert_eq!((again.id, again.version, again.reserved), (upload.id, upload.version + 1, 5));
+            assert_eq!(again.offset(), upload.offset());
             assert_eq!((again.state.id, again.state.digest), (upload.state.id, upload.state.digest));
             assert_eq!(again.tail, upload.tail);
             assert_eq!(again.state.hasher.finish(), upload.state.hasher.finish());

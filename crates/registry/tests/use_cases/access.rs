@@ -1,7 +1,7 @@
 //! Who may do what, through the ledger and the logins: each with its own token, each asked at each request.
 
 use wharf_model::api::people::Limit;
-use wharf_model::api::project::ProjectSettings;
+use wharf_model::api::project::ProjectChange;
 use wharf_model::digest::Algorithm;
 use wharf_model::media::OCI_MANIFEST;
 use wharf_model::name::{ProjectName, Reference};
@@ -166,7 +166,7 @@ async fn a_robot_of_a_project_cannot_leave_it() {
     }
     push_blob(&house, &ci, "acme/app/web", b"x").await.expect("in its corner");
     assert_eq!(catalog(&house, &ci).await, ["acme/app/web"]);
-    let refused = house.registry.put_project(&ci, &project("new"), &ProjectSettings { public: true }).await;
+    let refused = house.registry.put_project(&ci, &project("new"), &ProjectChange::public(true)).await;
     assert!(matches!(refused, Err(Error::Denied)));
 }
 
@@ -252,7 +252,7 @@ async fn projects_do_not_see_each_other() {
     for unknown in ["other", "none"] {
         let found = house.registry.project(&ann, &project(unknown)).await;
         assert!(matches!(found, Err(Error::ProjectUnknown(_))), "{unknown}");
-        let put = house.registry.put_project(&ann, &project(unknown), &ProjectSettings { public: true }).await;
+        let put = house.registry.put_project(&ann, &project(unknown), &ProjectChange::public(true)).await;
         assert!(matches!(put, Err(Error::Denied)), "{unknown}");
     }
     assert!(house.registry.project(&ann, &project("acme")).await.is_ok());
@@ -264,12 +264,12 @@ async fn who_makes_a_project_owns_it() {
     let header = house.user(2, "ann").await;
     house.bind(10, 2, "project:create", None, None).await;
     let ann = house.who(&header).await;
-    let settings = ProjectSettings { public: false };
+    let settings = ProjectChange::public(false);
     let made = house.registry.put_project(&ann, &project("mine"), &settings).await.expect("made");
     assert_eq!(made.id, house.project("mine").await);
     let ann = house.who(&header).await;
     assert!(may(&house, &ann, Action::Push, "mine/app").await && may(&house, &ann, Action::Delete, "mine/app").await);
-    house.registry.put_project(&ann, &project("mine"), &ProjectSettings { public: true }).await.expect("its own");
+    house.registry.put_project(&ann, &project("mine"), &ProjectChange::public(true)).await.expect("its own");
     assert!(house.registry.project(&ann, &project("mine")).await.expect("seen").public);
     // Who may make projects knows that of others, and does nothing to them.
     let others = house.registry.put_project(&ann, &project("other"), &settings).await;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::oneshot;
+use wharf_model::api::project::ProjectChange;
 use wharf_model::name::Reference;
 use wharf_registry::access::Action;
 use wharf_registry::actor::Subject;
@@ -76,7 +77,7 @@ async fn only_what_was_touched_is_asked_again() {
         project: "other".parse().expect("a name"),
         expects: Expects::Anything,
         id: None,
-        public: true,
+        set: ProjectChange::public(true),
     };
     caches.observer().committed(&entry(vec![project]));
     assert_eq!(caches.manifest(&name(A), &tagged("latest"), ask("two")).await.unwrap().unwrap().bytes, "one");
@@ -84,7 +85,7 @@ async fn only_what_was_touched_is_asked_again() {
         project: "acme".parse().expect("a name"),
         expects: Expects::Anything,
         id: None,
-        public: true,
+        set: ProjectChange::public(true),
     };
     caches.observer().committed(&entry(vec![project]));
     assert_eq!(caches.manifest(&name(A), &tagged("latest"), ask("two")).await.unwrap().unwrap().bytes, "two");

@@ -10,7 +10,7 @@ use futures_util::{StreamExt as _, stream};
 use tempfile::TempDir;
 use wharf_content::body::Body;
 use wharf_model::api::people::Limit;
-use wharf_model::api::project::ProjectSettings;
+use wharf_model::api::project::ProjectChange;
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::handle::Handle;
 use wharf_model::id::Id;
@@ -65,7 +65,7 @@ pub(crate) fn admin() -> Subject {
         pattern: None,
     };
     let rights = Arc::new(Rights::compile(&[everything]));
-    Subject { actor: Actor::User { id, name }, rights, ceiling: Ceiling::default() }
+    Subject { actor: Actor::User { id, name }, rights, ceiling: Ceiling::default(), client: None }
 }
 
 pub(crate) fn name(text: &str) -> RepositoryName {
@@ -257,7 +257,10 @@ impl House {
 
     pub(crate) async fn make_public(&self, project: &str, public: bool) {
         let project = project.parse().expect("a project's name");
-        self.registry.put_project(&admin(), &project, &ProjectSettings { public }).await.expect("an administrator may");
+        self.registry
+            .put_project(&admin(), &project, &ProjectChange::public(public))
+            .await
+            .expect("an administrator may");
     }
 
     // --- people
@@ -326,6 +329,19 @@ impl House {
     /// Whose request it is that comes with this header, as of now.
     pub(crate) async fn who(&self, header: &[u8]) -> Subject {
         self.registry.identity().authenticate(Some(header)).await.expect("it is right")
+    }
+
+    /// Who logs in by that name with that password, or a token in its place.
+    pub(crate) async fn login(&self, name: &str, password: &str) -> Option<Subject> {
+        let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
+        self.registry.identity().authenticate(Some(format!("Basic {encoded}").as_bytes())).await.ok()
+    }
+
+    /// What the account of that number is given, as of now.
+    pub(crate) async fn rights(&self, number: u8) -> Arc<Rights> {
+        use wharf_store::ledger::people::People as _;
+        let bindings = self.ledger.bindings_of(Id([number; 16])).await.expect("no fault");
+        Arc::new(Rights::compile(&bindings))
     }
 
     // --- faults

@@ -2,12 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod apply;
 mod caches;
 mod faults;
 mod followers;
 mod gc;
 mod house;
 mod model;
+mod people;
 mod permissions;
+mod projects;
 mod referrers;
+mod trash;
 mod uploads;

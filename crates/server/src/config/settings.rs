@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use wharf_registry::registry::Missing;
+use wharf_model::api::project::Missing;
 
 use super::value::{self, number, put};
 use super::{Config, LogFormat, Open};

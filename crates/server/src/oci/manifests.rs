@@ -52,6 +52,9 @@ pub async fn put(mut call: Call<'_>, reference: Reference) -> Outcome {
     if let Some(subject) = pushed.subject {
         respond::set(&mut answer, respond::OCI_SUBJECT, subject);
     }
+    if let Some(warning) = pushed.warning {
+        respond::warn(&mut answer, warning);
+    }
     if !pushed.tags.is_empty() {
         let tags: Vec<_> = pushed.tags.iter().map(Tag::as_str).collect();
         respond::set(&mut answer, respond::OCI_TAG, tags.join(", "));

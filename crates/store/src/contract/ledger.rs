@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, join_all};
+use wharf_model::api::project::ProjectChange;
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::id::Id;
 use wharf_model::manifest::Role;
@@ -41,7 +42,7 @@ pub struct Bench {
     pub ledger: Arc<dyn Ledger>,
     /// Its clock.
     pub clock: Arc<ManualClock>,
-    open: Open,
+    pub(super) open: Open,
     _kept: Box<dyn Any + Send + Sync>,
 }
 
@@ -69,7 +70,17 @@ macro_rules! ledger_contract {
             groups_have_members
             bindings_give_what_they_say
             bindings_hold_on_to_what_they_name
+            the_last_administrator_stays
+            groups_and_projects_are_listed
             tokens_end
+            a_project_keeps_what_is_set_of_it
+            usage_counts_blobs_once_and_manifests_each_time
+            usage_has_no_way_round
+            a_quota_is_never_overshot
+            so_many_repositories_and_no_more
+            uploads_reserve_and_give_back
+            a_reservation_needs_room
+            immutable_tags_neither_move_nor_go
             blobs_rest_in_the_ledger_or_on_the_heap
             a_blob_needs_its_repository
             the_loser_of_two_uploads_is_reclaimed
@@ -94,6 +105,18 @@ macro_rules! ledger_contract {
             a_trashed_manifest_may_be_pushed_again
             children_go_with_their_index
             purging_frees_what_nothing_holds
+            a_manifest_comes_back_with_its_tags
+            children_come_back_with_their_index
+            what_was_pushed_again_takes_the_entry
+            what_was_taken_out_comes_back_with_its_manifest
+            naming_a_blob_in_the_trash_is_no_way_to_read_it
+            a_repository_goes_and_comes_back
+            a_project_goes_and_comes_back
+            immutable_tags_keep_their_repository_and_project
+            a_repository_is_purged_in_steps
+            a_project_is_purged_in_steps
+            the_trash_is_listed_from_the_latest
+            moves_are_listed_from_the_latest
             referrers_are_listed_by_digest
             totals_are_added_and_counted
             uploads_have_versions
@@ -115,6 +138,8 @@ macro_rules! ledger_contract {
 }
 
 pub use super::people::*;
+pub use super::projects::*;
+pub use super::trash::*;
 
 /// A repository's name.
 pub fn name(text: &str) -> RepositoryName {
@@ -135,11 +160,11 @@ fn media(text: &str) -> MediaType {
     text.parse().expect("a media type")
 }
 
-fn ensure(repository: &str) -> Change {
+pub(super) fn ensure(repository: &str) -> Change {
     Change::EnsureRepository { repository: name(repository), expects: Expects::Anything, made_project: false }
 }
 
-fn put_blob(repository: &str, text: &str, place: Place) -> Change {
+pub(super) fn put_blob(repository: &str, text: &str, place: Place) -> Change {
     let (repository, size) = (name(repository), text.len() as u64);
     Change::PutBlob { repository, digest: digest(text), size, place, known: Known::Keep, upload: None, adopted: false }
 }
@@ -152,42 +177,42 @@ fn put_known(repository: &str, text: &str, place: Place, then: Known) -> Change 
     change
 }
 
-fn ending(mut change: Change, id: Id, version: u64) -> Change {
+pub(super) fn ending(mut change: Change, id: Id, version: u64) -> Change {
     if let Change::PutBlob { upload, .. } = &mut change {
         *upload = Some((id, version));
     }
     change
 }
 
-fn inline(text: &str) -> Place {
+pub(super) fn inline(text: &str) -> Place {
     Place::Ledger(Bytes::copy_from_slice(text.as_bytes()))
 }
 
-fn heap(location: &str) -> Place {
+pub(super) fn heap(location: &str) -> Place {
     Place::Heap(Location(location.to_owned()))
 }
 
-fn mount(repository: &str, text: &str, from: &str, readable: Readable) -> Change {
+pub(super) fn mount(repository: &str, text: &str, from: &str, readable: Readable) -> Change {
     Change::MountBlob { repository: name(repository), digest: digest(text), from: name(from), readable }
 }
 
-fn delete_blob(repository: &str, text: &str) -> Change {
+pub(super) fn delete_blob(repository: &str, text: &str) -> Change {
     Change::DeleteBlob { repository: name(repository), digest: digest(text), freed: Freed::default() }
 }
 
-fn sweep(repository: &str, text: &str) -> Change {
+pub(super) fn sweep(repository: &str, text: &str) -> Change {
     Change::SweepMember { repository: name(repository), digest: digest(text), freed: Freed::default() }
 }
 
-fn edge(role: Role, target: &str) -> Edge {
+pub(super) fn edge(role: Role, target: &str) -> Edge {
     Edge { role, target: digest(target), required: true }
 }
 
-fn layers(targets: &[&str]) -> Vec<Edge> {
+pub(super) fn layers(targets: &[&str]) -> Vec<Edge> {
     targets.iter().map(|target| edge(Role::Layer, target)).collect()
 }
 
-fn put_manifest(repository: &str, text: &str, edges: Vec<Edge>) -> Change {
+pub(super) fn put_manifest(repository: &str, text: &str, edges: Vec<Edge>) -> Change {
     Change::PutManifest {
         repository: name(repository),
         digest: digest(text),
@@ -205,7 +230,7 @@ pub fn index(repository: &str, text: &str, children: &[&str]) -> Change {
     put_manifest(repository, text, children.iter().map(|child| edge(Role::Child, child)).collect())
 }
 
-fn point(repository: &str, to: &str, text: &str) -> Change {
+pub(super) fn point(repository: &str, to: &str, text: &str) -> Change {
     Change::PointTag {
         repository: name(repository),
         tag: tag(to),
@@ -215,7 +240,7 @@ fn point(repository: &str, to: &str, text: &str) -> Change {
     }
 }
 
-fn delete_tag(repository: &str, text: &str) -> Change {
+pub(super) fn delete_tag(repository: &str, text: &str) -> Change {
     Change::DeleteTag { repository: name(repository), tag: tag(text), previous: None }
 }
 
@@ -223,6 +248,11 @@ fn delete_tag(repository: &str, text: &str) -> Change {
 pub fn delete_manifest(repository: &str, text: &str, keep: Millis) -> Change {
     let (repository, digest) = (name(repository), digest(text));
     Change::DeleteManifest { repository, digest, keep, tags: Vec::new(), children: Vec::new() }
+}
+
+/// Purges an entry of the trash, or a step of it.
+pub(super) fn purge(id: Id) -> Change {
+    Change::PurgeTrash { id, freed: Freed::default(), done: false }
 }
 
 fn job(kind: &str, key: &str) -> NewJob {
@@ -237,7 +267,7 @@ impl Bench {
         Bench { ledger, clock, open, _kept: Box::new(kept) }
     }
 
-    fn advance(&self, by: Millis) {
+    pub(super) fn advance(&self, by: Millis) {
         self.clock.advance(Duration::from_millis(by as u64));
     }
 
@@ -272,30 +302,30 @@ impl Bench {
         self.ledger.blob(&name(repository), &digest(text)).await.unwrap()
     }
 
-    async fn shows(&self, repository: &str, text: &str) -> bool {
+    pub(super) async fn shows(&self, repository: &str, text: &str) -> bool {
         self.blob(repository, text).await.is_some()
     }
 
-    async fn manifest(&self, repository: &str, text: &str) -> Option<ManifestRow> {
+    pub(super) async fn manifest(&self, repository: &str, text: &str) -> Option<ManifestRow> {
         self.ledger.manifest(&name(repository), &Reference::Digest(digest(text))).await.unwrap()
     }
 
-    async fn tagged(&self, repository: &str, text: &str) -> Option<Digest> {
+    pub(super) async fn tagged(&self, repository: &str, text: &str) -> Option<Digest> {
         let row = self.ledger.manifest(&name(repository), &Reference::Tag(tag(text))).await.unwrap();
         row.map(|row| row.digest)
     }
 
-    async fn tags(&self, repository: &str) -> Vec<String> {
+    pub(super) async fn tags(&self, repository: &str) -> Vec<String> {
         let tags = self.ledger.tags(&name(repository), None, 1000).await.unwrap();
         tags.expect("the repository is there").iter().map(Tag::to_string).collect()
     }
 
-    async fn unreferenced(&self) -> Vec<Digest> {
+    pub(super) async fn unreferenced(&self) -> Vec<Digest> {
         self.ledger.unreferenced(1000).await.unwrap().into_iter().map(|(_, digest)| digest).collect()
     }
 
     /// The locations that wait to be reclaimed; they wait no more.
-    async fn reclaimed(&self) -> Vec<String> {
+    pub(super) async fn reclaimed(&self) -> Vec<String> {
         let jobs = self.ledger.claim_jobs(RECLAIM, 1, 1000).await.unwrap();
         let mut locations = Vec::new();
         for job in jobs {
@@ -306,10 +336,10 @@ impl Bench {
         locations
     }
 
-    async fn purge(&self) -> Freed {
+    pub(super) async fn purge(&self) -> Freed {
         let mut freed = Freed::default();
         for row in self.ledger.expired_trash(1000).await.unwrap() {
-            match self.filled(Change::PurgeTrash { id: row.id, freed: Freed::default() }).await {
+            match self.filled(purge(row.id)).await {
                 Some(Change::PurgeTrash { freed: one, .. }) => {
                     freed.blobs += one.blobs;
                     freed.bytes += one.bytes;
@@ -321,7 +351,7 @@ impl Bench {
     }
 }
 
-fn options(clock: &Arc<ManualClock>) -> LedgerOptions {
+pub(super) fn options(clock: &Arc<ManualClock>) -> LedgerOptions {
     LedgerOptions { clock: Some(clock.clone()), grace: GRACE, alone: false }
 }
 
@@ -376,6 +406,7 @@ pub async fn a_commit_is_all_or_none(bench: &Bench) {
     let cursor = Cursor { seq: 7, version: 1, paused: false };
     let commit = Commit {
         actor: "tester".to_owned(),
+        client: None,
         changes: vec![ensure("p/a"), put_blob("p/a", "x", heap("x1")), point("p/a", "v1", "none")],
         jobs: vec![job("work", "1")],
         cursor: Some(("follower".to_owned(), cursor)),
@@ -409,11 +440,16 @@ pub async fn changes_see_those_before_them(bench: &Bench) {
 /// A change without effect is not in the log, a commit without any neither.
 pub async fn what_has_no_effect_is_not_logged(bench: &Bench) {
     let project = name("p/a").project();
-    let public = || Change::PutProject { project: project.clone(), expects: Expects::Anything, id: None, public: true };
+    let public = || Change::PutProject {
+        project: project.clone(),
+        expects: Expects::Anything,
+        id: None,
+        set: ProjectChange::public(true),
+    };
     let all = || vec![ensure("p/a"), public(), put_manifest("p/a", "m", vec![]), point("p/a", "v1", "m")];
     assert_eq!(bench.made(all()).await, 1);
     assert_eq!(bench.made(all()).await, 1);
-    assert_eq!(bench.made(vec![Change::PurgeTrash { id: Id([1; 16]), freed: Freed::default() }]).await, 1);
+    assert_eq!(bench.made(vec![purge(Id([1; 16]))]).await, 1);
     assert_eq!(bench.made(vec![sweep("p/a", "x"), sweep("p/none", "x")]).await, 1);
     assert_eq!(bench.made(vec![]).await, 1);
     assert_eq!(bench.made(vec![ensure("p/a"), point("p/a", "v2", "m"), public()]).await, 2);
@@ -522,7 +558,12 @@ pub async fn a_repository_brings_its_project(bench: &Bench) {
     assert!(bench.ledger.project(&name("solo").project()).await.unwrap().is_some());
     bench
         .made(vec![
-            Change::PutProject { project: project.name.clone(), expects: Expects::Anything, id: None, public: true },
+            Change::PutProject {
+                project: project.name.clone(),
+                expects: Expects::Anything,
+                id: None,
+                set: ProjectChange::public(true),
+            },
             ensure("acme/new"),
         ])
         .await;
@@ -537,7 +578,7 @@ pub async fn a_repository_brings_its_project(bench: &Bench) {
             project: name("made").project(),
             expects: Expects::Anything,
             id: None,
-            public: true,
+            set: ProjectChange::public(true),
         }])
         .await;
     assert!(bench.ledger.project(&name("made").project()).await.unwrap().is_some_and(|project| project.public));
@@ -561,7 +602,7 @@ pub async fn repositories_are_listed_in_byte_order(bench: &Bench) {
         project: name(project).project(),
         expects: Expects::Anything,
         id: None,
-        public,
+        set: ProjectChange::public(public),
     };
     bench.made(vec![public("a", true), public("b", true)]).await;
     assert_eq!(list(Readable::public(), None, 100).await, ["a", "a/b", "a/c", "b/a"]);
@@ -774,8 +815,12 @@ pub async fn everything_required_must_be_here(bench: &Bench) {
 /// A mount needs a member that is shown, in the repository that is named, and one that the caller may read; where none is
 /// named, one can be asked for.
 pub async fn a_mount_needs_a_blob_that_may_be_read(bench: &Bench) {
-    let public =
-        |public| Change::PutProject { project: name("q/a").project(), expects: Expects::Anything, id: None, public };
+    let public = |public| Change::PutProject {
+        project: name("q/a").project(),
+        expects: Expects::Anything,
+        id: None,
+        set: ProjectChange::public(public),
+    };
     let home = async |readable: Readable| -> Option<String> {
         let found = bench.ledger.home_of_blob(&digest("x"), &readable).await.unwrap();
         found.map(|repository| repository.to_string())
@@ -1155,11 +1200,12 @@ pub async fn totals_are_added_and_counted(bench: &Bench) {
 
 // --- notes
 
-fn upload(id: Id, version: u64) -> UploadNote {
+pub(super) fn upload(id: Id, version: u64) -> UploadNote {
     UploadNote {
         id,
         repository: name("p/a"),
         actor: "tester".to_owned(),
+        reserved: 0,
         version,
         state: Bytes::from(format!("state {version}")),
         updated_at: 0,

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
+use wharf_model::api::project::ProjectChange;
 use wharf_model::digest::Digest;
 use wharf_model::manifest::Role;
 use wharf_model::name::{Reference, RepositoryName, Tag};
@@ -79,6 +80,15 @@ impl Model {
 
     fn is_held_in(&self, repository: usize, target: &str) -> bool {
         self.roots().any(|(at, manifest)| at == repository && names(manifest).any(|(_, text, _)| text == target))
+    }
+
+    /// What a project uses: its blobs, each once, and its manifests, the trashed ones too.
+    fn used(&self, project: &str) -> u64 {
+        let is_in = |repository: &usize| REPOSITORIES[*repository].starts_with(project);
+        let blobs: BTreeSet<usize> =
+            self.members.keys().filter(|(repository, _)| is_in(repository)).map(|(_, blob)| *blob).collect();
+        let manifests = self.roots().filter(|(repository, _)| is_in(repository));
+        (blobs.len() * 2 + manifests.map(|(_, manifest)| MANIFESTS[manifest].0.len()).sum::<usize>()) as u64
     }
 
     fn is_held(&self, target: &str) -> bool {
@@ -367,8 +377,12 @@ fn tag_at(tag: &Tag) -> usize {
 /// Does the steps to an empty ledger and to the model, and panics where they come to differ.
 pub async fn agrees(bench: &Bench, steps: &[Step]) {
     let mut model = Model { now: START, ..Model::default() };
-    let public =
-        Change::PutProject { project: name("open/a").project(), expects: Expects::Anything, id: None, public: true };
+    let public = Change::PutProject {
+        project: name("open/a").project(),
+        expects: Expects::Anything,
+        id: None,
+        set: ProjectChange::public(true),
+    };
     bench.ledger.commit(Commit { changes: vec![public], ..Commit::default() }).await.expect("a project");
     for step in steps {
         do_both(bench, &mut model, *step).await;
@@ -385,7 +399,7 @@ async fn do_both(bench: &Bench, model: &mut Model, step: Step) {
         }
         [kind, a, ..] if kind % 16 == 15 && a % 2 == 0 => {
             let expired = bench.ledger.expired_trash(100).await.unwrap();
-            let purge = |id| Change::PurgeTrash { id, freed: Freed::default() };
+            let purge = |id| Change::PurgeTrash { id, freed: Freed::default(), done: false };
             let changes = expired.into_iter().map(|row| purge(row.id)).collect();
             bench.ledger.commit(Commit { changes, ..Commit::default() }).await.expect("a purge is never refused");
             model.purge();
@@ -420,6 +434,12 @@ async fn compare(bench: &Bench, model: &Model) {
         let found: Vec<&str> = found.iter().map(RepositoryName::as_str).collect();
         let expect: Vec<&str> = model.repositories.iter().map(|at| REPOSITORIES[*at]).collect();
         assert_eq!(found, expect.into_iter().filter(|name| name.starts_with(prefix)).collect::<Vec<_>>());
+    }
+    for project in ["open", "shut"] {
+        let found = bench.ledger.project(&name(project).project()).await.unwrap();
+        let repositories = model.repositories.iter().filter(|at| REPOSITORIES[**at].starts_with(project)).count();
+        let expect = (model.used(project), repositories as u64);
+        assert_eq!(found.map_or((0, 0), |found| (found.usage.bytes, found.usage.repositories)), expect, "{project}");
     }
     let expired = bench.ledger.expired_trash(100).await.unwrap().len();
     assert_eq!(expired, model.trash.iter().filter(|(_, _, until)| *until <= model.now).count());

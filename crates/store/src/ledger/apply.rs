@@ -1,22 +1,26 @@
 //! How a change is made: check and write in one place, once for both engines.
 
 mod blobs;
+mod history;
 mod manifests;
+mod projects;
+mod purge;
 mod tags;
 mod trash;
+pub(crate) mod usage;
+
+use std::collections::BTreeMap;
 
 use wharf_model::digest::Digest;
-use wharf_model::id::Id;
-use wharf_model::name::RepositoryName;
 
 use super::Seq;
-use super::change::{Change, Commit, Entry, Expects, Refused};
+use super::change::{Change, Commit, Entry, Refused};
 use super::noted::put_cursor;
 use super::notes::{NewJob, RECLAIM};
 use super::query::{LedgerError, Totals};
 use super::sql::{Sql, digest_list};
 use crate::clock::Millis;
-use crate::ids;
+use usage::Moved;
 
 /// What every change is made with.
 pub(crate) struct Context<'a, S> {
@@ -24,6 +28,9 @@ pub(crate) struct Context<'a, S> {
     pub(crate) now: Millis,
     grace: Millis,
     pub(crate) actor: &'a str,
+    client: Option<&'a str>,
+    /// By how much what projects use has moved so far, by the project's number.
+    moved: BTreeMap<i64, Moved>,
 }
 
 /// Makes all changes of a commit, then its jobs and its cursor. Returns the entry, which is in the log, or `None` where no
@@ -38,13 +45,15 @@ pub(crate) async fn apply<S: Sql>(
     now: Millis,
     grace: Millis,
 ) -> Result<Option<Entry>, Refused> {
-    let mut context = Context { sql, now, grace, actor: &commit.actor };
+    let mut context =
+        Context { sql, now, grace, actor: &commit.actor, client: commit.client.as_deref(), moved: BTreeMap::new() };
     let mut changes = Vec::with_capacity(commit.changes.len());
     for mut change in commit.changes {
         if context.change(&mut change).await? {
             changes.push(change);
         }
     }
+    context.settle_usage().await?;
     for job in &commit.jobs {
         context.queue(job).await?;
     }
@@ -68,9 +77,7 @@ impl<S: Sql> Context<'_, S> {
                 *made_project = made == Some(true);
                 Ok(made.is_some())
             }
-            Change::PutProject { project, expects, id, public } => {
-                self.put_project(project.as_str(), *expects, *id, *public).await
-            }
+            Change::PutProject { project, expects, id, set } => self.put_project(project, *expects, *id, set).await,
             Change::People(change) => self.people(change).await,
             Change::PutBlob { .. } => self.put_blob(change).await,
             Change::MountBlob { repository, digest, from, readable } => {
@@ -94,9 +101,29 @@ impl<S: Sql> Context<'_, S> {
                 (*tags, *children) = self.delete_manifest(repository, digest, *keep).await?;
                 Ok(true)
             }
-            Change::PurgeTrash { id, freed } => match self.purge_trash(id).await? {
+            Change::DeleteRepository { repository, expects, entry, keep, contents } => {
+                *contents = self.delete_repository(repository, *expects, entry, *keep).await?;
+                Ok(true)
+            }
+            Change::DeleteProject { project, expects, entry, keep, contents } => {
+                *contents = self.delete_project(project, *expects, entry, *keep).await?;
+                Ok(true)
+            }
+            Change::RestoreManifest { entry, repository, retag, restored, tags } => {
+                (*restored, *tags) = self.restore_manifest(entry, repository, *retag).await?;
+                Ok(true)
+            }
+            Change::RestoreRepository { entry, repository, contents } => {
+                *contents = self.restore_repository(entry, repository).await?;
+                Ok(true)
+            }
+            Change::RestoreProject { entry, project, contents } => {
+                *contents = self.restore_project(entry, project).await?;
+                Ok(true)
+            }
+            Change::PurgeTrash { id, freed, done } => match self.purge_trash(id).await? {
                 Some(what) => {
-                    *freed = what;
+                    (*freed, *done) = what;
                     Ok(true)
                 }
                 None => Ok(false),
@@ -120,67 +147,6 @@ impl<S: Sql> Context<'_, S> {
                 self.put_totals(set, totals).await
             }
         }
-    }
-
-    // --- projects, repositories, people
-
-    async fn repository(&mut self, name: &RepositoryName) -> Result<i64, Refused> {
-        let row = self.sql.one("SELECT id FROM repository WHERE name = $1", &[name.as_str().into()]).await?;
-        Ok(row.ok_or(Refused::RepositoryUnknown)?.int(0)?)
-    }
-
-    /// Whether it was made, and its project with it.
-    async fn ensure_repository(&mut self, name: &RepositoryName, expects: Expects) -> Result<Option<bool>, Refused> {
-        let found = self.expected_project(name.project_str(), expects).await?;
-        if found.is_some() && self.sql.any("SELECT 1 FROM repository WHERE name = $1", &[name.as_str().into()]).await? {
-            return Ok(None);
-        }
-        let (project, public) = match found {
-            Some((project, _, public)) => (project, public),
-            None => (self.insert_project(name.project_str(), None, false).await?, false),
-        };
-        let insert = "INSERT INTO repository (uid, project, name, public, created_at) VALUES ($1, $2, $3, $4, $5)";
-        let uid = ids::random()?;
-        let parameters = [(&uid).into(), project.into(), name.as_str().into(), public.into(), self.now.into()];
-        self.sql.execute(insert, &parameters).await?;
-        Ok(Some(found.is_none()))
-    }
-
-    /// The project's number, its id, and whether it is public; refused where it is not what was expected.
-    async fn expected_project(&mut self, name: &str, expects: Expects) -> Result<Option<(i64, Id, bool)>, Refused> {
-        let row = self.sql.one("SELECT id, uid, public FROM project WHERE name = $1", &[name.into()]).await?;
-        let found = row.map(|mut row| Ok::<_, LedgerError>((row.int(0)?, row.id(1)?, row.flag(2)?))).transpose()?;
-        match (expects, &found) {
-            (Expects::Anything, _) | (Expects::Nothing, None) => Ok(found),
-            (Expects::Project(expected), Some((_, id, _))) if expected == *id => Ok(found),
-            _ => Err(Refused::ProjectChanged),
-        }
-    }
-
-    async fn insert_project(&mut self, name: &str, id: Option<Id>, public: bool) -> Result<i64, LedgerError> {
-        let insert = "INSERT INTO project (uid, name, public, created_at) VALUES ($1, $2, $3, $4) RETURNING id";
-        let uid = id.map_or_else(ids::random, Ok)?;
-        let row = self.sql.one(insert, &[(&uid).into(), name.into(), public.into(), self.now.into()]).await?;
-        returned(row)
-    }
-
-    async fn put_project(
-        &mut self,
-        name: &str,
-        expects: Expects,
-        id: Option<Id>,
-        public: bool,
-    ) -> Result<bool, Refused> {
-        let Some((id, _, before)) = self.expected_project(name, expects).await? else {
-            self.insert_project(name, id, public).await?;
-            return Ok(true);
-        };
-        if before != public {
-            let parameters = [id.into(), public.into()];
-            self.sql.execute("UPDATE project SET public = $2 WHERE id = $1", &parameters).await?;
-            self.sql.execute("UPDATE repository SET public = $2 WHERE project = $1", &parameters).await?;
-        }
-        Ok(before != public)
     }
 
     // --- what follows

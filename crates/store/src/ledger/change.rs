@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use wharf_model::api::project::ProjectChange;
 use wharf_model::digest::Digest;
 use wharf_model::id::Id;
 use wharf_model::manifest::Role;
@@ -11,6 +12,7 @@ use wharf_model::name::{ProjectName, RepositoryName, Tag};
 use super::Seq;
 use super::notes::NewJob;
 use super::people::{PeopleChange, Thing};
+use super::project::{ImmutableTag, QuotaExceeded};
 use super::query::{LedgerError, Totals};
 use super::readable::Readable;
 use crate::blobs::Location;
@@ -21,6 +23,8 @@ use crate::clock::Millis;
 pub struct Commit {
     /// On whose behalf: an actor's id as text, or the name of a follower. At most 255 bytes.
     pub actor: String,
+    /// What the client called itself, where one asked for it; at most 128 bytes. It goes into the history of tags.
+    pub client: Option<String>,
     /// The changes, applied in order; each sees those before it.
     pub changes: Vec<Change>,
     /// Jobs to queue in the same transaction; one whose kind and key are queued already is left as it is.
@@ -121,6 +125,17 @@ pub struct Freed {
     pub bytes: u64,
 }
 
+/// What a repository or a project holds that is live.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contents {
+    /// Repositories.
+    pub repositories: u64,
+    /// Manifests, counted in each repository.
+    pub manifests: u64,
+    /// Tags.
+    pub tags: u64,
+}
+
 /// One change. Fields said to be *filled* are set by the ledger when it is made, for the log's readers; what a caller puts
 /// there is ignored.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -147,8 +162,9 @@ pub enum Change {
         /// The id of a new one; drawn where there is none. Of no account where the project is there.
         #[serde(skip)]
         id: Option<Id>,
-        /// Whether anybody may pull from it.
-        public: bool,
+        /// What is set; what is left out stays as it is.
+        #[serde(default)]
+        set: ProjectChange,
     },
     /// People, and what they are given.
     People(PeopleChange),
@@ -254,12 +270,82 @@ pub enum Change {
         /// Filled: the children that went.
         children: Vec<Digest>,
     },
-    /// Ends an entry of the trash for good. No effect where it is not there.
+    /// Moves the repository to the trash with everything in it; its name is free from then on. Refused where it is not there, or
+    /// has a tag that is immutable.
+    DeleteRepository {
+        /// The repository.
+        repository: RepositoryName,
+        /// What its project has to be; else it is refused.
+        #[serde(skip)]
+        expects: Expects,
+        /// Names the entry of the trash that this makes.
+        entry: Id,
+        /// When it is purged: so many milliseconds from now.
+        keep: Millis,
+        /// Filled: what went.
+        contents: Contents,
+    },
+    /// Moves the project to the trash with everything in it; its name is free from then on, and so are those of its robots. What
+    /// is bound in it stays bound. Refused where it is not there, or has a tag that is immutable.
+    DeleteProject {
+        /// The project.
+        project: ProjectName,
+        /// What it has to be; else it is refused.
+        #[serde(skip)]
+        expects: Expects,
+        /// Names the entry of the trash that this makes.
+        entry: Id,
+        /// When it is purged: so many milliseconds from now.
+        keep: Millis,
+        /// Filled: what went.
+        contents: Contents,
+    },
+    /// Brings a manifest back from the trash, with the children that went with it, and with what was taken out of the repository
+    /// meanwhile of the blobs that they name. Where the same was pushed again since, that stays, and the entry goes. Refused
+    /// where the entry is not there, or not of that repository.
+    RestoreManifest {
+        /// The entry.
+        entry: Id,
+        /// Its repository, which must be there.
+        repository: RepositoryName,
+        /// Whether the tags that they had point to them again; those that point elsewhere by now stay there.
+        #[serde(skip)]
+        retag: bool,
+        /// Filled: the manifests that are there again.
+        restored: Vec<Digest>,
+        /// Filled: the tags that point to one of them again.
+        tags: Vec<Tag>,
+    },
+    /// Brings a repository back from the trash. Refused where the entry is not there or its time is up, its project is not
+    /// there, or its name is taken.
+    RestoreRepository {
+        /// The entry.
+        entry: Id,
+        /// What it was called, and is again.
+        repository: RepositoryName,
+        /// Filled: what came back.
+        contents: Contents,
+    },
+    /// Brings a project back from the trash, with all that went with it. Refused where the entry is not there or its time is
+    /// up, or its name is taken.
+    RestoreProject {
+        /// The entry.
+        entry: Id,
+        /// What it was called, and is again.
+        project: ProjectName,
+        /// Filled: what came back.
+        contents: Contents,
+    },
+    /// Ends an entry of the trash for good: a manifest at once, a repository or a project in steps of about a thousand rows,
+    /// the first of which takes away that it can be restored. No effect where it is not there.
     PurgeTrash {
         /// The entry.
         id: Id,
         /// Filled: what nobody holds any more.
         freed: Freed,
+        /// Filled: whether the entry is gone, so that no step is left.
+        #[serde(default)]
+        done: bool,
     },
     /// Takes a blob that no manifest of the repository names, and whose grace is over, out of the repository. No effect
     /// where that has changed.
@@ -326,6 +412,15 @@ pub enum Refused {
     /// The project is not the one that was expected.
     #[error("the project has changed")]
     ProjectChanged,
+    /// Nobody would be left who can log in and administer.
+    #[error("nobody would be left who administers")]
+    LastAdministrator,
+    /// The project would use more than it may.
+    #[error("{0}")]
+    Quota(Box<QuotaExceeded>),
+    /// A rule of the project keeps a tag where it is.
+    #[error(transparent)]
+    Immutable(Box<ImmutableTag>),
     /// The name is taken by somebody else.
     #[error("the name {0} is taken")]
     NameTaken(String),

@@ -14,9 +14,10 @@ use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 use super::change::{Commit, Entry, Refused};
 use super::notes::{Cursor, Job, UploadNote};
 use super::people::{self, AccountRow, Accounts, BindingRow, GroupRow, People, RoleRow, SecretRow};
-use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals, TrashRow};
+use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals};
 use super::readable::Readable;
 use super::sql::Sql;
+use super::trash::{self, MoveRow, RepositoryRow, Trash, TrashMark, TrashRow};
 use super::writer::{Done, Work, Writer};
 use super::{Ledger, Observer, Seq, noted, read};
 use crate::blobs::Location;
@@ -99,6 +100,24 @@ impl<E: Engine> Ledger for SqlLedger<E> {
         read::project(&mut self.engine.reader().await?, name).await
     }
 
+    async fn project_names(
+        &self,
+        public_only: bool,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<ProjectName>, LedgerError> {
+        read::project_names(&mut self.engine.reader().await?, public_only, after, limit).await
+    }
+
+    /// Takes as long as the trash is large, and SQLite would hold up the calling task's thread.
+    async fn trash_bytes(&self, project: Id) -> Result<u64, LedgerError> {
+        let mut reader = self.engine.reader().await?;
+        let runtime = tokio::runtime::Handle::current();
+        let asked =
+            tokio::task::spawn_blocking(move || runtime.block_on(read::trash_bytes(&mut reader, project))).await;
+        asked.unwrap_or_else(|error| Err(LedgerError::Unavailable(error.to_string())))
+    }
+
     async fn place(&self, name: &RepositoryName) -> Result<PlaceRow, LedgerError> {
         read::place(&mut self.engine.reader().await?, name).await
     }
@@ -152,10 +171,6 @@ impl<E: Engine> Ledger for SqlLedger<E> {
         read::unreferenced(&mut self.engine.reader().await?, self.grace, limit).await
     }
 
-    async fn expired_trash(&self, limit: usize) -> Result<Vec<TrashRow>, LedgerError> {
-        read::expired_trash(&mut self.engine.reader().await?, limit).await
-    }
-
     async fn totals(&self) -> Result<Totals, LedgerError> {
         read::totals(&mut self.engine.reader().await?).await
     }
@@ -181,8 +196,11 @@ impl<E: Engine> Ledger for SqlLedger<E> {
         noted::upload(&mut self.engine.reader().await?, id).await
     }
 
-    async fn put_upload(&self, note: &UploadNote) -> Result<bool, LedgerError> {
-        self.note(Work::PutUpload(note.clone())).await
+    async fn put_upload(&self, note: &UploadNote) -> Result<bool, Refused> {
+        match self.writer.ask(Work::PutUpload(note.clone())).await? {
+            (Done::Noted(written), _) => Ok(written),
+            _ => Err(LedgerError::Corrupt("a note was answered as something else".to_owned()).into()),
+        }
     }
 
     async fn delete_upload(&self, id: Id) -> Result<(), LedgerError> {
@@ -283,7 +301,57 @@ impl<E: Engine> People for SqlLedger<E> {
         people::read::bindings_of(&mut self.engine.reader().await?, account).await
     }
 
+    async fn bindings_of_group(&self, group: Id) -> Result<Vec<BindingRow>, LedgerError> {
+        people::read::bindings_of_group(&mut self.engine.reader().await?, group).await
+    }
+
     async fn note_uses(&self, uses: &[(Id, Millis)]) -> Result<(), LedgerError> {
         self.note(Work::NoteUses(uses.to_vec())).await.map(|_| ())
+    }
+}
+
+#[async_trait]
+impl<E: Engine> Trash for SqlLedger<E> {
+    async fn repository(&self, name: &RepositoryName) -> Result<Option<RepositoryRow>, LedgerError> {
+        trash::read::repository(&mut self.engine.reader().await?, name).await
+    }
+
+    async fn tag_moves(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<Vec<MoveRow>>, LedgerError> {
+        trash::read::tag_moves(&mut self.engine.reader().await?, repository, tag, before, limit).await
+    }
+
+    async fn trash(
+        &self,
+        project: Option<Id>,
+        after: Option<TrashMark>,
+        limit: usize,
+    ) -> Result<Vec<TrashRow>, LedgerError> {
+        trash::read::trash(&mut self.engine.reader().await?, project, after, limit).await
+    }
+
+    async fn trash_entry(&self, id: Id) -> Result<Option<TrashRow>, LedgerError> {
+        trash::read::trash_entry(&mut self.engine.reader().await?, id).await
+    }
+
+    async fn trashed_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<TrashRow>, LedgerError> {
+        trash::read::trashed_manifest(&mut self.engine.reader().await?, repository, digest).await
+    }
+
+    async fn projects_called(&self, name: &ProjectName, limit: usize) -> Result<Vec<Id>, LedgerError> {
+        trash::read::projects_called(&mut self.engine.reader().await?, name, limit).await
+    }
+
+    async fn expired_trash(&self, limit: usize) -> Result<Vec<TrashRow>, LedgerError> {
+        trash::read::expired_trash(&mut self.engine.reader().await?, limit).await
     }
 }

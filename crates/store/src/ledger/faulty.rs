@@ -15,8 +15,9 @@ use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 use super::change::{Commit, Entry, Refused};
 use super::notes::{Cursor, Job, UploadNote};
 use super::people::{AccountRow, Accounts, BindingRow, GroupRow, People, RoleRow, SecretRow};
-use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals, TrashRow};
+use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals};
 use super::readable::Readable;
+use super::trash::{MoveRow, RepositoryRow, Trash, TrashMark, TrashRow};
 use super::{Ledger, Observer, Seq};
 use crate::blobs::Location;
 use crate::clock::Millis;
@@ -166,6 +167,19 @@ impl Ledger for Faulty {
         self.call(self.inner.project(name)).await
     }
 
+    async fn project_names(
+        &self,
+        public_only: bool,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<ProjectName>, LedgerError> {
+        self.call(self.inner.project_names(public_only, after, limit)).await
+    }
+
+    async fn trash_bytes(&self, project: Id) -> Result<u64, LedgerError> {
+        self.call(self.inner.trash_bytes(project)).await
+    }
+
     async fn place(&self, name: &RepositoryName) -> Result<PlaceRow, LedgerError> {
         self.call(self.inner.place(name)).await
     }
@@ -219,10 +233,6 @@ impl Ledger for Faulty {
         self.call(self.inner.unreferenced(limit)).await
     }
 
-    async fn expired_trash(&self, limit: usize) -> Result<Vec<TrashRow>, LedgerError> {
-        self.call(self.inner.expired_trash(limit)).await
-    }
-
     async fn totals(&self) -> Result<Totals, LedgerError> {
         self.call(self.inner.totals()).await
     }
@@ -243,7 +253,7 @@ impl Ledger for Faulty {
         self.call(self.inner.upload(id)).await
     }
 
-    async fn put_upload(&self, note: &UploadNote) -> Result<bool, LedgerError> {
+    async fn put_upload(&self, note: &UploadNote) -> Result<bool, Refused> {
         self.call(self.inner.put_upload(note)).await
     }
 
@@ -341,7 +351,57 @@ impl People for Faulty {
         self.call(self.inner.bindings_of(account)).await
     }
 
+    async fn bindings_of_group(&self, group: Id) -> Result<Vec<BindingRow>, LedgerError> {
+        self.call(self.inner.bindings_of_group(group)).await
+    }
+
     async fn note_uses(&self, uses: &[(Id, Millis)]) -> Result<(), LedgerError> {
         self.call(self.inner.note_uses(uses)).await
+    }
+}
+
+#[async_trait]
+impl Trash for Faulty {
+    async fn repository(&self, name: &RepositoryName) -> Result<Option<RepositoryRow>, LedgerError> {
+        self.call(self.inner.repository(name)).await
+    }
+
+    async fn tag_moves(
+        &self,
+        repository: &RepositoryName,
+        tag: &Tag,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Option<Vec<MoveRow>>, LedgerError> {
+        self.call(self.inner.tag_moves(repository, tag, before, limit)).await
+    }
+
+    async fn trash(
+        &self,
+        project: Option<Id>,
+        after: Option<TrashMark>,
+        limit: usize,
+    ) -> Result<Vec<TrashRow>, LedgerError> {
+        self.call(self.inner.trash(project, after, limit)).await
+    }
+
+    async fn trash_entry(&self, id: Id) -> Result<Option<TrashRow>, LedgerError> {
+        self.call(self.inner.trash_entry(id)).await
+    }
+
+    async fn trashed_manifest(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<TrashRow>, LedgerError> {
+        self.call(self.inner.trashed_manifest(repository, digest)).await
+    }
+
+    async fn projects_called(&self, name: &ProjectName, limit: usize) -> Result<Vec<Id>, LedgerError> {
+        self.call(self.inner.projects_called(name, limit)).await
+    }
+
+    async fn expired_trash(&self, limit: usize) -> Result<Vec<TrashRow>, LedgerError> {
+        self.call(self.inner.expired_trash(limit)).await
     }
 }

@@ -1,35 +1,77 @@
-//! Notes, written once for both engines. Each function is one statement, and so atomic by itself.
+//! Notes, written once for both engines. Each function that writes is made whole or not at all: the writer sees to it.
 
 use wharf_model::id::Id;
 
+use super::apply::usage::{Moved, settle};
+use super::change::Refused;
 use super::notes::{Cursor, Job, UploadNote};
 use super::query::LedgerError;
-use super::sql::{Row, Sql};
+use super::sql::{Row, Sql, Value};
 use crate::clock::Millis;
 
-pub(crate) async fn put_upload(sql: &mut impl Sql, note: &UploadNote) -> Result<bool, LedgerError> {
-    let (id, repository, clock) = ((&note.id).into(), note.repository.as_str().into(), sql.clock());
-    let (actor, version, state) = (note.actor.as_str().into(), note.version as i64, (&note.state[..]).into());
-    let written = if version == 1 {
-        let insert = "INSERT INTO upload (uid, repository, actor, version, state, updated_at)
-            VALUES ($1, $2, $3, $4, $5, {now $6}) ON CONFLICT (uid) DO NOTHING";
-        sql.execute(insert, &[id, repository, actor, version.into(), state, clock]).await?
-    } else {
-        let update = "UPDATE upload SET repository = $2, actor = $3, version = $4, state = $5, updated_at = {now $6}
-            WHERE uid = $1 AND version = $7";
-        let before = (version - 1).into();
-        sql.execute(update, &[id, repository, actor, version.into(), state, clock, before]).await?
-    };
-    Ok(written > 0)
+pub(crate) async fn put_upload(sql: &mut impl Sql, note: &UploadNote) -> Result<bool, Refused> {
+    if note.version == 1 {
+        return insert_upload(sql, note).await;
+    }
+    let id = Value::from(&note.id);
+    let (version, before) = (note.version as i64, note.version as i64 - 1);
+    // Mostly what is reserved stays as it is.
+    let update = "UPDATE upload SET repository = $2, actor = $3, version = $4, state = $5, updated_at = {now $6}
+        WHERE uid = $1 AND version = $7 AND reserved = $8";
+    let (repository, actor, state) = (note.repository.as_str(), note.actor.as_str(), &note.state[..]);
+    let (repository, actor, clock) = (repository.into(), actor.into(), sql.clock());
+    let parameters =
+        |reserved: i64| [id, repository, actor, version.into(), state.into(), clock, before.into(), reserved.into()];
+    if sql.execute(update, &parameters(note.reserved as i64)).await? > 0 {
+        return Ok(true);
+    }
+    let Some(reserved) = reserve(sql, note, before).await? else { return Ok(false) };
+    Ok(sql.execute(update, &parameters(reserved)).await? > 0)
 }
 
-pub(crate) async fn delete_upload(sql: &mut impl Sql, id: Id) -> Result<(), LedgerError> {
-    sql.execute("DELETE FROM upload WHERE uid = $1", &[(&id).into()]).await?;
-    Ok(())
+async fn insert_upload(sql: &mut impl Sql, note: &UploadNote) -> Result<bool, Refused> {
+    let insert = "INSERT INTO upload (uid, repository, actor, version, state, updated_at)
+        VALUES ($1, $2, $3, 1, $4, {now $5}) ON CONFLICT (uid) DO NOTHING";
+    let (repository, actor, state) = (note.repository.as_str(), note.actor.as_str(), &note.state[..]);
+    let parameters = [(&note.id).into(), repository.into(), actor.into(), state.into(), sql.clock()];
+    if sql.execute(insert, &parameters).await? == 0 {
+        return Ok(false);
+    }
+    if note.reserved > 0 {
+        reserve(sql, note, 1).await?;
+    }
+    Ok(true)
+}
+
+/// Moves what the session of that version has reserved to what the note says; how much that is, or `None` where there is no
+/// such session. Where the project of its repository is not there, nothing is reserved.
+async fn reserve(sql: &mut impl Sql, note: &UploadNote, version: i64) -> Result<Option<i64>, Refused> {
+    let find = "SELECT u.reserved, coalesce(u.project, p.id) FROM upload u LEFT JOIN project p ON p.name = $3
+        WHERE u.uid = $1 AND u.version = $2";
+    let parameters = [(&note.id).into(), version.into(), note.repository.project_str().into()];
+    let Some(mut row) = sql.one(find, &parameters).await? else { return Ok(None) };
+    let (before, project) = (row.int(0)?, row.maybe_int(1)?);
+    let after = if project.is_some() { note.reserved as i64 } else { 0 };
+    let update = "UPDATE upload SET project = $2, reserved = $3 WHERE uid = $1";
+    sql.execute(update, &[(&note.id).into(), project.into(), after.into()]).await?;
+    if let Some(project) = project {
+        settle(sql, project, Moved { reserved: after - before, ..Moved::default() }).await?;
+    }
+    Ok(Some(after))
+}
+
+pub(crate) async fn delete_upload(sql: &mut impl Sql, id: Id) -> Result<(), Refused> {
+    let delete = "DELETE FROM upload WHERE uid = $1 RETURNING project, reserved";
+    let Some(mut row) = sql.one(delete, &[(&id).into()]).await? else { return Ok(()) };
+    let (project, reserved) = (row.maybe_int(0)?, row.int(1)?);
+    match project {
+        Some(project) => settle(sql, project, Moved { reserved: -reserved, ..Moved::default() }).await,
+        None => Ok(()),
+    }
 }
 
 pub(crate) async fn upload(sql: &mut impl Sql, id: Id) -> Result<Option<UploadNote>, LedgerError> {
-    let find = "SELECT uid, repository, actor, version, state, updated_at FROM upload WHERE uid = $1";
+    let find = "SELECT uid, repository, actor, version, state, updated_at, reserved FROM upload WHERE uid = $1";
     sql.one(find, &[(&id).into()]).await?.map(upload_note).transpose()
 }
 
@@ -38,7 +80,7 @@ pub(crate) async fn idle_uploads(
     idle: Millis,
     limit: usize,
 ) -> Result<Vec<UploadNote>, LedgerError> {
-    let find = "SELECT uid, repository, actor, version, state, updated_at FROM upload
+    let find = "SELECT uid, repository, actor, version, state, updated_at, reserved FROM upload
         WHERE updated_at <= {now $1} - CAST($2 AS BIGINT) ORDER BY updated_at, id LIMIT $3";
     let parameters = [sql.clock(), idle.into(), (limit as i64).into()];
     sql.query(find, &parameters).await?.into_iter().map(upload_note).collect()
@@ -49,6 +91,7 @@ fn upload_note(mut row: Row) -> Result<UploadNote, LedgerError> {
         id: row.id(0)?,
         repository: row.parsed(1)?,
         actor: row.text(2)?,
+        reserved: row.unsigned(6)?,
         version: row.unsigned(3)?,
         state: row.bytes(4)?,
         updated_at: row.int(5)?,

@@ -17,6 +17,8 @@ pub struct UploadNote {
     pub repository: RepositoryName,
     /// Who began it; nobody else may go on.
     pub actor: String,
+    /// How many bytes of its project's quota it holds, received or not; given back when it ends.
+    pub reserved: u64,
     /// One more with each write: of two writers, one wins.
     pub version: u64,
     /// The state of the upload, in the layout of whoever keeps it.

@@ -1,5 +1,7 @@
 //! What the ledger answers with.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use wharf_model::digest::Digest;
@@ -7,7 +9,7 @@ use wharf_model::id::Id;
 use wharf_model::media::MediaType;
 
 use super::change::Place;
-use crate::clock::Millis;
+use super::project::ProjectRules;
 
 /// The ledger does not answer, or not sensibly.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +34,7 @@ pub enum LedgerError {
 }
 
 /// The place of a repository's name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlaceRow {
     /// Names the repository for good, where it is there.
     pub repository: Option<Id>,
@@ -40,6 +42,8 @@ pub struct PlaceRow {
     pub project: Option<Id>,
     /// Whether anybody may pull from the repositories of the project.
     pub public: bool,
+    /// What the project is set to; `None` where nothing is.
+    pub rules: Option<Arc<ProjectRules>>,
 }
 
 /// A manifest of a repository.
@@ -62,15 +66,6 @@ pub struct BlobRow {
     pub size: u64,
     /// Where its bytes are.
     pub place: Place,
-}
-
-/// An entry of the trash.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TrashRow {
-    /// Names it.
-    pub id: Id,
-    /// When its time is up.
-    pub until: Millis,
 }
 
 /// What is stored, counted.

@@ -3,16 +3,19 @@
 //! One statement is one moment on both engines, so no question needs a transaction.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use wharf_model::api::project::Project;
 use wharf_model::digest::Digest;
+use wharf_model::id::Id;
 use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 
-use super::Seq;
 use super::change::{Entry, Place};
-use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals, TrashRow};
+use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals};
 use super::readable::{NameRange, Readable};
 use super::sql::{Row, Sql, Value, digest_values};
+use super::trash::BEYOND_TRASH;
+use super::{Seq, project};
 use crate::blobs::Location;
 use crate::clock::Millis;
 
@@ -48,17 +51,64 @@ pub(crate) async fn now(sql: &mut impl Sql) -> Result<Millis, LedgerError> {
 }
 
 pub(crate) async fn project(sql: &mut impl Sql, name: &ProjectName) -> Result<Option<Project>, LedgerError> {
-    let find = "SELECT uid, public FROM project WHERE name = $1";
-    let Some(mut row) = sql.one(find, &[name.as_str().into()]).await? else { return Ok(None) };
-    Ok(Some(Project { id: row.id(0)?, name: name.clone(), public: row.flag(1)? }))
+    let find =
+        "SELECT uid, public, description, settings, quota_bytes, quota_warn_bytes, quota_repositories, used_bytes,
+            reserved_bytes, repositories, created_at
+        FROM project WHERE name = $1";
+    let row = sql.one(find, &[name.as_str().into()]).await?;
+    row.map(|row| project::project(row, name)).transpose()
+}
+
+/// Manifests of the trash, and blobs that one of them names and no live one of the project does. Costs in proportion to what
+/// the trash holds.
+pub(crate) async fn trash_bytes(sql: &mut impl Sql, project: Id) -> Result<u64, LedgerError> {
+    let sum = "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM (
+        SELECT length(d.bytes) AS bytes FROM project p JOIN repository r ON r.project = p.id
+            JOIN trash t ON t.repository = r.id JOIN document d ON d.id = t.document
+        WHERE p.uid = $1
+        UNION ALL SELECT length(d.bytes) AS bytes FROM project p JOIN repository r ON r.project = p.id
+            JOIN manifest m ON m.repository = r.id JOIN document d ON d.id = m.document
+        WHERE p.uid = $1 AND r.name < '/~'
+        UNION ALL SELECT b.size FROM blob b WHERE b.id IN (
+            SELECT m.blob FROM project p JOIN repository r ON r.project = p.id JOIN member m ON m.repository = r.id
+            WHERE p.uid = $1 AND r.name < '/~' AND NOT EXISTS (SELECT 1 FROM member o JOIN repository s ON s.id = o.repository
+                WHERE o.blob = m.blob AND s.project = p.id AND s.name > '/~')
+            UNION ALL
+            SELECT n.id FROM project p JOIN repository r ON r.project = p.id JOIN trash t ON t.repository = r.id
+                JOIN edge e ON e.manifest = t.manifest
+                JOIN blob n ON n.algorithm = e.algorithm AND n.digest = e.digest
+                JOIN holding h ON h.project = p.id AND h.blob = n.id
+            WHERE p.uid = $1 AND NOT EXISTS (SELECT 1 FROM edge o JOIN manifest l ON l.id = o.manifest
+                JOIN repository s ON s.id = o.repository
+                WHERE o.algorithm = e.algorithm AND o.digest = e.digest AND s.project = p.id AND s.name > '/~'))) AS held";
+    let row = sql.one(sum, &[(&project).into()]).await?;
+    row.map_or(Ok(0), |mut row| row.unsigned(0))
+}
+
+pub(crate) async fn project_names(
+    sql: &mut impl Sql,
+    public_only: bool,
+    after: Option<&str>,
+    limit: usize,
+) -> Result<Vec<ProjectName>, LedgerError> {
+    let find = "SELECT name FROM project WHERE name > $1 AND public >= $2 ORDER BY name LIMIT $3";
+    let after = after.unwrap_or_default().max(BEYOND_TRASH);
+    let rows = sql.query(find, &[after.into(), public_only.into(), (limit as i64).into()]).await?;
+    rows.into_iter().map(|mut row| row.parsed(0)).collect()
 }
 
 pub(crate) async fn place(sql: &mut impl Sql, name: &RepositoryName) -> Result<PlaceRow, LedgerError> {
-    let find = "SELECT r.uid, p.uid, p.public FROM project p LEFT JOIN repository r ON r.name = $1 WHERE p.name = $2";
+    let find = "SELECT r.uid, p.uid, p.public, p.settings, p.quota_bytes, p.quota_warn_bytes
+        FROM project p LEFT JOIN repository r ON r.name = $1 WHERE p.name = $2";
     let Some(mut row) = sql.one(find, &[name.as_str().into(), name.project_str().into()]).await? else {
         return Ok(PlaceRow::default());
     };
-    Ok(PlaceRow { repository: row.maybe_id(0)?, project: Some(row.id(1)?), public: row.flag(2)? })
+    Ok(PlaceRow {
+        repository: row.maybe_id(0)?,
+        project: Some(row.id(1)?),
+        public: row.flag(2)?,
+        rules: project::rules(&mut row, 3)?.map(Arc::new),
+    })
 }
 
 pub(crate) async fn manifest(
@@ -123,7 +173,7 @@ pub(crate) async fn home_of_blob(
     let reads_all = *readable == Readable::All;
     let find = "SELECT r.name FROM blob b CROSS JOIN member m CROSS JOIN repository r
         WHERE b.algorithm = $1 AND b.digest = $2 AND m.blob = b.id AND r.id = m.repository
-            AND (r.public = 1 OR CAST($3 AS BIGINT) = 1)
+            AND (r.public = 1 OR CAST($3 AS BIGINT) = 1) AND r.name > '/~'
             AND (m.unreferenced_since IS NULL OR m.unreferenced_since > {now $4} - CAST($5 AS BIGINT)) LIMIT 1";
     let parameters = [algorithm, hash, reads_all.into(), sql.clock(), (grace / 2).into()];
     if let Some(mut row) = sql.one(find, &parameters).await? {
@@ -145,7 +195,7 @@ async fn home_in_ranges(
     let (algorithm, hash) = digest_values(digest);
     let find = "SELECT m.repository, r.name FROM blob b CROSS JOIN member m CROSS JOIN repository r
         WHERE b.algorithm = $1 AND b.digest = $2 AND m.blob = b.id AND m.repository > $3 AND r.id = m.repository
-            AND (m.unreferenced_since IS NULL OR m.unreferenced_since > {now $4} - CAST($5 AS BIGINT))
+            AND r.name > '/~' AND (m.unreferenced_since IS NULL OR m.unreferenced_since > {now $4} - CAST($5 AS BIGINT))
         ORDER BY m.repository LIMIT $6";
     let (mut after, mut left) = (0, HOMES_MAX);
     while left > 0 {
@@ -199,7 +249,7 @@ pub(crate) async fn repositories(
     after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<RepositoryName>, LedgerError> {
-    let after = after.unwrap_or_default();
+    let after = after.unwrap_or_default().max(BEYOND_TRASH);
     let find = match readable {
         Readable::All => "SELECT name FROM repository WHERE name > $1 ORDER BY name LIMIT $2",
         Readable::Some(_) => "SELECT name FROM repository WHERE public = 1 AND name > $1 ORDER BY name LIMIT $2",
@@ -281,17 +331,11 @@ pub(crate) async fn unreferenced(
 ) -> Result<Vec<(RepositoryName, Digest)>, LedgerError> {
     let find = "SELECT r.name, b.algorithm, b.digest FROM member m
         JOIN repository r ON r.id = m.repository JOIN blob b ON b.id = m.blob
-        WHERE m.unreferenced_since <= {now $1} - CAST($2 AS BIGINT) ORDER BY m.unreferenced_since LIMIT $3";
+        WHERE m.unreferenced_since <= {now $1} - CAST($2 AS BIGINT) AND r.name > '/~'
+        ORDER BY m.unreferenced_since LIMIT $3";
     let parameters = [sql.clock(), grace.into(), (limit as i64).into()];
     let rows = sql.query(find, &parameters).await?;
     rows.into_iter().map(|mut row| Ok((row.parsed(0)?, row.digest(1)?))).collect()
-}
-
-pub(crate) async fn expired_trash(sql: &mut impl Sql, limit: usize) -> Result<Vec<TrashRow>, LedgerError> {
-    let find = "SELECT uid, until FROM trash WHERE until <= {now $1} ORDER BY until, id LIMIT $2";
-    let parameters = [sql.clock(), (limit as i64).into()];
-    let rows = sql.query(find, &parameters).await?;
-    rows.into_iter().map(|mut row| Ok(TrashRow { id: row.id(0)?, until: row.int(1)? })).collect()
 }
 
 pub(crate) async fn totals(sql: &mut impl Sql) -> Result<Totals, LedgerError> {
@@ -311,8 +355,12 @@ pub(crate) async fn totals(sql: &mut impl Sql) -> Result<Totals, LedgerError> {
 }
 
 pub(crate) async fn count_totals(sql: &mut impl Sql) -> Result<(Seq, Totals), LedgerError> {
-    let count = "SELECT (SELECT coalesce(max(seq), 0) FROM log), (SELECT count(*) FROM repository),
-        (SELECT count(*) FROM manifest), (SELECT count(*) FROM tag), (SELECT count(*) FROM blob),
+    let count = "SELECT (SELECT coalesce(max(seq), 0) FROM log), (SELECT count(*) FROM repository WHERE name > '/~'),
+        (SELECT count(*) FROM manifest)
+            - (SELECT count(*) FROM repository r CROSS JOIN manifest m WHERE r.name < '/~' AND m.repository = r.id),
+        (SELECT count(*) FROM tag)
+            - (SELECT count(*) FROM repository r CROSS JOIN tag t WHERE r.name < '/~' AND t.repository = r.id),
+        (SELECT count(*) FROM blob),
         (SELECT CAST(coalesce(sum(size), 0) AS BIGINT) FROM blob)";
     let row = sql.one(count, &[]).await?;
     let mut row = row.ok_or_else(|| LedgerError::Corrupt("nothing was counted".to_owned()))?;

@@ -212,6 +212,11 @@ impl Row {
         u64::try_from(self.int(at)?).map_err(|_| unexpected(at, "a negative number"))
     }
 
+    pub(crate) fn maybe_unsigned(&mut self, at: usize) -> Result<Option<u64>, LedgerError> {
+        let unsigned = |value| u64::try_from(value).map_err(|_| unexpected(at, "a negative number"));
+        self.maybe_int(at)?.map(unsigned).transpose()
+    }
+
     pub(crate) fn flag(&mut self, at: usize) -> Result<bool, LedgerError> {
         Ok(self.int(at)? != 0)
     }
@@ -228,6 +233,12 @@ impl Row {
     pub(crate) fn maybe_id(&mut self, at: usize) -> Result<Option<Id>, LedgerError> {
         let id = |bytes: Bytes| Id::from_slice(&bytes).ok_or_else(|| unexpected(at, "an id of another length"));
         self.maybe_bytes(at)?.map(id).transpose()
+    }
+
+    /// The digest in the fields `at` and `at + 1`, where there is one.
+    pub(crate) fn maybe_digest(&mut self, at: usize) -> Result<Option<Digest>, LedgerError> {
+        let is_none = self.0.get(at).is_none_or(|field| matches!(field, Field::Null));
+        if is_none { Ok(None) } else { self.digest(at).map(Some) }
     }
 
     /// The digest in the fields `at` and `at + 1`.

@@ -324,6 +324,9 @@ mod tests {
         "SCAN d",
     ];
 
+    /// The one question that reads all there is, and says so.
+    const COUNTS_ALL: &str = "SELECT (SELECT coalesce(max(seq), 0) FROM log), (SELECT count(*)";
+
     /// What every statement that the contract makes does, by SQLite's own account.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn no_statement_reads_a_table() {
@@ -353,6 +356,19 @@ mod tests {
         rules::children_go_with_their_index(&bench().await).await;
         rules::referrers_are_listed_by_digest(&bench().await).await;
         rules::a_repository_brings_its_project(&bench().await).await;
+        rules::a_project_keeps_what_is_set_of_it(&bench().await).await;
+        rules::usage_has_no_way_round(&bench().await).await;
+        rules::uploads_reserve_and_give_back(&bench().await).await;
+        rules::immutable_tags_neither_move_nor_go(&bench().await).await;
+        rules::a_manifest_comes_back_with_its_tags(&bench().await).await;
+        rules::children_come_back_with_their_index(&bench().await).await;
+        rules::what_was_pushed_again_takes_the_entry(&bench().await).await;
+        rules::what_was_taken_out_comes_back_with_its_manifest(&bench().await).await;
+        rules::a_repository_goes_and_comes_back(&bench().await).await;
+        rules::immutable_tags_keep_their_repository_and_project(&bench().await).await;
+        rules::a_project_is_purged_in_steps(&bench().await).await;
+        rules::the_trash_is_listed_from_the_latest(&bench().await).await;
+        rules::moves_are_listed_from_the_latest(&bench().await).await;
         rules::uploads_have_versions(&bench().await).await;
         rules::idle_uploads_are_found(&bench().await).await;
         rules::cursors_are_kept(&bench().await).await;
@@ -362,14 +378,17 @@ mod tests {
         let texts: BTreeSet<Arc<str>> = ledgers.iter().flat_map(|ledger| ledger.engine.shared.texts.all()).collect();
         assert!(texts.len() > 60, "only {} statements were seen", texts.len());
         let session = Session::open(&ledgers[0].engine.shared, CACHE_READER_KIB).expect("a connection");
-        for text in texts {
-            let plan = explain(&session, &text);
+        let mut wrong = Vec::new();
+        for text in texts.iter().filter(|text| !text.starts_with(COUNTS_ALL)) {
+            let plan = explain(&session, text);
             let is_fine = |step: &&String| SCANS.iter().any(|fine| step.starts_with(fine));
             let scans = plan.iter().filter(|step| step.starts_with("SCAN")).filter(|step| !is_fine(step)).count();
-            assert_eq!(scans, 0, "{text}\n{plan:#?}");
             let sorts = plan.iter().filter(|step| step.contains("TEMP B-TREE")).count();
-            assert_eq!(sorts, 0, "{text}\n{plan:#?}");
+            if scans + sorts > 0 {
+                wrong.push(format!("{text}\n{plan:#?}"));
+            }
         }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     }
 
     /// Counts what is said.

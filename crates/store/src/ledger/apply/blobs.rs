@@ -1,8 +1,10 @@
 //! Blobs, and which repositories they are members of.
 
 use wharf_model::digest::Digest;
+use wharf_model::id::Id;
 use wharf_model::name::RepositoryName;
 
+use super::projects::Home;
 use super::{Context, just, returned};
 use crate::blobs::Location;
 use crate::ledger::change::{Change, Freed, Known, Place, Refused};
@@ -10,50 +12,61 @@ use crate::ledger::query::LedgerError;
 use crate::ledger::readable::Readable;
 use crate::ledger::sql::{Sql, Value, digest_values};
 
+/// The row of a blob.
+pub(super) struct Blob {
+    pub(super) id: i64,
+    pub(super) size: i64,
+    /// Where its bytes are, where that was asked and they are not in the ledger.
+    pub(super) location: Option<String>,
+    /// Whether it has just been made, and so is in no repository yet.
+    is_new: bool,
+}
+
 impl<S: Sql> Context<'_, S> {
-    pub(super) async fn blob(&mut self, digest: &Digest) -> Result<Option<(i64, Option<String>)>, LedgerError> {
+    pub(super) async fn blob(&mut self, digest: &Digest) -> Result<Option<Blob>, LedgerError> {
         let (algorithm, hash) = digest_values(digest);
-        let find = "SELECT id, location FROM blob WHERE algorithm = $1 AND digest = $2";
+        let find = "SELECT id, size, location FROM blob WHERE algorithm = $1 AND digest = $2";
         let Some(mut row) = self.sql.one(find, &[algorithm, hash]).await? else { return Ok(None) };
-        Ok(Some((row.int(0)?, row.maybe_text(1)?)))
+        Ok(Some(Blob { id: row.int(0)?, size: row.int(1)?, location: row.maybe_text(2)?, is_new: false }))
     }
 
     pub(super) async fn put_blob(&mut self, change: &mut Change) -> Result<bool, Refused> {
         let Change::PutBlob { repository, digest, size, place, known, upload, adopted } = change else {
             return Ok(false);
         };
-        let repository = self.repository(repository).await?;
+        let home = self.home(repository).await?;
         let found = self.blob(digest).await?;
         *adopted = found.is_none();
         let blob = match found {
-            Some((blob, there)) => {
+            Some(blob) => {
                 if let Place::Heap(location) = place {
-                    self.settle_known(blob, there, location, known).await?;
+                    self.settle_known(&blob, location, known).await?;
                 }
                 blob
             }
             None => self.insert_blob(digest, *size, place).await?,
         };
-        self.put_member(repository, blob, digest).await?;
+        self.put_member(home, &blob, digest).await?;
         if let Some((upload, version)) = upload {
-            let version = *version as i64;
-            let delete = "DELETE FROM upload WHERE uid = $1 AND version = $2";
-            if self.sql.execute(delete, &[(&*upload).into(), version.into()]).await? == 0 {
-                return Err(Refused::UploadUnknown);
-            }
+            self.end_upload(upload, *version).await?;
         }
         Ok(true)
     }
 
+    /// Ends the session of an upload; what it had reserved is given back in the same commit that counts what came of it.
+    async fn end_upload(&mut self, upload: &Id, version: u64) -> Result<(), Refused> {
+        let delete = "DELETE FROM upload WHERE uid = $1 AND version = $2 RETURNING project, reserved";
+        let row = self.sql.one(delete, &[upload.into(), (version as i64).into()]).await?;
+        let mut row = row.ok_or(Refused::UploadUnknown)?;
+        if let (Some(project), reserved) = (row.maybe_int(0)?, row.int(1)?) {
+            self.moved(project).reserved -= reserved;
+        }
+        Ok(())
+    }
+
     /// Bytes came to the heap whose digest is known already: one copy stays, the other is reclaimed.
-    pub(super) async fn settle_known(
-        &mut self,
-        blob: i64,
-        there: Option<String>,
-        brought: &Location,
-        known: &Known,
-    ) -> Result<(), Refused> {
-        let Some(there) = there else { return Ok(self.reclaim(&brought.0).await?) };
+    pub(super) async fn settle_known(&mut self, blob: &Blob, brought: &Location, known: &Known) -> Result<(), Refused> {
+        let Some(there) = blob.location.clone() else { return Ok(self.reclaim(&brought.0).await?) };
         if there == brought.0 {
             return Ok(());
         }
@@ -61,14 +74,14 @@ impl<S: Sql> Context<'_, S> {
             Known::Keep => Ok(self.reclaim(&brought.0).await?),
             Known::Replace(lost) if lost.0 == there => {
                 let update = "UPDATE blob SET location = $2 WHERE id = $1";
-                self.sql.execute(update, &[blob.into(), brought.0.as_str().into()]).await?;
+                self.sql.execute(update, &[blob.id.into(), brought.0.as_str().into()]).await?;
                 Ok(self.reclaim(&there).await?)
             }
             Known::Tell | Known::Replace(_) => Err(Refused::Known(Location(there))),
         }
     }
 
-    pub(super) async fn insert_blob(&mut self, digest: &Digest, size: u64, place: &Place) -> Result<i64, LedgerError> {
+    pub(super) async fn insert_blob(&mut self, digest: &Digest, size: u64, place: &Place) -> Result<Blob, LedgerError> {
         let (algorithm, hash) = digest_values(digest);
         let (location, bytes) = match place {
             Place::Ledger(bytes) => (Value::Null, Value::Bytes(bytes)),
@@ -76,16 +89,23 @@ impl<S: Sql> Context<'_, S> {
         };
         let insert =
             "INSERT INTO blob (algorithm, digest, size, location, bytes) VALUES ($1, $2, $3, $4, $5) RETURNING id";
-        returned(self.sql.one(insert, &[algorithm, hash, (size as i64).into(), location, bytes]).await?)
+        let size = size as i64;
+        let id = returned(self.sql.one(insert, &[algorithm, hash, size.into(), location, bytes]).await?)?;
+        Ok(Blob { id, size, location: None, is_new: true })
     }
 
     /// Makes the member, or makes it new: held by a manifest already, or from now on for the grace.
-    pub(super) async fn put_member(&mut self, repository: i64, blob: i64, digest: &Digest) -> Result<(), LedgerError> {
+    pub(super) async fn put_member(&mut self, home: Home, blob: &Blob, digest: &Digest) -> Result<(), LedgerError> {
+        let Home { repository, project } = home;
         let since = if self.is_named(repository, digest).await? { Value::Null } else { self.now.into() };
-        let put = "INSERT INTO member (repository, blob, unreferenced_since) VALUES ($1, $2, $3)
-            ON CONFLICT (repository, blob) DO UPDATE SET unreferenced_since = excluded.unreferenced_since";
-        self.sql.execute(put, &[repository.into(), blob.into(), since]).await?;
-        Ok(())
+        let parameters = [repository.into(), blob.id.into(), since];
+        let renew = "UPDATE member SET unreferenced_since = $3 WHERE repository = $1 AND blob = $2";
+        if !blob.is_new && self.sql.execute(renew, &parameters).await? > 0 {
+            return Ok(());
+        }
+        let insert = "INSERT INTO member (repository, blob, unreferenced_since) VALUES ($1, $2, $3)";
+        self.sql.execute(insert, &parameters).await?;
+        self.blob_came(project, blob.id, blob.size).await
     }
 
     /// Whether a manifest of the repository, live or trashed, names it.
@@ -102,32 +122,35 @@ impl<S: Sql> Context<'_, S> {
         from: &RepositoryName,
         readable: &Readable,
     ) -> Result<bool, Refused> {
-        let repository = self.repository(to).await?;
+        let home = self.home(to).await?;
         let (algorithm, hash) = digest_values(digest);
         let shown_since = self.now - self.grace / 2;
-        let find = "SELECT b.id, r.public FROM blob b JOIN member m ON m.blob = b.id
+        let find = "SELECT b.id, b.size, r.public FROM blob b JOIN member m ON m.blob = b.id
             JOIN repository r ON r.id = m.repository
             WHERE b.algorithm = $1 AND b.digest = $2 AND r.name = $3
                 AND (m.unreferenced_since IS NULL OR m.unreferenced_since > $4)";
         let parameters = [algorithm, hash, from.as_str().into(), shown_since.into()];
         let mut found = self.sql.one(find, &parameters).await?.ok_or(Refused::BlobUnknown(*digest))?;
-        let (blob, public) = (found.int(0)?, found.flag(1)?);
+        let blob = Blob { id: found.int(0)?, size: found.int(1)?, location: None, is_new: false };
+        let public = found.flag(2)?;
         if !readable.holds(from.as_str(), public) {
             return Err(Refused::BlobUnknown(*digest));
         }
-        self.put_member(repository, blob, digest).await?;
+        self.put_member(home, &blob, digest).await?;
         Ok(true)
     }
 
     pub(super) async fn delete_blob(&mut self, repository: &RepositoryName, digest: &Digest) -> Result<Freed, Refused> {
-        let repository = self.repository(repository).await?;
-        let (blob, _) = self.blob(digest).await?.ok_or(Refused::BlobUnknown(*digest))?;
+        let home = self.home(repository).await?;
+        let blob = self.blob(digest).await?.ok_or(Refused::BlobUnknown(*digest))?;
         let delete = "DELETE FROM member WHERE repository = $1 AND blob = $2
             AND (unreferenced_since IS NULL OR unreferenced_since > $3)";
         let shown_since = self.now - self.grace / 2;
-        if self.sql.execute(delete, &[repository.into(), blob.into(), shown_since.into()]).await? == 0 {
+        if self.sql.execute(delete, &[home.repository.into(), blob.id.into(), shown_since.into()]).await? == 0 {
             return Err(Refused::BlobUnknown(*digest));
         }
+        self.blob_went(home.project, blob.id, blob.size).await?;
+        self.note_lost(home.repository, blob.id, digest).await?;
         Ok(self.free_unheld(&just(digest)).await?)
     }
 
@@ -136,20 +159,21 @@ impl<S: Sql> Context<'_, S> {
         repository: &RepositoryName,
         digest: &Digest,
     ) -> Result<Option<Freed>, Refused> {
-        let repository = match self.repository(repository).await {
-            Ok(repository) => repository,
+        let home = match self.home(repository).await {
+            Ok(home) => home,
             Err(Refused::RepositoryUnknown) => return Ok(None),
             Err(refused) => return Err(refused),
         };
-        let Some((blob, _)) = self.blob(digest).await? else { return Ok(None) };
-        if self.is_named(repository, digest).await? {
+        let Some(blob) = self.blob(digest).await? else { return Ok(None) };
+        if self.is_named(home.repository, digest).await? {
             return Ok(None);
         }
         let delete = "DELETE FROM member WHERE repository = $1 AND blob = $2 AND unreferenced_since <= $3";
         let over = self.now - self.grace;
-        if self.sql.execute(delete, &[repository.into(), blob.into(), over.into()]).await? == 0 {
+        if self.sql.execute(delete, &[home.repository.into(), blob.id.into(), over.into()]).await? == 0 {
             return Ok(None);
         }
+        self.blob_went(home.project, blob.id, blob.size).await?;
         Ok(Some(self.free_unheld(&just(digest)).await?))
     }
 

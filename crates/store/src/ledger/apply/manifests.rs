@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use wharf_model::digest::Digest;
 
+use super::projects::Home;
 use super::{Context, returned};
 use crate::ids;
 use crate::ledger::change::{Change, Edge, Refused};
@@ -17,7 +18,7 @@ impl<S: Sql> Context<'_, S> {
         else {
             return Ok(false);
         };
-        let repository = self.repository(repository).await?;
+        let Home { repository, project } = self.home(repository).await?;
         self.check_required(repository, edges).await?;
         let (algorithm, hash) = digest_values(digest);
         let (kind, artifact) = (Value::from(media_type.as_str()), Value::from(artifact_type.as_deref()));
@@ -52,6 +53,7 @@ impl<S: Sql> Context<'_, S> {
         ];
         let manifest = returned(self.sql.one(insert, &parameters).await?)?;
         self.put_edges(repository, manifest, edges).await?;
+        self.moved(project).bytes += bytes.len() as i64;
         *created = true;
         Ok(true)
     }

@@ -4,9 +4,10 @@ use wharf_model::digest::Digest;
 use wharf_model::name::{RepositoryName, Tag};
 
 use super::Context;
+use super::projects::Home;
 use crate::ledger::change::{Expected, Refused};
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Sql, Value, digest_values};
+use crate::ledger::sql::Sql;
 
 impl<S: Sql> Context<'_, S> {
     pub(super) async fn tag(&mut self, repository: i64, tag: &Tag) -> Result<Option<(i64, Digest)>, LedgerError> {
@@ -18,12 +19,12 @@ impl<S: Sql> Context<'_, S> {
 
     pub(super) async fn point_tag(
         &mut self,
-        repository: &RepositoryName,
+        name: &RepositoryName,
         tag: &Tag,
         digest: &Digest,
         expected: &Expected,
     ) -> Result<(bool, Option<Digest>), Refused> {
-        let repository = self.repository(repository).await?;
+        let Home { repository, project } = self.home(name).await?;
         let manifest = self.manifest(repository, digest).await?.ok_or(Refused::ManifestUnknown(*digest))?;
         let before = self.tag(repository, tag).await?;
         let points_to = before.as_ref().map(|(_, digest)| *digest);
@@ -32,6 +33,9 @@ impl<S: Sql> Context<'_, S> {
         }
         if before.as_ref().is_some_and(|(id, _)| *id == manifest) {
             return Ok((false, None));
+        }
+        if before.is_some() {
+            self.check_movable(project, name, std::slice::from_ref(tag)).await?;
         }
         let put = "INSERT INTO tag (repository, name, manifest, updated_at, updated_by) VALUES ($1, $2, $3, $4, $5)
             ON CONFLICT (repository, name) DO UPDATE SET manifest = excluded.manifest,
@@ -42,38 +46,13 @@ impl<S: Sql> Context<'_, S> {
         Ok((true, points_to))
     }
 
-    pub(super) async fn delete_tag(&mut self, repository: &RepositoryName, tag: &Tag) -> Result<Digest, Refused> {
-        let repository = self.repository(repository).await?;
+    pub(super) async fn delete_tag(&mut self, name: &RepositoryName, tag: &Tag) -> Result<Digest, Refused> {
+        let Home { repository, project } = self.home(name).await?;
         let (_, before) = self.tag(repository, tag).await?.ok_or_else(|| Refused::TagUnknown(tag.clone()))?;
+        self.check_movable(project, name, std::slice::from_ref(tag)).await?;
         let delete = "DELETE FROM tag WHERE repository = $1 AND name = $2";
         self.sql.execute(delete, &[repository.into(), tag.as_str().into()]).await?;
         self.note_history(repository, tag, Some(&before), None).await?;
         Ok(before)
-    }
-
-    pub(super) async fn note_history(
-        &mut self,
-        repository: i64,
-        tag: &Tag,
-        before: Option<&Digest>,
-        after: Option<&Digest>,
-    ) -> Result<(), LedgerError> {
-        let insert = "INSERT INTO tag_history
-                (repository, name, at, actor, before_algorithm, before_digest, after_algorithm, after_digest)
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-        let (before_algorithm, before_hash) = before.map_or((Value::Null, Value::Null), digest_values);
-        let (after_algorithm, after_hash) = after.map_or((Value::Null, Value::Null), digest_values);
-        let parameters = [
-            repository.into(),
-            tag.as_str().into(),
-            self.now.into(),
-            self.actor.into(),
-            before_algorithm,
-            before_hash,
-            after_algorithm,
-            after_hash,
-        ];
-        self.sql.execute(insert, &parameters).await?;
-        Ok(())
     }
 }
