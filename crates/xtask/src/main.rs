@@ -27,7 +27,8 @@ enum Task {
     Bench(bench::Options),
     /// Check what the compiler does not: arrows between rooms, module docs, dead files, generated docs
     Tidy,
-    /// Write the pages that are generated from the code: docs/conformance.md, docs/guide/configuration.md, docs/openapi.json
+    /// Write the pages that are generated from the code: docs/conformance.md, docs/guide/configuration.md, docs/openapi.json,
+    /// docs/config.schema.json
     Docs,
     /// Run all tests, after installing what they need (Debian packages, through apt-get)
     Test,

@@ -55,7 +55,8 @@ fn generated(root: &Path) -> Result<Vec<(String, String)>> {
     Ok(vec![
         ("docs/conformance.md".to_owned(), conformance(root)?),
         ("docs/guide/configuration.md".to_owned(), configuration(root)?),
-        ("docs/openapi.json".to_owned(), openapi(root)?),
+        ("docs/openapi.json".to_owned(), printed(root, &["--package", "wharf-server", "--example", "openapi"])?),
+        ("docs/config.schema.json".to_owned(), config_schema(root)?),
     ])
 }
 
@@ -64,9 +65,9 @@ fn configuration(root: &Path) -> Result<String> {
     printed(root, &["--package", "wharf", "--", "config", "--page"])
 }
 
-/// The description of the API, as the server serves it.
-fn openapi(root: &Path) -> Result<String> {
-    printed(root, &["--package", "wharf-server", "--example", "openapi"])
+/// The schema of what `wharf apply` reads, as the server serves it.
+fn config_schema(root: &Path) -> Result<String> {
+    printed(root, &["--package", "wharf-server", "--example", "openapi", "--", "config"])
 }
 
 /// What a program of the workspace prints.

@@ -102,7 +102,8 @@ impl<'de> Deserialize<'de> for Bound {
 #[serde(deny_unknown_fields)]
 pub struct NewBinding {
     /// To whom: `user:NAME`, `robot:NAME` or `group:NAME`.
-    #[schema(value_type = String, example = "user:kim")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "user:kim")]
     pub subject: Option<Bound>,
     /// A role.
     #[serde(default, skip_serializing_if = "Option::is_none")]

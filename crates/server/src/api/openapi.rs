@@ -1,10 +1,12 @@
 //! The API's description of itself, OpenAPI 3.1, collected from the handlers.
 
 use axum::{Extension, Json};
+use serde_json::{Map, Value, json};
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ComponentsBuilder, Content, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{PartialSchema, ToSchema};
+use wharf_model::api::config::Config;
 use wharf_model::code::{ErrorBody, ErrorEntry};
 
 /// The name of the one way to log in.
@@ -56,6 +58,39 @@ fn complete(operation: &mut Operation) {
     let content = Content::builder().schema(Some(Ref::from_schema_name(ErrorBody::name()))).build();
     let error = ResponseBuilder::new().description("What went wrong").content("application/json", content);
     operation.responses.responses.entry("default".to_owned()).or_insert_with(|| error.build().into());
+}
+
+/// The JSON Schema (draft 2020-12) of the document of all that is configured, for editors and checks of such files.
+pub fn config_schema(document: &OpenApi) -> Value {
+    const PLACE: &str = "#/components/schemas/";
+    let text = serde_json::to_string(&document.components).unwrap_or_default().replace(PLACE, "#/$defs/");
+    let components: Value = serde_json::from_str(&text).unwrap_or_default();
+    let mut definitions = Map::new();
+    let mut wanted = vec![Config::name().into_owned()];
+    while let Some(name) = wanted.pop() {
+        let Some(schema) = components["schemas"].get(&name).filter(|_| !definitions.contains_key(&name)) else { continue };
+        references(schema, &mut wanted);
+        definitions.insert(name, schema.clone());
+    }
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "What is configured in a Wharf registry, as `wharf apply` reads it",
+        "$ref": format!("#/$defs/{}", Config::name()),
+        "$defs": definitions,
+    })
+}
+
+/// The names of what a schema refers to.
+fn references(schema: &Value, found: &mut Vec<String>) {
+    match schema {
+        Value::Object(fields) => {
+            let name = fields.get("$ref").and_then(Value::as_str).and_then(|place| place.strip_prefix("#/$defs/"));
+            found.extend(name.map(str::to_owned));
+            fields.values().for_each(|value| references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
 }
 
 fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
