@@ -33,7 +33,7 @@ pub fn run(args: &GroupArgs, printer: &Printer) -> Result<Outcome> {
             };
             let change = GroupChange { description: description.clone(), members };
             let group = session.admin.put_group(name, &change).await?;
-            session.made(&group, &format!("the group {name} has {} members", group.members.len()))
+            session.made(&group, &format!("the group {name} was set; in it: {}", members_or_nobody(&group)))
         }
         GroupCommand::Delete { name, yes } => {
             if !session.confirm(&format!("delete the group {name}"), *yes)? {
@@ -63,6 +63,10 @@ async fn changed(
     let mut members: BTreeSet<Handle> = known.into_iter().chain(add.iter().cloned()).collect();
     members.retain(|member| !remove.contains(member));
     Ok(Some(members.into_iter().collect()))
+}
+
+fn members_or_nobody(group: &Group) -> String {
+    if group.members.is_empty() { "nobody".to_owned() } else { super::joined(&group.members) }
 }
 
 fn text(group: &Group) -> String {
