@@ -2,7 +2,9 @@
 //! away within v1.
 
 pub mod access;
+pub mod config;
 pub mod list;
 pub mod people;
 pub mod project;
+pub mod repository;
 pub mod trash;

@@ -9,9 +9,10 @@ use wharf_model::id::Id;
 use wharf_model::pattern::Pattern;
 use wharf_model::permission::{Level, Permission, Permissions};
 use wharf_model::scope::Scope;
+use wharf_store::ledger::change::{Change, Commit};
 use wharf_store::ledger::readable::Readable;
 
-use crate::rights::{Place, Rights};
+use crate::rights::{Place, Rights, in_project};
 
 /// Somebody who asks. That everybody may do much in open mode is a policy, not an actor.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +75,8 @@ pub struct Ceiling {
     pub scopes: Option<Arc<[Scope]>>,
     /// What a personal token or a robot's is limited to; empty for nothing.
     pub limits: Arc<[Limit]>,
+    /// Whether a personal token or a robot's was shown, or a bearer token that came of one, and not a password.
+    pub by_token: bool,
 }
 
 impl Ceiling {
@@ -99,6 +102,31 @@ impl Ceiling {
             Some(_) => Permissions::NONE,
         };
         given.only(self.limits.iter().fold(Permissions::NONE, |left, limit| left.and(of_limit(limit))))
+    }
+
+    /// What it leaves of what is given in all of the repositories that `repositories` matches, or in all of a project or
+    /// of the system where there is no pattern, as far as can be told from how patterns are written.
+    pub fn leaves_throughout(&self, given: Permissions, repositories: Option<&Pattern>) -> Permissions {
+        if self.scopes.is_some() {
+            return Permissions::NONE;
+        }
+        if self.limits.is_empty() {
+            return given;
+        }
+        let of_limit = |limit: &Limit| match (&limit.repositories, repositories) {
+            (None, _) => limit.permissions,
+            (Some(own), Some(asked)) if own.covers(asked) => {
+                limit.permissions.only(Permissions::within(Level::Repository))
+            }
+            _ => Permissions::NONE,
+        };
+        given.only(self.limits.iter().fold(Permissions::NONE, |left, limit| left.and(of_limit(limit))))
+    }
+
+    /// Whether it leaves anything in the project of that name.
+    pub fn leaves_some_of(&self, project: &str) -> bool {
+        let reaches = |pattern: &Pattern| !in_project(project, pattern).is_empty();
+        self.limits.is_empty() || self.limits.iter().any(|limit| limit.repositories.as_ref().is_none_or(reaches))
     }
 
     /// What the limits leave of what may be read. What is public anybody may read, without a token.
@@ -147,12 +175,20 @@ pub struct Subject {
     pub rights: Arc<Rights>,
     /// Limited to what.
     pub ceiling: Ceiling,
+    /// What its client calls itself, where that is to be remembered; at most 128 bytes. Nothing is decided by it.
+    pub client: Option<Arc<str>>,
 }
 
 impl Subject {
     /// A request without credentials.
     pub fn anonymous() -> Subject {
-        Subject { actor: Actor::Anonymous, rights: Arc::default(), ceiling: Ceiling::default() }
+        Subject { actor: Actor::Anonymous, rights: Arc::default(), ceiling: Ceiling::default(), client: None }
+    }
+
+    /// The commit of these changes on behalf of whoever asks.
+    pub(crate) fn commit(&self, changes: Vec<Change>) -> Commit {
+        let client = self.client.as_deref().map(str::to_owned);
+        Commit { actor: self.actor.key(), client, changes, ..Commit::default() }
     }
 }
 
@@ -182,6 +218,7 @@ mod tests {
             let ceiling = Ceiling {
                 scopes: scopes.map(|text| Scope::parse_all(text).into()),
                 limits: limits.iter().map(limit).collect(),
+                ..Ceiling::default()
             };
             let place = Place { repository: Some("acme/app"), project: Some(Id([1; 16])), public: false };
             let left = ceiling.leaves(given.parse().expect("permissions"), &place);
@@ -201,6 +238,33 @@ mod tests {
         check("pull,push", None, &[("pull", Some("acme/*")), ("push", None)], "pull,push");
         check("pull,user:write", None, &[("pull,user:write", Some("acme/*"))], "pull");
         check("pull,push", Some("repository:acme/app:push"), &[("pull", None)], "");
+    }
+
+    #[test]
+    fn what_is_left_throughout() {
+        let check = |limits: &[(&str, Option<&str>)], asked: Option<&str>, expect: &str| {
+            let limit = |(permissions, pattern): &(&str, Option<&str>)| Limit {
+                permissions: permissions.parse().expect("permissions"),
+                repositories: pattern.map(|pattern| pattern.parse().expect("a pattern")),
+            };
+            let ceiling = Ceiling { limits: limits.iter().map(limit).collect(), ..Ceiling::default() };
+            let asked = asked.map(|pattern| pattern.parse().expect("a pattern"));
+            let given = "pull,push,user:write".parse().expect("permissions");
+            let left = ceiling.leaves_throughout(given, asked.as_ref());
+            assert_eq!(left.to_string(), expect, "{asked:?} under {limits:?}");
+            let bearer = Ceiling { scopes: Some([].into()), ..ceiling };
+            assert!(bearer.leaves_throughout(given, asked.as_ref()).is_empty());
+        };
+        check(&[], None, "pull,push,user:write");
+        check(&[("pull,user:write", None)], None, "pull,user:write");
+        check(&[("pull,user:write", Some("acme/**"))], None, "");
+        check(&[("pull,user:write", Some("acme/**"))], Some("acme/app/**"), "pull");
+        check(&[("pull", Some("acme/app/**"))], Some("acme/**"), "");
+        check(&[("pull", Some("acme/*")), ("push", None)], Some("acme/app"), "pull,push");
+        let limit = Limit { permissions: Permissions::ALL, repositories: "acme/**".parse().ok() };
+        let ceiling = Ceiling { limits: [limit].into(), ..Ceiling::default() };
+        assert!(ceiling.leaves_some_of("acme") && !ceiling.leaves_some_of("other"));
+        assert!(Ceiling::default().leaves_some_of("other"));
     }
 
     #[test]

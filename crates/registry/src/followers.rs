@@ -189,6 +189,7 @@ impl Following {
         let cursor = Cursor { seq, version: self.follower.version(), paused: self.is_paused() };
         let commit = Commit {
             actor: format!("follower:{}", self.name()),
+            client: None,
             changes: reaction.changes,
             jobs: reaction.jobs,
             cursor: Some((self.name().to_owned(), cursor)),

@@ -1,11 +1,15 @@
 //! The sweep: removes what nobody can reach any more, while the registry works, at a cost in proportion to the garbage.
 //!
 //! Three indexed questions find it: blobs that no manifest names and whose grace is over, trash whose time is up, uploads
-//! that were left. What each removal frees is settled in its own commit; bytes go by jobs ([`crate::jobs`]).
+//! that were left. What each removal frees is settled in its own commit, and a repository or project in the trash is removed by
+//! several; bytes go by jobs ([`crate::jobs`]).
 
 use std::time::Duration;
 
+use wharf_model::api::trash::TrashKind;
+use wharf_model::id::Id;
 use wharf_store::ledger::change::{Change, Commit, Freed, Refused};
+use wharf_store::ledger::trash::TrashRow;
 
 use crate::error::Error;
 use crate::registry::Registry;
@@ -63,14 +67,33 @@ impl Registry {
         let mut outcome = Ok(());
         loop {
             let expired = self.0.ledger.expired_trash(BATCH).await?;
-            let purge = |id| Change::PurgeTrash { id, freed: Freed::default() };
-            let changes: Vec<Change> = expired.into_iter().map(|row| purge(row.id)).collect();
-            let (made, result) = self.commit_sweep(&changes).await;
-            (*purged, outcome) = (*purged + made, outcome.and(result));
+            let is_manifest = |row: &TrashRow| row.kind == TrashKind::Manifest;
+            let (manifests, large): (Vec<_>, Vec<_>) = expired.into_iter().partition(is_manifest);
+            let purge = |id| Change::PurgeTrash { id, freed: Freed::default(), done: false };
+            let changes: Vec<Change> = manifests.into_iter().map(|row| purge(row.id)).collect();
+            let (mut made, result) = self.commit_sweep(&changes).await;
+            outcome = outcome.and(result);
+            for row in large {
+                match self.purge_whole(row.id).await {
+                    Ok(()) => made += 1,
+                    Err(error) => {
+                        tracing::warn!(entry = %row.id, %error, "something in the trash could not be purged");
+                        outcome = outcome.and(Err(error));
+                    }
+                }
+            }
+            *purged += made;
             if made == 0 {
                 return outcome;
             }
         }
+    }
+
+    /// Purges a repository or a project, step by step, a commit for each.
+    async fn purge_whole(&self, id: Id) -> Result<(), Error> {
+        let commit = |changes| Commit { actor: ACTOR.to_owned(), changes, ..Commit::default() };
+        while !self.purge_step(commit, id).await? {}
+        Ok(())
     }
 
     async fn sweep_members(&self, swept: &mut usize) -> Result<(), Error> {

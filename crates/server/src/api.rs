@@ -2,13 +2,16 @@
 
 pub mod access;
 pub mod bindings;
+pub mod config;
 pub mod groups;
 pub mod me;
 pub mod openapi;
 pub mod projects;
+pub mod repositories;
 pub mod request;
 pub mod robots;
 pub mod roles;
+pub mod trash;
 pub mod users;
 
 use axum::extract::DefaultBodyLimit;
@@ -16,9 +19,9 @@ use axum::response::IntoResponse;
 use axum::{Extension, Router};
 use http::StatusCode;
 use utoipa::openapi::OpenApi;
-use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
-use wharf_model::limits::API_BODY_BYTES_MAX;
+use wharf_model::limits::{API_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX};
 use wharf_registry::registry::Registry;
 
 use crate::error::Failure;
@@ -31,7 +34,13 @@ fn routes() -> OpenApiRouter<Registry> {
         .routes(routes!(me::get))
         .routes(routes!(access::get))
         .routes(routes!(me::list_projects))
-        .routes(routes!(projects::get, projects::put))
+        .routes(routes!(projects::get, projects::put, trash::delete_project))
+        .routes(routes!(repositories::get, trash::delete_repository))
+        .routes(routes!(repositories::history))
+        .routes(routes!(repositories::restore))
+        .routes(routes!(trash::list))
+        .routes(routes!(trash::purge))
+        .routes(routes!(trash::restore))
         .routes(routes!(bindings::list, bindings::post))
         .routes(routes!(bindings::delete))
         .routes(routes!(bindings::list_in_project, bindings::post_in_project))
@@ -44,6 +53,8 @@ fn routes() -> OpenApiRouter<Registry> {
         .routes(routes!(users::delete_sessions))
         .routes(routes!(users::list_tokens, users::post_token))
         .routes(routes!(users::delete_token))
+        .routes(routes!(config::get, config::post).layer(DefaultBodyLimit::max(CONFIG_BODY_BYTES_MAX)))
+        .routes(routes!(config::schema))
         .routes(routes!(groups::list))
         .routes(routes!(groups::get, groups::put, groups::delete))
         .routes(routes!(robots::list, robots::post))
@@ -57,6 +68,11 @@ fn routes() -> OpenApiRouter<Registry> {
 /// The API's description of itself, as `docs/openapi.json` has it and the server serves it.
 pub fn document() -> OpenApi {
     openapi::finish(routes().into_openapi())
+}
+
+/// The JSON Schema of what `wharf apply` reads, as `docs/config.schema.json` has it and the server serves it.
+pub fn config_schema() -> serde_json::Value {
+    openapi::config_schema(&document())
 }
 
 /// The API. Who asks comes as an extension of the request, a `Subject`.

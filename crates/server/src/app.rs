@@ -230,7 +230,8 @@ impl App {
 
     async fn authenticate(&self, parts: &Parts) -> Result<Subject, Failure> {
         let header = extract::authorization(parts)?;
-        self.0.registry.identity().authenticate(header).await.map_err(unauthenticated)
+        let subject = self.0.registry.identity().authenticate(header).await.map_err(unauthenticated)?;
+        Ok(Subject { client: extract::client(parts), ..subject })
     }
 
     /// The Distribution API: authenticate, authorise, handle.
@@ -309,7 +310,10 @@ impl App {
         if let Some(who) = who {
             answer.extensions_mut().insert(who);
         }
-        respond::challenged(answer.map(ResponseBody::api), &origin)
+        let mut answer = respond::challenged(answer.map(ResponseBody::api), &origin);
+        // Some answers have secrets, and all are for who asked.
+        answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        answer
     }
 
     /// Says how to log in, in one way: Docker obeys every challenge that it finds, and fails for want of a password where

@@ -59,6 +59,20 @@ fn effect(change: &Change) -> Totals {
             totals.manifests = -1 - children.len() as i64;
             totals.tags = -(tags.len() as i64);
         }
+        Change::RestoreManifest { restored, tags, .. } => {
+            totals.manifests = restored.len() as i64;
+            totals.tags = tags.len() as i64;
+        }
+        Change::DeleteRepository { contents, .. } | Change::DeleteProject { contents, .. } => {
+            totals.repositories = -(contents.repositories as i64);
+            totals.manifests = -(contents.manifests as i64);
+            totals.tags = -(contents.tags as i64);
+        }
+        Change::RestoreRepository { contents, .. } | Change::RestoreProject { contents, .. } => {
+            totals.repositories = contents.repositories as i64;
+            totals.manifests = contents.manifests as i64;
+            totals.tags = contents.tags as i64;
+        }
         Change::DeleteBlob { freed, .. } | Change::SweepMember { freed, .. } | Change::PurgeTrash { freed, .. } => {
             totals.blobs = -(freed.blobs as i64);
             totals.blob_bytes = -(freed.bytes as i64);

@@ -219,8 +219,11 @@ impl Users {
 
 impl Observer for Changes {
     fn committed(&self, entry: &Entry) {
-        // A project that comes into being with its first repository has no bindings yet.
-        let is_of_people = |change: &Change| matches!(change, Change::People(_) | Change::PutProject { .. });
+        // A project that comes into being with its first repository has no bindings yet. Robots go and come back with theirs.
+        let is_of_people = |change: &Change| {
+            use Change::{DeleteProject, People, PutProject, RestoreProject};
+            matches!(change, People(_) | PutProject { .. } | DeleteProject { .. } | RestoreProject { .. })
+        };
         if entry.changes.iter().any(is_of_people) {
             self.0.fetch_add(1, Ordering::AcqRel);
         }

@@ -8,6 +8,7 @@ use wharf_store::ledger::Ledger as _;
 use wharf_store::ledger::change::{Change, Commit};
 use wharf_store::ledger::faulty::When;
 use wharf_store::ledger::notes::RECLAIM;
+use wharf_store::ledger::trash::Trash as _;
 
 use crate::house::{GRACE, House, IDLE, TRASH, chunk, image, noise, sha256, tagged};
 
@@ -215,7 +216,7 @@ async fn a_failure_holds_up_nothing_else() {
         let (trash, members) = (call > 1, call > 2);
         if trash {
             for row in house.ledger.expired_trash(9).await.expect("trash") {
-                let purge = Change::PurgeTrash { id: row.id, freed: Default::default() };
+                let purge = Change::PurgeTrash { id: row.id, freed: Default::default(), done: false };
                 house.ledger.commit(Commit { changes: vec![purge], ..Commit::default() }).await.expect("purged");
             }
         }

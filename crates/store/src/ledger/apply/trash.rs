@@ -1,18 +1,29 @@
-//! Deleting manifests, which go to the trash, and purging it.
+//! Deleting manifests, repositories and projects, which go to the trash; taking them out of it again.
 
 use std::collections::BTreeMap;
 
 use wharf_model::digest::Digest;
 use wharf_model::id::Id;
 use wharf_model::manifest::Role;
-use wharf_model::name::{RepositoryName, Tag};
+use wharf_model::name::{ProjectName, RepositoryName, Tag};
 
+use super::projects::Home;
 use super::{Context, to_json};
 use crate::clock::Millis;
 use crate::ids;
-use crate::ledger::change::{Freed, Refused};
+use crate::ledger::change::{Contents, Expects, Refused};
+use crate::ledger::people::Thing;
+use crate::ledger::project::Settings;
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Sql, Value, digest_list, digest_values};
+use crate::ledger::sql::{Row, Sql, Value, digest_values};
+use crate::ledger::trash::{trashed_project, trashed_repository};
+
+/// The kinds of entries, as the table has them.
+pub(super) const REPOSITORY: i64 = 2;
+pub(super) const PROJECT: i64 = 3;
+
+/// How many tags are asked at once whether they may go.
+const TAGS_PAGE: usize = 1_000;
 
 /// A live manifest that a trashed one names.
 struct Named {
@@ -21,23 +32,34 @@ struct Named {
     is_child: bool,
 }
 
+/// A manifest in the trash.
+struct Trashed {
+    entry: Id,
+    manifest: i64,
+    digest: Digest,
+    tags: Vec<Tag>,
+}
+
 impl<S: Sql> Context<'_, S> {
+    // --- deleting
+
     pub(super) async fn delete_manifest(
         &mut self,
         repository: &RepositoryName,
         digest: &Digest,
         keep: Millis,
     ) -> Result<(Vec<Tag>, Vec<Digest>), Refused> {
-        let repository = self.repository(repository).await?;
-        let first = self.manifest(repository, digest).await?.ok_or(Refused::ManifestUnknown(*digest))?;
-        let tags = self.delete_tags_of(repository, first, digest).await?;
+        let Home { repository: number, project } = self.home(repository).await?;
+        let first = self.manifest(number, digest).await?.ok_or(Refused::ManifestUnknown(*digest))?;
+        let tags = self.delete_tags_of(number, first, digest).await?;
+        self.check_movable(project, repository, &tags).await?;
         self.trash(first, &tags, keep).await?;
         let (mut children, mut candidates) = (Vec::new(), BTreeMap::new());
-        let mut going = self.let_go(repository, first, &mut candidates).await?;
+        let mut going = self.let_go(number, first, &mut candidates).await?;
         while let Some((manifest, digest)) = going.pop() {
             self.trash(manifest, &[], keep).await?;
             children.push(digest);
-            going.extend(self.let_go(repository, manifest, &mut candidates).await?);
+            going.extend(self.let_go(number, manifest, &mut candidates).await?);
         }
         Ok((tags, children))
     }
@@ -45,7 +67,7 @@ impl<S: Sql> Context<'_, S> {
     /// After a manifest was trashed: the children that go as well, because they have no tag and nothing live names them now.
     /// Those that something still holds stay among the candidates, with how many edges do: what holds them may itself go
     /// later, and each edge is counted off once, so that all of it costs in proportion to the edges.
-    pub(super) async fn let_go(
+    async fn let_go(
         &mut self,
         repository: i64,
         trashed: i64,
@@ -73,11 +95,7 @@ impl<S: Sql> Context<'_, S> {
     }
 
     /// The live manifests of the repository that a manifest names, one row for each edge; whether as a child.
-    pub(super) async fn live_targets(
-        &mut self,
-        repository: i64,
-        manifest: i64,
-    ) -> Result<Vec<(i64, Digest, bool)>, LedgerError> {
+    async fn live_targets(&mut self, repository: i64, manifest: i64) -> Result<Vec<(i64, Digest, bool)>, LedgerError> {
         let find = "SELECT c.id, c.algorithm, c.digest, e.role FROM edge e
             JOIN manifest c ON c.repository = $1 AND c.algorithm = e.algorithm AND c.digest = e.digest
             WHERE e.manifest = $2";
@@ -87,12 +105,7 @@ impl<S: Sql> Context<'_, S> {
     }
 
     /// How many edges of live manifests and tags hold a manifest.
-    pub(super) async fn holders(
-        &mut self,
-        repository: i64,
-        manifest: i64,
-        digest: &Digest,
-    ) -> Result<i64, LedgerError> {
+    async fn holders(&mut self, repository: i64, manifest: i64, digest: &Digest) -> Result<i64, LedgerError> {
         let (algorithm, hash) = digest_values(digest);
         let count = "SELECT (SELECT count(*) FROM edge e JOIN manifest l ON l.id = e.manifest
                 WHERE e.algorithm = $1 AND e.digest = $2 AND e.repository = $3)
@@ -101,7 +114,7 @@ impl<S: Sql> Context<'_, S> {
         row.map_or(Ok(0), |mut row| row.int(0))
     }
 
-    pub(super) async fn delete_tags_of(
+    async fn delete_tags_of(
         &mut self,
         repository: i64,
         manifest: i64,
@@ -118,12 +131,13 @@ impl<S: Sql> Context<'_, S> {
     }
 
     /// Moves a live manifest to the trash. Its number, and with it its edges, stay.
-    pub(super) async fn trash(&mut self, manifest: i64, tags: &[Tag], keep: Millis) -> Result<(), LedgerError> {
-        let insert = "INSERT INTO trash (uid, kind, repository, manifest, manifest_uid, document, media_type, artifact_type,
-                subject_algorithm, subject_digest, pushed_at, pushed_by, tags, deleted_at, deleted_by, until)
-            SELECT CAST($1 AS {bytes}), 1, repository, id, uid, document, media_type, artifact_type, subject_algorithm,
-                subject_digest, pushed_at, pushed_by, CAST($2 AS TEXT), CAST($3 AS BIGINT), CAST($4 AS TEXT), CAST($5 AS BIGINT)
-            FROM manifest WHERE id = $6";
+    async fn trash(&mut self, manifest: i64, tags: &[Tag], keep: Millis) -> Result<(), LedgerError> {
+        let insert = "INSERT INTO trash (uid, kind, project, repository, name, manifest, manifest_uid, document, media_type,
+                artifact_type, subject_algorithm, subject_digest, pushed_at, pushed_by, tags, deleted_at, deleted_by, until)
+            SELECT CAST($1 AS {bytes}), 1, r.project, r.id, r.name, m.id, m.uid, m.document, m.media_type, m.artifact_type,
+                m.subject_algorithm, m.subject_digest, m.pushed_at, m.pushed_by, CAST($2 AS TEXT), CAST($3 AS BIGINT),
+                CAST($4 AS TEXT), CAST($5 AS BIGINT)
+            FROM manifest m JOIN repository r ON r.id = m.repository WHERE m.id = $6";
         let uid = ids::random()?;
         let tags = to_json(&tags)?;
         let until = self.now.saturating_add(keep);
@@ -134,31 +148,310 @@ impl<S: Sql> Context<'_, S> {
         Ok(())
     }
 
-    pub(super) async fn purge_trash(&mut self, id: &Id) -> Result<Option<Freed>, Refused> {
-        let delete = "DELETE FROM trash WHERE uid = $1 RETURNING repository, manifest, document";
-        let Some(mut row) = self.sql.one(delete, &[id.into()]).await? else { return Ok(None) };
-        let (repository, manifest, document) = (row.int(0)?, row.int(1)?, row.int(2)?);
-        let edges = "DELETE FROM edge WHERE manifest = $1 RETURNING algorithm, digest";
-        let rows = self.sql.query(edges, &[manifest.into()]).await?;
-        let mut targets: Vec<Digest> = rows.into_iter().map(|mut row| row.digest(0)).collect::<Result<_, _>>()?;
-        targets.sort();
-        targets.dedup();
-        let unused = "DELETE FROM document WHERE id = $1
-            AND NOT EXISTS (SELECT 1 FROM manifest m WHERE m.document = document.id)
-            AND NOT EXISTS (SELECT 1 FROM trash t WHERE t.document = document.id)";
-        self.sql.execute(unused, &[document.into()]).await?;
-        let targets = digest_list(targets.iter().map(|target| (None, target)));
-        self.begin_grace(repository, &targets).await?;
-        Ok(Some(self.free_unheld(&targets).await?))
-    }
-
-    /// After edges have gone: where one was the repository's last to its target, the member's grace begins.
-    pub(super) async fn begin_grace(&mut self, repository: i64, targets: &[String]) -> Result<(), LedgerError> {
-        let begin = "UPDATE member SET unreferenced_since = $1 WHERE repository = $2 AND unreferenced_since IS NULL
-            AND blob IN (SELECT b.id FROM {digests $3} AS d CROSS JOIN blob b
-                WHERE b.algorithm = d.algorithm AND b.digest = d.digest AND NOT EXISTS (SELECT 1 FROM edge e
-                    WHERE e.algorithm = b.algorithm AND e.digest = b.digest AND e.repository = $2))";
-        self.sql.execute(begin, &[self.now.into(), repository.into(), Value::List(targets)]).await?;
+    /// A blob was taken out of the repository: where a manifest in the trash names it, it is to come back with that.
+    pub(super) async fn note_lost(&mut self, repository: i64, blob: i64, digest: &Digest) -> Result<(), LedgerError> {
+        let (algorithm, hash) = digest_values(digest);
+        let note = "INSERT INTO lost_member (repository, blob) SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT)
+            WHERE EXISTS (SELECT 1 FROM edge e JOIN trash t ON t.manifest = e.manifest
+                WHERE e.algorithm = $3 AND e.digest = $4 AND e.repository = $1)
+            ON CONFLICT DO NOTHING";
+        self.sql.execute(note, &[repository.into(), blob.into(), algorithm, hash]).await?;
         Ok(())
     }
+
+    /// Renames the repository to what no repository is called. Nothing in it is touched.
+    pub(super) async fn delete_repository(
+        &mut self,
+        repository: &RepositoryName,
+        expects: Expects,
+        entry: &Id,
+        keep: Millis,
+    ) -> Result<Contents, Refused> {
+        self.expected_project(repository.project_str(), expects).await?;
+        let home = self.home(repository).await?;
+        if let Some(settings) = self.immutable(home.project).await? {
+            self.check_all_movable(&home, repository, &settings).await?;
+        }
+        let contents = self.contents_of_repository(home.repository).await?;
+        self.put_entry(entry, REPOSITORY, &home, repository.as_str(), keep).await?;
+        let rename = "UPDATE repository SET name = $2, public = 0 WHERE id = $1";
+        let trashed = trashed_repository(home.repository);
+        self.sql.execute(rename, &[home.repository.into(), trashed.as_str().into()]).await?;
+        self.moved(home.project).repositories -= 1;
+        Ok(contents)
+    }
+
+    /// Renames the project, its repositories and its robots.
+    pub(super) async fn delete_project(
+        &mut self,
+        project: &ProjectName,
+        expects: Expects,
+        entry: &Id,
+        keep: Millis,
+    ) -> Result<Contents, Refused> {
+        let found = self.expected_project(project.as_str(), expects).await?;
+        let (number, ..) = found.ok_or(Refused::Unknown(Thing::Project))?;
+        if let Some(settings) = self.immutable(number).await? {
+            self.check_project_movable(number, &settings).await?;
+        }
+        let contents = self.contents_of_project(number).await?;
+        let nowhere = Home { repository: 0, project: number };
+        self.put_entry(entry, PROJECT, &nowhere, project.as_str(), keep).await?;
+        self.rename_project(number, project.as_str(), &trashed_project(number)).await?;
+        self.sql.execute("UPDATE repository SET public = 0 WHERE project = $1", &[number.into()]).await?;
+        Ok(contents)
+    }
+
+    /// Gives the project another name, and with it its robots and its repositories; those that are in the trash by themselves
+    /// apart.
+    async fn rename_project(&mut self, project: i64, from: &str, to: &str) -> Result<(), LedgerError> {
+        let parameters = [project.into(), from.into(), to.into()];
+        self.sql.execute("UPDATE project SET name = $2 WHERE id = $1", &[project.into(), to.into()]).await?;
+        let repositories = "UPDATE repository
+            SET name = CAST($3 AS TEXT) || substr(name, length(CAST($2 AS TEXT)) + 1),
+                public = (SELECT public FROM project WHERE id = $1)
+            WHERE project = $1 AND name >= '/0'";
+        self.sql.execute(repositories, &parameters).await?;
+        let robots = "UPDATE account SET name = CAST($3 AS TEXT) || substr(name, length(CAST($2 AS TEXT)) + 1)
+            WHERE project = $1";
+        self.sql.execute(robots, &parameters).await?;
+        Ok(())
+    }
+
+    async fn put_entry(
+        &mut self,
+        entry: &Id,
+        kind: i64,
+        home: &Home,
+        name: &str,
+        keep: Millis,
+    ) -> Result<(), LedgerError> {
+        let insert = "INSERT INTO trash (uid, kind, project, repository, name, tags, deleted_at, deleted_by, until)
+            VALUES ($1, $2, $3, $4, $5, '[]', $6, $7, $8)";
+        let repository = Some(home.repository).filter(|_| kind == REPOSITORY);
+        let parameters = [
+            entry.into(),
+            kind.into(),
+            home.project.into(),
+            repository.into(),
+            name.into(),
+            self.now.into(),
+            self.actor.into(),
+            self.now.saturating_add(keep).into(),
+        ];
+        self.sql.execute(insert, &parameters).await?;
+        Ok(())
+    }
+
+    /// What is live in the repository.
+    async fn contents_of_repository(&mut self, repository: i64) -> Result<Contents, LedgerError> {
+        let count = "SELECT 1, (SELECT count(*) FROM manifest WHERE repository = $1),
+            (SELECT count(*) FROM tag WHERE repository = $1)";
+        contents(self.sql.one(count, &[repository.into()]).await?)
+    }
+
+    /// What is live in the project, while it is called as it is.
+    async fn contents_of_project(&mut self, project: i64) -> Result<Contents, LedgerError> {
+        let count = "SELECT (SELECT count(*) FROM repository r WHERE r.project = $1 AND r.name > '/~'),
+            (SELECT count(*) FROM repository r CROSS JOIN manifest m
+                WHERE r.project = $1 AND r.name > '/~' AND m.repository = r.id),
+            (SELECT count(*) FROM repository r CROSS JOIN tag t
+                WHERE r.project = $1 AND r.name > '/~' AND t.repository = r.id)";
+        contents(self.sql.one(count, &[project.into()]).await?)
+    }
+
+    // --- immutable tags
+
+    /// What the project is set to, where it has rules about immutable tags.
+    async fn immutable(&mut self, project: i64) -> Result<Option<Settings>, LedgerError> {
+        let row = self.sql.one("SELECT settings FROM project WHERE id = $1", &[project.into()]).await?;
+        let settings = row.map_or(Ok(Settings::default()), |mut row| Settings::read(&row.text(0)?))?;
+        Ok(Some(settings).filter(|settings| !settings.immutable.is_empty()))
+    }
+
+    async fn check_project_movable(&mut self, project: i64, settings: &Settings) -> Result<(), Refused> {
+        let mut after = 0;
+        loop {
+            let find = "SELECT id, name FROM repository WHERE project = $1 AND id > $2 ORDER BY id LIMIT 1";
+            let Some(mut row) = self.sql.one(find, &[project.into(), Value::Int(after)]).await? else { return Ok(()) };
+            after = row.int(0)?;
+            let name = row.text(1)?;
+            // What is in the trash already has a name that is none.
+            if let Ok(name) = name.parse() {
+                self.check_all_movable(&Home { repository: after, project }, &name, settings).await?;
+            }
+        }
+    }
+
+    /// Refused where a rule keeps a tag of the repository where it is.
+    async fn check_all_movable(
+        &mut self,
+        home: &Home,
+        name: &RepositoryName,
+        settings: &Settings,
+    ) -> Result<(), Refused> {
+        if !settings.immutable.iter().any(|rule| rule.repositories.matches(name.as_str())) {
+            return Ok(());
+        }
+        let mut after = String::new();
+        loop {
+            let find = "SELECT name FROM tag WHERE repository = $1 AND name > $2 ORDER BY name LIMIT $3";
+            let parameters = [home.repository.into(), after.as_str().into(), (TAGS_PAGE as i64).into()];
+            let rows = self.sql.query(find, &parameters).await?;
+            let tags = rows.into_iter().map(|mut row| row.parsed(0)).collect::<Result<Vec<Tag>, _>>()?;
+            self.check_movable(home.project, name, &tags).await?;
+            match tags.last() {
+                Some(last) if tags.len() == TAGS_PAGE => after = last.as_str().to_owned(),
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    // --- restoring
+
+    /// Brings a manifest back, with the children that went with it. With `retag`, the tags that they had point to them again
+    /// where nobody took the name since. The manifests that are live now and were not, and these tags.
+    pub(super) async fn restore_manifest(
+        &mut self,
+        entry: &Id,
+        repository: &RepositoryName,
+        retag: bool,
+    ) -> Result<(Vec<Digest>, Vec<Tag>), Refused> {
+        let home = self.home(repository).await?;
+        let find = "SELECT t.uid, t.manifest, d.algorithm, d.digest, t.tags, t.deleted_at, t.deleted_by
+            FROM trash t JOIN document d ON d.id = t.document WHERE t.uid = $1 AND t.repository = $2";
+        let row = self.sql.one(find, &[entry.into(), home.repository.into()]).await?;
+        let mut row = row.ok_or(Refused::Unknown(Thing::TrashEntry))?;
+        let (deleted_at, deleted_by) = (row.int(5)?, row.text(6)?);
+        let mut coming = vec![trashed(row)?];
+        let (mut restored, mut tags) = (Vec::new(), Vec::new());
+        while let Some(trashed) = coming.pop() {
+            let (live, came) = self.bring_back(&home, &trashed).await?;
+            if came {
+                restored.push(trashed.digest);
+            }
+            if retag {
+                tags.extend(self.retag(home.repository, live, &trashed).await?);
+            }
+            coming.extend(self.went_along(home.repository, live, deleted_at, &deleted_by).await?);
+        }
+        Ok((restored, tags))
+    }
+
+    /// The manifests in the trash that `manifest` names as children and that were deleted when it was.
+    async fn went_along(
+        &mut self,
+        repository: i64,
+        manifest: i64,
+        deleted_at: Millis,
+        deleted_by: &str,
+    ) -> Result<Vec<Trashed>, LedgerError> {
+        let find = "SELECT t.uid, t.manifest, d.algorithm, d.digest, t.tags FROM edge e
+            CROSS JOIN document d CROSS JOIN trash t
+            WHERE e.manifest = $1 AND e.role = $2 AND d.algorithm = e.algorithm AND d.digest = e.digest
+                AND t.document = d.id AND t.repository = $3 AND t.deleted_at = $4 AND t.deleted_by = $5";
+        let child = Value::Int(Role::Child.id().into());
+        let parameters = [manifest.into(), child, repository.into(), deleted_at.into(), deleted_by.into()];
+        self.sql.query(find, &parameters).await?.into_iter().map(trashed).collect()
+    }
+
+    /// The number of the live manifest, and whether it came out of the trash: the same may have been pushed since, and then
+    /// the entry has nothing more to give.
+    async fn bring_back(&mut self, home: &Home, trashed: &Trashed) -> Result<(i64, bool), LedgerError> {
+        if let Some(live) = self.manifest(home.repository, &trashed.digest).await? {
+            self.purge_manifest(&trashed.entry).await?;
+            return Ok((live, false));
+        }
+        let insert =
+            "INSERT INTO manifest (id, uid, repository, document, algorithm, digest, media_type, artifact_type,
+                subject_algorithm, subject_digest, pushed_at, pushed_by)
+            SELECT t.manifest, t.manifest_uid, t.repository, t.document, d.algorithm, d.digest, t.media_type,
+                t.artifact_type, t.subject_algorithm, t.subject_digest, t.pushed_at, t.pushed_by
+            FROM trash t JOIN document d ON d.id = t.document WHERE t.uid = $1";
+        self.sql.execute(insert, &[(&trashed.entry).into()]).await?;
+        self.sql.execute("DELETE FROM trash WHERE uid = $1", &[(&trashed.entry).into()]).await?;
+        self.find_lost(home, trashed.manifest).await?;
+        Ok((trashed.manifest, true))
+    }
+
+    /// Blobs that the manifest names and that were taken out of the repository while it was in the trash are back.
+    async fn find_lost(&mut self, home: &Home, manifest: i64) -> Result<(), LedgerError> {
+        let find = "SELECT b.id, b.algorithm, b.digest FROM edge e CROSS JOIN blob b CROSS JOIN lost_member l
+            WHERE e.manifest = $1 AND b.algorithm = e.algorithm AND b.digest = e.digest
+                AND l.repository = $2 AND l.blob = b.id";
+        for mut row in self.sql.query(find, &[manifest.into(), home.repository.into()]).await? {
+            let (number, digest) = (row.int(0)?, row.digest(1)?);
+            if let Some(blob) = self.blob(&digest).await? {
+                self.put_member(*home, &blob, &digest).await?;
+            }
+            let forget = "DELETE FROM lost_member WHERE repository = $1 AND blob = $2";
+            self.sql.execute(forget, &[home.repository.into(), number.into()]).await?;
+        }
+        Ok(())
+    }
+
+    /// Points the tags that the manifest had to it again, where they are nowhere now.
+    async fn retag(&mut self, repository: i64, manifest: i64, trashed: &Trashed) -> Result<Vec<Tag>, LedgerError> {
+        let mut pointed = Vec::new();
+        for tag in &trashed.tags {
+            let put = "INSERT INTO tag (repository, name, manifest, updated_at, updated_by) VALUES ($1, $2, $3, $4, $5)
+                ON CONFLICT (repository, name) DO NOTHING";
+            let name = tag.as_str().into();
+            let parameters = [repository.into(), name, manifest.into(), self.now.into(), self.actor.into()];
+            if self.sql.execute(put, &parameters).await? > 0 {
+                self.note_history(repository, tag, None, Some(&trashed.digest)).await?;
+                pointed.push(tag.clone());
+            }
+        }
+        Ok(pointed)
+    }
+
+    /// Gives a repository its name back, unless its time is up: then its purging may have begun.
+    pub(super) async fn restore_repository(
+        &mut self,
+        entry: &Id,
+        repository: &RepositoryName,
+    ) -> Result<Contents, Refused> {
+        let find = "SELECT t.repository, t.project FROM trash t WHERE t.uid = $1 AND t.kind = 2 AND t.name = $2 AND t.until > $3";
+        let row = self.sql.one(find, &[entry.into(), repository.as_str().into(), self.now.into()]).await?;
+        let mut row = row.ok_or(Refused::Unknown(Thing::TrashEntry))?;
+        let (number, project) = (row.int(0)?, row.int(1)?);
+        let find = "SELECT public FROM project WHERE id = $1 AND name > '/~'";
+        let row = self.sql.one(find, &[project.into()]).await?;
+        let public = row.ok_or(Refused::Unknown(Thing::Project))?.flag(0)?;
+        if self.sql.any("SELECT 1 FROM repository WHERE name = $1", &[repository.as_str().into()]).await? {
+            return Err(Refused::NameTaken(repository.to_string()));
+        }
+        let rename = "UPDATE repository SET name = $2, public = $3 WHERE id = $1";
+        self.sql.execute(rename, &[number.into(), repository.as_str().into(), public.into()]).await?;
+        self.sql.execute("DELETE FROM trash WHERE uid = $1", &[entry.into()]).await?;
+        self.moved(project).repositories += 1;
+        Ok(self.contents_of_repository(number).await?)
+    }
+
+    /// Gives a project its name back, and all that went with it, unless its time is up.
+    pub(super) async fn restore_project(&mut self, entry: &Id, project: &ProjectName) -> Result<Contents, Refused> {
+        let find = "SELECT t.project FROM trash t WHERE t.uid = $1 AND t.kind = 3 AND t.name = $2 AND t.until > $3";
+        let row = self.sql.one(find, &[entry.into(), project.as_str().into(), self.now.into()]).await?;
+        let number = row.ok_or(Refused::Unknown(Thing::TrashEntry))?.int(0)?;
+        if self.sql.any("SELECT 1 FROM project WHERE name = $1", &[project.as_str().into()]).await? {
+            return Err(Refused::NameTaken(project.to_string()));
+        }
+        self.rename_project(number, &trashed_project(number), project.as_str()).await?;
+        self.sql.execute("DELETE FROM trash WHERE uid = $1", &[entry.into()]).await?;
+        Ok(self.contents_of_project(number).await?)
+    }
+}
+
+/// Reads a row of `repositories, manifests, tags`.
+fn contents(row: Option<Row>) -> Result<Contents, LedgerError> {
+    let mut row = row.ok_or_else(|| LedgerError::Corrupt("nothing was counted".to_owned()))?;
+    Ok(Contents { repositories: row.unsigned(0)?, manifests: row.unsigned(1)?, tags: row.unsigned(2)? })
+}
+
+/// Reads a row of `uid, manifest, algorithm, digest, tags`.
+fn trashed(mut row: Row) -> Result<Trashed, LedgerError> {
+    let tags = serde_json::from_str(&row.text(4)?);
+    let tags = tags.map_err(|error| LedgerError::Corrupt(format!("tags in the trash: {error}")))?;
+    Ok(Trashed { entry: row.id(0)?, manifest: row.int(1)?, digest: row.digest(2)?, tags })
 }
