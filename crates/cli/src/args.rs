@@ -1,13 +1,16 @@
 //! The arguments: parsed here, and nothing else done with them.
 
 pub mod access;
+pub mod apply;
 pub mod group;
 pub mod login;
 pub mod member;
+pub mod project;
 pub mod remote;
 pub mod robot;
 pub mod role;
 pub mod token;
+pub mod trash;
 pub mod user;
 
 use std::path::PathBuf;
@@ -68,9 +71,15 @@ pub enum Command {
     /// Forget the login to a registry.
     #[command(after_help = "Examples:\n  wharf logout\n  wharf logout registry.example.com")]
     Logout(login::LogoutArgs),
+    /// Projects: what repositories are grouped by, and what is set for all of them.
+    #[command(after_help = "Examples:\n  wharf project list\n  wharf project create acme --quota 100GiB")]
+    Project(project::ProjectArgs),
     /// Who is given what: in a project, or in the system.
     #[command(after_help = "Examples:\n  wharf member list -p acme\n  wharf member add -p acme kim --role contributor")]
     Member(member::MemberArgs),
+    /// What projects use, and may use.
+    #[command(after_help = "Examples:\n  wharf quota show acme\n  wharf quota set acme --bytes 100GiB")]
+    Quota(project::QuotaArgs),
     /// Users.
     #[command(after_help = "Examples:\n  wharf user list\n  wharf user create kim")]
     User(user::UserArgs),
@@ -89,6 +98,41 @@ pub enum Command {
     /// Why somebody may or may not do something.
     #[command(after_help = "Examples:\n  wharf access explain kim push acme/app")]
     Access(access::AccessArgs),
+    /// Make all that is configured as documents say: projects, people, roles, what is given to whom. All or nothing.
+    #[command(
+        after_help = "What a document does not name stays as it is; of a list that it has, what is not on it goes.\n\
+        Several files, several documents in a file and the files of a folder are put together.\n\n\
+        Examples:\n  \
+        wharf apply -f registry.yaml --dry-run          tells what would change\n  \
+        wharf apply -f teams/ --yes\n  \
+        wharf export config --registry old.example.com | wharf apply -f - --registry new.example.com"
+    )]
+    Apply(apply::ApplyArgs),
+    /// Print what is configured, as documents that `wharf apply` reads.
+    #[command(after_help = "Examples:\n  wharf export config > registry.yaml")]
+    Export(apply::ExportArgs),
+    /// How a tag came to point where it does: who moved it, when, from what, with what client.
+    #[command(
+        after_help = "Examples:\n  wharf history acme/app:1.0\n  wharf history registry.example.com/acme/app:latest --json"
+    )]
+    History(trash::HistoryArgs),
+    /// Take something out of the trash, or point a tag to what it pointed to before.
+    #[command(after_help = "Examples:\n  \
+        wharf restore acme/app:1.0                      the tag, as it was before it was moved or deleted\n  \
+        wharf restore acme/app@sha256:…                 a manifest, with the tags it had\n  \
+        wharf restore --repository acme/app\n  \
+        wharf restore --project acme\n  \
+        wharf restore 0f8e4bb1c9d24f4d8a5b6a7c8d9e0f10  by its identifier in `wharf trash list`")]
+    Restore(trash::RestoreArgs),
+    /// What was deleted and can be restored.
+    #[command(after_help = "Examples:\n  wharf trash list\n  wharf trash list -p acme")]
+    Trash(trash::TrashArgs),
+    /// Take something out of the trash for good, before its time.
+    #[command(after_help = "Examples:\n  \
+        wharf purge acme/app@sha256:…\n  \
+        wharf purge --repository acme/app --yes\n  \
+        wharf purge 0f8e4bb1c9d24f4d8a5b6a7c8d9e0f10  by its identifier in `wharf trash list`")]
+    Purge(trash::PurgeArgs),
     /// Look after an installation whose server does not run.
     #[command(subcommand)]
     Admin(AdminCommand),

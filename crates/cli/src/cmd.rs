@@ -2,15 +2,19 @@
 
 pub mod access;
 pub mod admin;
+pub mod apply;
 pub mod completions;
 pub mod config;
 pub mod group;
 pub mod login;
 pub mod member;
+pub mod project;
+pub mod quota;
 pub mod robot;
 pub mod role;
 pub mod serve;
 pub mod token;
+pub mod trash;
 pub mod user;
 
 use wharf_model::api::access::Binding;

@@ -15,7 +15,10 @@
 //! ```
 
 mod access;
+mod config;
 mod people;
+mod projects;
+mod trash;
 
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -94,6 +97,11 @@ impl Admin {
     /// PUT whose answer says no more than that it is done.
     async fn set(&self, path: &str, body: &impl Serialize) -> Result<(), Error> {
         self.send(&self.with_body(Method::PUT, path, body)?).await.map(drop)
+    }
+
+    /// POST that says no more than by its path, and is answered with no more than that it is done.
+    async fn act(&self, path: &str) -> Result<(), Error> {
+        self.send(&self.call(Method::POST, path)).await.map(drop)
     }
 
     async fn delete(&self, path: &str) -> Result<(), Error> {
