@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: wharf, docker-registry and nginx measured side by side in one run, and compared with the targets. Each
 //! measurement is a module; this one chooses them, prepares the yard in which servers are started, and says what machine it was.
 
+mod access;
 mod content;
 mod http;
 mod lists;
@@ -71,6 +72,7 @@ enum Item {
     Lists,
     Memory,
     Small,
+    Access,
 }
 
 impl Item {
@@ -82,6 +84,7 @@ impl Item {
             Item::Lists => lists::measure(bench, report),
             Item::Memory => memory::measure(bench, report),
             Item::Small => small::measure(bench, report),
+            Item::Access => access::measure(bench, report),
         }
     }
 }

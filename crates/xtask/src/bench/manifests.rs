@@ -7,9 +7,9 @@ use anyhow::{Context, Result, ensure};
 use super::content::Content;
 use super::load::{IMAGE, manifest, parallel, push_blob, push_empty, push_manifest};
 use super::peers::{Peer, Server};
-use super::process;
 use super::report::{Report, Series, Target, median};
 use super::{Bench, INSTALL};
+use super::{http, process};
 
 /// Measures both.
 pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
@@ -37,7 +37,7 @@ fn read(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
     }
     for _ in 0..bench.rounds(3) {
         for (server, path) in &servers {
-            rate.add(server.peer, wrk(server, path, if bench.quick() { 1 } else { 4 })?);
+            rate.add(server.peer, wrk(&server.target, path, if bench.quick() { 1 } else { 4 })?);
         }
     }
     report.add(rate);
@@ -45,14 +45,18 @@ fn read(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
 }
 
 /// Requests a second that `wrk` gets through. Any answer but 200 is an error.
-fn wrk(server: &Server, path: &str, seconds: u64) -> Result<f64> {
+pub(crate) fn wrk(target: &http::Target, path: &str, seconds: u64) -> Result<f64> {
     let mut command = process::tied(&process::find("wrk").with_context(|| format!("wrk is missing: {INSTALL}"))?);
     command.args(["-t1", "-c16", "--timeout", "10s", &format!("-d{seconds}s"), "-H", &format!("Accept: {IMAGE}")]);
-    if let Some(value) = &server.target.authorization {
+    if let Some(value) = &target.authorization {
         command.args(["-H", &format!("Authorization: {value}")]);
     }
-    let said = process::output(command.arg(server.target.url(path)))?;
-    ensure!(!said.contains("Non-2xx") && !said.contains("Socket errors"), "{} answered badly:\n{said}", server.peer);
+    let said = process::output(command.arg(target.url(path)))?;
+    ensure!(
+        !said.contains("Non-2xx") && !said.contains("Socket errors"),
+        "{} answered badly:\n{said}",
+        target.url(path)
+    );
     let rate = said.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:"));
     rate.and_then(|rate| rate.trim().parse().ok()).with_context(|| format!("wrk said:\n{said}"))
 }
