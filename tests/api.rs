@@ -1,0 +1,29 @@
+//! Wharf's own API, `/api/v1`, against the real server.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+
+#[path = "api/people.rs"]
+mod people;
+#[path = "api/projects.rs"]
+mod projects;
+#[path = "api/table.rs"]
+mod table;
+#[path = "api/trash.rs"]
+mod trash;
+
+use serde_json::Value;
+use wharf_testkit::http::{Client, Response};
+use wharf_testkit::server::{Server, Setup};
+
+/// A server as it comes.
+fn server() -> Server {
+    setup().start()
+}
+
+fn setup() -> Setup {
+    Setup::new(env!("CARGO_BIN_EXE_wharf"))
+}
+
+/// A request with a JSON body.
+fn send(client: &Client, method: &str, path: &str, body: Value) -> Response {
+    client.request(method, path).header("Content-Type", "application/json").body(body.to_string()).send()
+}
