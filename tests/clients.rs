@@ -30,7 +30,7 @@ mod skopeo;
 #[path = "clients/tls.rs"]
 mod tls;
 
-use wharf_testkit::http::Client;
+use wharf_testkit::http::{Client, Response, basic};
 use wharf_testkit::server::{Server, Setup};
 
 /// A server as it comes, which logs each request.
@@ -40,6 +40,28 @@ fn server() -> Server {
 
 fn setup() -> Setup {
     Setup::new(env!("CARGO_BIN_EXE_wharf")).env("WHARF_LOG__ACCESS", "true").env("WHARF_LOG__FORMAT", "json")
+}
+
+/// Makes the user kim with a token that leaves only pulling, and the robot acme+ci that may push to acme/app; their names
+/// and secrets.
+#[track_caller]
+fn token_and_robot(server: &Server) -> [(&'static str, String); 2] {
+    let admin = server.admin();
+    let send = |client: &Client, method: &str, path: &str, body: &str| {
+        client.request(method, path).header("Content-Type", "application/json").body(body).send()
+    };
+    let secret = |answer: Response| answer.expect(201).json()["secret"].as_str().unwrap().to_owned();
+    send(&admin, "PUT", "/api/v1/projects/acme", "{}").expect(200);
+    let password = secret(send(&admin, "POST", "/api/v1/users", r#"{"name": "kim"}"#));
+    let bound = r#"{"subject": "user:kim", "role": "owner"}"#;
+    send(&admin, "POST", "/api/v1/projects/acme/bindings", bound).expect(201);
+    let kim = Client { address: server.address, authorization: Some(basic("kim", &password)) };
+    let token = r#"{"name": "laptop", "limits": [{"permissions": ["pull"], "repositories": "acme/**"}], "days": 1}"#;
+    let robot = r#"{"name": "ci", "bindings": [{"role": "contributor", "repositories": "acme/app"}]}"#;
+    [
+        ("kim", secret(send(&kim, "POST", "/api/v1/users/kim/tokens", token))),
+        ("acme+ci", secret(send(&kim, "POST", "/api/v1/projects/acme/robots", robot))),
+    ]
 }
 
 /// Lets anybody pull from a project.

@@ -5,7 +5,7 @@ use wharf_testkit::server::{PASSWORD, Server};
 use super::images::{Multi, shared};
 use super::requests::{self, chunks, tokens};
 use super::sandbox::Sandbox;
-use super::{publish, server};
+use super::{publish, server, token_and_robot};
 
 const PODMAN: &str = "podman --cgroup-manager cgroupfs --events-backend none";
 
@@ -79,6 +79,33 @@ fn logs_in_pulls_and_pushes() {
     let requests = requests::of(server);
     assert!(tokens(&requests) > 0, "Bearer was preferred");
     assert!(chunks(&requests, "docker/app") > 0, "podman sends in chunks");
+}
+
+#[test]
+fn login_as_a_robot_and_with_a_token() {
+    let (server, image) = (server(), Multi::gzip());
+    let at = server.address;
+    let sandbox = sandbox();
+    let accounts = token_and_robot(&server);
+    image.push(&server.admin(), "acme/app", "v1");
+    image.push(&server.admin(), "other/app", "v1");
+    let pull = format!("{PODMAN} pull -q --tls-verify=false --arch amd64");
+    for (name, secret) in &accounts {
+        sandbox.ok_with(format!("{PODMAN} login --tls-verify=false -u {name} --password-stdin {at}"), secret);
+        sandbox.ok(format!("{pull} {at}/acme/app:v1"));
+        sandbox.fails(format!("{pull} {at}/other/app:v1"));
+        let push =
+            format!("{PODMAN} push -q --tls-verify=false {at}/acme/app:v1 docker://{at}/acme/app:{}", name.len());
+        if *name == "kim" {
+            sandbox.fails(push)
+        } else {
+            sandbox.ok(push)
+        };
+        sandbox.ok(format!("{PODMAN} logout {at}"));
+        sandbox.ok(format!("{PODMAN} rmi -af"));
+    }
+    let wrong = format!("{PODMAN} login --tls-verify=false -u acme+ci --password-stdin {at}");
+    sandbox.fails_with(wrong, &accounts[0].1);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use wharf_testkit::server::{PASSWORD, Server};
 use super::images::{Multi, push_cache, read_layout};
 use super::requests::{self, chunks, mounts, tokens};
 use super::sandbox::Sandbox;
-use super::{publish, server, setup, tls};
+use super::{publish, server, setup, tls, token_and_robot};
 
 /// Options of a copy from one place in the registry to another.
 const WITHIN: &str = "skopeo copy -q --preserve-digests --src-tls-verify=false --dest-tls-verify=false";
@@ -43,6 +43,32 @@ fn login() {
         assert!(refused.contains("authentication required") || refused.contains("unauthorized"), "{refused}");
     }
     assert!(tokens(&requests::of(server)) > 0, "Bearer was preferred");
+}
+
+/// A robot pushes where it may, and nowhere else; a token that leaves only pulling pulls what it pushed.
+#[test]
+fn login_as_a_robot_and_with_a_token() {
+    let (server, image) = (server(), Multi::gzip());
+    let at = server.address;
+    let sandbox = Sandbox::new(&["skopeo"]);
+    image.write_layout(&sandbox.path("layout"));
+    let [(kim, token), (robot, secret)] = token_and_robot(&server);
+    let login = |name: &str, secret: &str| {
+        sandbox.ok_with(format!("skopeo login --tls-verify=false -u {name} --password-stdin {at}"), secret);
+    };
+    let push = |name: &str| format!("{PUSH} --all oci:layout:multi docker://{at}/{name}");
+    login(robot, &secret);
+    sandbox.ok(push("acme/app:v1"));
+    sandbox.fails(push("acme/lib:v1"));
+    login(kim, &token);
+    sandbox.ok(format!("{PULL} --all docker://{at}/acme/app:v1 oci:back:multi"));
+    assert!(read_layout(&sandbox.path("back")) == image.contents());
+    let refused = sandbox.fails(push("acme/app:v2"));
+    assert!(refused.contains("denied"), "{refused}");
+    let requests = requests::of(server);
+    for actor in [kim, robot] {
+        assert!(requests.iter().any(|request| request.actor == actor), "the log says who");
+    }
 }
 
 #[test]
