@@ -3,8 +3,12 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
+use std::process::Command;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use serde_json::{Value, json};
-use wharf_testkit::server::PASSWORD;
+use wharf_testkit::fixture::Artifact;
+use wharf_testkit::server::{PASSWORD, Setup};
 
 use super::{Desk, PASS, finish};
 
@@ -106,4 +110,60 @@ fn a_helper_keeps_it() {
     run("logout", "").done();
     assert!(!desk.home.path().join("kept").exists());
     run("user list", "").failed(&["log in first"]);
+}
+
+#[test]
+fn skopeo_finds_it() {
+    let desk = Desk::admin();
+    Artifact::small(1).push(&desk.server.admin(), "acme/app", "1.0");
+    let mut skopeo = Command::new("skopeo");
+    let image = format!("docker://{}/acme/app", desk.server.address);
+    skopeo.args(["list-tags", "--tls-verify=false", &image]).env_clear().env("HOME", desk.home.path());
+    skopeo.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("XDG_RUNTIME_DIR", desk.home.path());
+    assert!(finish(skopeo, "skopeo list-tags", "").done().contains("1.0"));
+}
+
+#[test]
+fn proxies_are_for_other_machines() {
+    let desk = Desk::admin();
+    let run = |line: &str, proxy: &str| {
+        let mut command = desk.command(line);
+        command.env("HTTP_PROXY", proxy);
+        finish(command, line, "")
+    };
+    run("user list", "http://127.0.0.1:1").done();
+    // The server is taken for a proxy, and answers in the place of a host that is nowhere.
+    let proxy = format!("http://{}", desk.server.address);
+    run("user list --registry registry.invalid --plain-http", &proxy)
+        .failed(&["log in first: wharf login registry.invalid"]);
+    let none = "user list --registry registry.invalid --plain-http";
+    desk.fails(none, &["registry.invalid cannot be reached"]);
+}
+
+#[test]
+fn a_private_authority_is_trusted_where_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let mut params = CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
+    let (ca, cert, key) = (write("ca", authority.pem()), write("cert", leaf.pem()), write("key", key.serialize_pem()));
+    let setup = Setup::new(env!("CARGO_BIN_EXE_wharf"));
+    let server = setup.arg("--set").arg(format!("tls.cert={cert}")).arg("--set").arg(format!("tls.key={key}")).start();
+    let desk = Desk { server, home: tempfile::tempdir().unwrap() };
+
+    let login = format!("login -u admin --password-stdin https://{}", desk.server.address);
+    desk.run(&login, PASSWORD).failed(&["is not trusted", "--ca-file"]);
+    desk.run(&format!("{login} --ca-file {ca}"), PASSWORD).done();
+    let list = format!("user list --registry https://{} --ca-file", desk.server.address);
+    assert!(desk.ok(&format!("{list} {ca}")).contains("admin"));
+    desk.fails(&format!("{list} {key}"), &[&key]);
+    desk.fails("user list", &["https://"]);
 }

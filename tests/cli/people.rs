@@ -1,6 +1,8 @@
 //! `wharf user`, `group`, `robot` and `token`.
 
-use super::{Desk, PASS, names};
+use std::process::Command;
+
+use super::{Desk, PASS, finish, names};
 
 #[test]
 fn users() {
@@ -124,4 +126,22 @@ fn tokens() {
     assert_eq!(names(&desk.json("token list -u kim")), ["deploy"]);
     desk.fails(&format!("token delete {id} --user kim"), &[id]);
     desk.run("token delete x", "").code(2);
+}
+
+#[test]
+fn what_deletes_asks_on_a_terminal() {
+    let desk = Desk::admin();
+    desk.user("kim");
+    let on_terminal = |answer: &str| {
+        let mut script = Command::new("script");
+        let line = format!("{} user delete kim", env!("CARGO_BIN_EXE_wharf"));
+        script.args(["-qec", &line, "/dev/null"]).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        script.env("HOME", desk.home.path()).env("WHARF_REGISTRY", desk.server.address.to_string());
+        finish(script, &line, answer)
+    };
+    let asked = on_terminal("n\n").code(1).out();
+    assert!(asked.contains("delete the user kim at 127.0.0.1") && asked.contains("[y/N]"), "{asked}");
+    assert_eq!(names(&desk.json("user list")), ["admin", "kim"]);
+    on_terminal("y\n").code(0);
+    assert_eq!(names(&desk.json("user list")), ["admin"]);
 }
