@@ -70,10 +70,12 @@ macro_rules! ledger_contract {
             groups_have_members
             bindings_give_what_they_say
             bindings_hold_on_to_what_they_name
+            accounts_and_groups_are_changed_in_part
             the_last_administrator_stays
             groups_and_projects_are_listed
             tokens_end
             a_project_keeps_what_is_set_of_it
+            a_project_made_public_does_not_show_its_trash
             usage_counts_blobs_once_and_manifests_each_time
             usage_has_no_way_round
             a_quota_is_never_overshot

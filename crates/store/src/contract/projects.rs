@@ -17,6 +17,7 @@ use super::ledger::{
     Bench, GRACE, delete_blob, delete_manifest, delete_tag, digest, ending, ensure, heap, inline, layers, mount, name,
     options, point, put_blob, put_manifest, sweep, tag, upload,
 };
+use super::trash::{delete_repository, restore_repository};
 use crate::ledger::change::{Change, Expects, Refused};
 use crate::ledger::notes::UploadNote;
 use crate::ledger::project::{ImmutableTag, ProjectRules, QuotaExceeded};
@@ -98,6 +99,16 @@ pub async fn a_project_keeps_what_is_set_of_it(bench: &Bench) {
     assert_eq!(project(bench, "p").await, expect);
     let again = (bench.open)(options(&bench.clock)).await;
     assert_eq!(again.project(&name("p").project()).await.unwrap(), Some(expect));
+}
+
+/// What is in the trash is nobody's to read, whatever its project says from then on; what comes out of it is as the project says.
+pub async fn a_project_made_public_does_not_show_its_trash(bench: &Bench) {
+    bench.made(vec![ensure("p/a"), ensure("p/b"), put_blob("p/a", "x", inline("x"))]).await;
+    bench.made(vec![delete_repository("p/a", 1, GRACE), set("p", ProjectChange::public(true))]).await;
+    let home = async || bench.ledger.home_of_blob(&digest("x"), &Readable::public()).await.unwrap();
+    assert_eq!(home().await, None);
+    bench.made(vec![restore_repository("p/a", Id([1; 16]))]).await;
+    assert_eq!(home().await, Some(name("p/a")));
 }
 
 /// A blob counts once in a project, in however many repositories it is; a manifest in each. Trash counts.

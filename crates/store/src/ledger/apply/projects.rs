@@ -91,7 +91,8 @@ impl<S: Sql> Context<'_, S> {
             self.write_project(number, &after).await?;
         }
         if after.public != before.public {
-            let update = "UPDATE repository SET public = $2 WHERE project = $1";
+            // Those in the trash, whose names begin with a slash, stay hidden.
+            let update = "UPDATE repository SET public = $2 WHERE project = $1 AND name > '/~'";
             self.sql.execute(update, &[number.into(), after.public.into()]).await?;
         }
         Ok(found.is_none() || after != before)
