@@ -1,5 +1,5 @@
 //! The server is killed at any moment under a mixed load, again and again. Whatever it acknowledged is there afterwards, nothing
-//! half-written is to be seen, and every byte on the disk is known to the ledger.
+//! half-written is to be seen, every byte on the disk is known to the ledger, and what projects use is counted.
 //!
 //! `WHARF_CRASH_ROUNDS` says how often, `WHARF_CRASH_SEED` repeats a run as far as the load goes; when exactly a kill hits is
 //! nobody's to repeat.
@@ -38,11 +38,15 @@ fn what_was_acknowledged_outlives_any_kill() {
     let mut random = Random::new(seed);
     // A sweep and a reclaiming run beside the load; nothing is old enough yet for the sweep to take.
     let mut server = Setup::new(env!("CARGO_BIN_EXE_wharf")).env("WHARF_GC__SWEEP_INTERVAL_S", "1").start();
+    // Far from used up; but with it, uploads reserve what they receive.
+    let limited = server.admin().put("/api/v1/projects/load", "application/json", r#"{"quota_bytes":1099511627776}"#);
+    limited.expect(200);
     let mut journals: Vec<Journal> = (0..SENDERS).map(|sender| Journal::new(sender, random.next())).collect();
     for round in 0..rounds {
         let kill_at = 5 + random.below(REQUESTS_MAX) as usize;
         load_until_killed(&mut server, &mut journals, kill_at);
         audit::every_file_is_known(&server.data);
+        audit::usage_is_exact(&server.data);
         server.restart();
         let found = check::all(&server, &mut journals);
         println!("round {round}: killed after {kill_at} requests; {found}");
@@ -66,6 +70,7 @@ fn what_was_acknowledged_outlives_any_kill() {
     });
     check::named_things(&server, &mut journals);
     server.stop_calmly();
+    audit::usage_is_exact(&server.data);
 }
 
 /// Runs all senders and kills the server once they were answered that many times; they end with their connections.

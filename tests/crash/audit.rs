@@ -27,6 +27,23 @@ pub(crate) fn every_file_is_known(data: &Path) {
     }
 }
 
+/// What each project is said to use, to have reserved and to have is what there is, counted anew.
+pub(crate) fn usage_is_exact(data: &Path) {
+    let off = "SELECT p.name || ': ' || (p.used_bytes
+            - (SELECT coalesce(sum(b.size), 0) FROM blob b WHERE EXISTS (SELECT 1 FROM member m
+                JOIN repository r ON r.id = m.repository WHERE m.blob = b.id AND r.project = p.id))
+            - (SELECT coalesce(sum(length(d.bytes)), 0) FROM repository r JOIN manifest m ON m.repository = r.id
+                JOIN document d ON d.id = m.document WHERE r.project = p.id)
+            - (SELECT coalesce(sum(length(d.bytes)), 0) FROM repository r JOIN trash t ON t.repository = r.id
+                JOIN document d ON d.id = t.document WHERE r.project = p.id))
+        || ' ' || (p.reserved_bytes - (SELECT coalesce(sum(u.reserved), 0) FROM upload u WHERE u.project = p.id))
+        || ' ' || (p.repositories - (SELECT count(*) FROM repository r WHERE r.project = p.id AND r.name > '/~'))
+        FROM project p";
+    for project in texts(&open(data), off) {
+        assert!(project.ends_with(": 0 0 0"), "bytes used, reserved, and repositories that are not there: {project}");
+    }
+}
+
 /// Makes everything two days older than it is, what a killed worker had taken among it.
 pub(crate) fn grow_old(data: &Path) {
     let ledger = Connection::open(data.join("ledger.db")).unwrap();
