@@ -9,20 +9,28 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use wharf_model::api::project::ProjectChange;
+use wharf_model::api::trash::TrashKind;
 use wharf_model::digest::Digest;
+use wharf_model::id::Id;
 use wharf_model::manifest::Role;
 use wharf_model::name::{Reference, RepositoryName, Tag};
 
-use super::ledger::{Bench, GRACE, START, digest, name, tag};
+use super::ledger::{Bench, GRACE, START, digest, name, purge, tag};
+use super::trash::{delete_repository, restore_manifest, restore_repository};
 use crate::blobs::Location;
 use crate::clock::{Clock as _, Millis};
 use crate::ledger::change::{Change, Commit, Edge, Expected, Expects, Freed, Known, Place, Refused};
 use crate::ledger::notes::RECLAIM;
+use crate::ledger::people::Thing;
 use crate::ledger::query::BlobRow;
 use crate::ledger::readable::Readable;
+use crate::ledger::trash::TrashRow;
 
 /// A step, as four random bytes.
 pub type Step = [u8; 4];
+
+/// How many kinds of steps there are.
+const KINDS: u8 = 19;
 
 const REPOSITORIES: [&str; 3] = ["open/a", "shut/b", "shut/c"];
 const BLOBS: [&str; 5] = ["b0", "b1", "b2", "b3", "b4"];
@@ -49,6 +57,23 @@ struct Held {
     media: usize,
 }
 
+/// A manifest in the trash.
+#[derive(Clone, PartialEq, Eq)]
+struct Trashed {
+    repository: usize,
+    held: Held,
+    tags: Vec<usize>,
+    deleted_at: Millis,
+    until: Millis,
+}
+
+/// A repository in the trash: which it was, and when its time is up.
+#[derive(Clone, Copy)]
+struct Bin {
+    was: usize,
+    until: Millis,
+}
+
 /// The model.
 #[derive(Clone, Default)]
 struct Model {
@@ -59,12 +84,17 @@ struct Model {
     /// When a member was made, made new, or let go of.
     members: BTreeMap<(usize, usize), Millis>,
     live: BTreeMap<(usize, usize), Held>,
-    /// Repository, manifest and when its time is up.
-    trash: Vec<(usize, Held, Millis)>,
+    trash: Vec<Trashed>,
+    /// The repositories in the trash, under numbers that none of the others has; what is in them goes by that number.
+    bins: BTreeMap<usize, Bin>,
+    /// Members that were taken out while something in the trash named them.
+    lost: BTreeSet<(usize, usize)>,
     tags: BTreeMap<(usize, usize), usize>,
     /// Everything that was ever to be reclaimed.
     reclaim: BTreeSet<String>,
     uploads: usize,
+    /// How many repositories were to be deleted.
+    deleted: usize,
 }
 
 fn names(manifest: usize) -> impl Iterator<Item = (Role, &'static str, bool)> {
@@ -75,7 +105,7 @@ impl Model {
     /// All manifests that hold what they name: live and trashed, with their repository.
     fn roots(&self) -> impl Iterator<Item = (usize, usize)> {
         let live = self.live.keys().copied();
-        live.chain(self.trash.iter().map(|(repository, held, _)| (*repository, held.manifest)))
+        live.chain(self.trash.iter().map(|trashed| (trashed.repository, trashed.held.manifest)))
     }
 
     fn is_held_in(&self, repository: usize, target: &str) -> bool {
@@ -84,7 +114,8 @@ impl Model {
 
     /// What a project uses: its blobs, each once, and its manifests, the trashed ones too.
     fn used(&self, project: &str) -> u64 {
-        let is_in = |repository: &usize| REPOSITORIES[*repository].starts_with(project);
+        let was = |at: &usize| self.bins.get(at).map_or(*at, |bin| bin.was);
+        let is_in = |repository: &usize| REPOSITORIES[was(repository)].starts_with(project);
         let blobs: BTreeSet<usize> =
             self.members.keys().filter(|(repository, _)| is_in(repository)).map(|(_, blob)| *blob).collect();
         let manifests = self.roots().filter(|(repository, _)| is_in(repository));
@@ -92,7 +123,7 @@ impl Model {
     }
 
     fn is_held(&self, target: &str) -> bool {
-        (0..REPOSITORIES.len()).any(|repository| self.is_held_in(repository, target))
+        self.roots().any(|(_, manifest)| names(manifest).any(|(_, text, _)| text == target))
     }
 
     fn is_shown(&self, repository: usize, blob: usize) -> bool {
@@ -128,13 +159,16 @@ impl Model {
     }
 
     fn delete_manifest(&mut self, repository: usize, manifest: usize, keep: Millis) {
+        let pointing = self.tags.iter().filter(|((at, _), to)| (*at, **to) == (repository, manifest));
+        let mut tags: Vec<usize> = pointing.map(|((_, tag), _)| *tag).collect();
         self.tags.retain(|(at, _), to| (*at, *to) != (repository, manifest));
         let mut gone = BTreeSet::new();
         let mut going = Some(manifest);
         while let Some(manifest) = going {
             gone.insert(manifest);
             let held = self.live.remove(&(repository, manifest)).expect("it is live");
-            self.trash.push((repository, held, self.now + keep));
+            let (deleted_at, until) = (self.now, self.now + keep);
+            self.trash.push(Trashed { repository, held, tags: std::mem::take(&mut tags), deleted_at, until });
             let is_child = |child: usize| {
                 gone.iter()
                     .any(|index| names(*index).any(|(role, text, _)| (role, text) == (Role::Child, MANIFESTS[child].0)))
@@ -154,17 +188,67 @@ impl Model {
     }
 
     fn purge(&mut self) {
-        while let Some(at) = self.trash.iter().position(|(_, _, until)| *until <= self.now) {
-            let (repository, held, _) = self.trash.remove(at);
+        while let Some(at) = self.trash.iter().position(|trashed| trashed.until <= self.now) {
+            let Trashed { repository, held, .. } = self.trash.remove(at);
             for (_, target, _) in names(held.manifest) {
                 let Some(blob) = BLOBS.iter().position(|text| *text == target) else { continue };
-                if !self.is_held_in(repository, target)
-                    && let Some(since) = self.members.get_mut(&(repository, blob))
-                {
+                if self.is_held_in(repository, target) {
+                    continue;
+                }
+                self.lost.remove(&(repository, blob));
+                if let Some(since) = self.members.get_mut(&(repository, blob)) {
                     *since = self.now;
                 }
             }
             self.free();
+        }
+        let over: Vec<usize> = self.bins.iter().filter(|(_, bin)| bin.until <= self.now).map(|(at, _)| *at).collect();
+        for at in over {
+            self.bins.remove(&at);
+            self.members.retain(|(repository, _), _| *repository != at);
+            self.live.retain(|(repository, _), _| *repository != at);
+            self.trash.retain(|trashed| trashed.repository != at);
+            self.tags.retain(|(repository, _), _| *repository != at);
+            self.lost.retain(|(repository, _)| *repository != at);
+        }
+        self.free();
+    }
+
+    /// All that is in one repository is in another from now on, which had nothing.
+    fn rename(&mut self, from: usize, to: usize) {
+        let at = |repository: usize| if repository == from { to } else { repository };
+        self.members =
+            std::mem::take(&mut self.members).into_iter().map(|((r, b), since)| ((at(r), b), since)).collect();
+        self.live = std::mem::take(&mut self.live).into_iter().map(|((r, m), held)| ((at(r), m), held)).collect();
+        self.tags = std::mem::take(&mut self.tags).into_iter().map(|((r, t), to)| ((at(r), t), to)).collect();
+        self.lost = std::mem::take(&mut self.lost).into_iter().map(|(r, b)| (at(r), b)).collect();
+        self.trash.iter_mut().for_each(|trashed| trashed.repository = at(trashed.repository));
+    }
+
+    /// Brings back the entry at this position, with the children that went with it.
+    fn restore(&mut self, position: usize) {
+        let mut coming = vec![self.trash.remove(position)];
+        while let Some(Trashed { repository, held, tags, deleted_at, .. }) = coming.pop() {
+            if let std::collections::btree_map::Entry::Vacant(place) = self.live.entry((repository, held.manifest)) {
+                place.insert(held);
+                for blob in
+                    (0..BLOBS.len()).filter(|blob| names(held.manifest).any(|(_, text, _)| text == BLOBS[*blob]))
+                {
+                    if self.lost.remove(&(repository, blob)) {
+                        self.members.insert((repository, blob), self.now);
+                    }
+                }
+            }
+            for tag in tags {
+                self.tags.entry((repository, tag)).or_insert(held.manifest);
+            }
+            let is_child =
+                |text: &str| names(held.manifest).any(|(role, child, _)| (role, child) == (Role::Child, text));
+            let comes = |other: &mut Trashed| {
+                let went_along = (other.repository, other.deleted_at) == (repository, deleted_at);
+                went_along && is_child(MANIFESTS[other.held.manifest].0)
+            };
+            coming.extend(self.trash.extract_if(.., comes));
         }
     }
 
@@ -231,6 +315,10 @@ impl Model {
                     return Err(Refused::BlobUnknown(*digest));
                 }
                 self.members.remove(&(repository, blob));
+                let names_it = |trashed: &Trashed| names(trashed.held.manifest).any(|(_, text, _)| text == BLOBS[blob]);
+                if self.trash.iter().any(|trashed| trashed.repository == repository && names_it(trashed)) {
+                    self.lost.insert((repository, blob));
+                }
                 self.free();
             }
             Change::PutManifest { repository, digest, media_type, edges, .. } => {
@@ -264,6 +352,22 @@ impl Model {
                     return Err(Refused::ManifestUnknown(*digest));
                 }
                 self.delete_manifest(repository, manifest, *keep);
+            }
+            Change::DeleteRepository { repository, entry, keep, .. } => {
+                let (was, at) = (self.there(repository)?, usize::from(entry.0[0]));
+                self.rename(was, at);
+                self.repositories.remove(&was);
+                self.bins.insert(at, Bin { was, until: self.now + keep });
+            }
+            Change::RestoreRepository { entry, repository, .. } => {
+                let at = usize::from(entry.0[0]);
+                let bin = self.bins.get(&at).filter(|bin| bin.until > self.now);
+                let was = bin.ok_or(Refused::Unknown(Thing::TrashEntry))?.was;
+                if !self.repositories.insert(was) {
+                    return Err(Refused::NameTaken(repository.to_string()));
+                }
+                self.bins.remove(&at);
+                self.rename(at, was);
             }
             other => panic!("the model does not know {other:?}"),
         }
@@ -318,7 +422,7 @@ impl Model {
             expects: Expects::Anything,
             made_project: false,
         };
-        match kind % 16 {
+        match kind % KINDS {
             0 => vec![ensure()],
             1 | 2 => {
                 let place = Place::Heap(Location(format!("upload{}", self.uploads + 1)));
@@ -353,6 +457,16 @@ impl Model {
                 tags: Vec::new(),
                 children: Vec::new(),
             }],
+            14 => {
+                self.deleted += 1;
+                let keep = Millis::from(c % 4) * GRACE / 2;
+                vec![delete_repository(REPOSITORIES[at], (REPOSITORIES.len() + self.deleted) as u8, keep)]
+            }
+            15 => {
+                let bins: Vec<(usize, Bin)> = self.bins.iter().map(|(at, bin)| (*at, *bin)).collect();
+                let Some((entry, bin)) = bins.get(pick(c, bins.len().max(1))) else { return Vec::new() };
+                vec![restore_repository(REPOSITORIES[bin.was], Id([*entry as u8; 16]))]
+            }
             _ => Vec::new(),
         }
     }
@@ -392,19 +506,19 @@ pub async fn agrees(bench: &Bench, steps: &[Step]) {
 
 async fn do_both(bench: &Bench, model: &mut Model, step: Step) {
     match step {
-        [kind, a, ..] if kind % 16 == 14 => {
+        [kind, a, ..] if kind % KINDS == 16 => {
             let by = GRACE / 4 * Millis::from(a % 6) + Millis::from(a % 2);
             bench.clock.advance(Duration::from_millis(by as u64));
             model.now += by;
         }
-        [kind, a, ..] if kind % 16 == 15 && a % 2 == 0 => {
+        [kind, a, ..] if kind % KINDS == 17 && a % 2 == 0 => {
             let expired = bench.ledger.expired_trash(100).await.unwrap();
-            let purge = |id| Change::PurgeTrash { id, freed: Freed::default(), done: false };
             let changes = expired.into_iter().map(|row| purge(row.id)).collect();
             bench.ledger.commit(Commit { changes, ..Commit::default() }).await.expect("a purge is never refused");
             model.purge();
         }
-        [kind, ..] if kind % 16 == 15 => {
+        [kind, _, _, c] if kind % KINDS == 18 => restore(bench, model, c).await,
+        [kind, ..] if kind % KINDS == 17 => {
             let found = bench.ledger.unreferenced(100).await.unwrap();
             let sweep = |(repository, digest)| Change::SweepMember { repository, digest, freed: Freed::default() };
             let changes = found.into_iter().map(sweep).collect();
@@ -425,6 +539,35 @@ async fn do_both(bench: &Bench, model: &mut Model, step: Step) {
     assert_eq!(bench.clock.now(), model.now);
 }
 
+/// Takes a manifest out of the trash, in both. Passed over where it cannot be told which of several in the model it is.
+async fn restore(bench: &Bench, model: &mut Model, which: u8) {
+    let rows = bench.ledger.trash(None, None, 1000).await.unwrap();
+    let rows: Vec<TrashRow> = rows.into_iter().filter(|row| row.kind == TrashKind::Manifest).collect();
+    let Some(row) = rows.get(usize::from(which) % rows.len().max(1)) else { return };
+    let (name, manifest) = (name(&row.name), manifest_at(&row.digest.expect("of a manifest")).expect("one of them"));
+    let was = |at: usize| model.bins.get(&at).map_or(at, |bin| bin.was);
+    let went_then =
+        |trashed: &&Trashed| was(trashed.repository) == repository_at(&name) && trashed.deleted_at == row.deleted_at;
+    let then: Vec<&Trashed> = model.trash.iter().filter(went_then).collect();
+    let kinds: BTreeSet<usize> = then.iter().map(|trashed| trashed.held.manifest).collect();
+    if kinds.len() != then.len() {
+        return;
+    }
+    let is_it = |trashed: &Trashed| went_then(&trashed) && trashed.held.manifest == manifest;
+    let position = model.trash.iter().position(is_it).expect("the model has it too");
+    let change = restore_manifest(&row.name, row.id, true);
+    let made = bench.ledger.commit(Commit { changes: vec![change], ..Commit::default() }).await.map(|_| ());
+    let repository = model.trash[position].repository;
+    if repository < REPOSITORIES.len() {
+        model.restore(position);
+        assert_eq!(made, Ok(()));
+    } else if model.repositories.contains(&was(repository)) {
+        assert_eq!(made, Err(Refused::Unknown(Thing::TrashEntry)));
+    } else {
+        assert_eq!(made, Err(Refused::RepositoryUnknown));
+    }
+}
+
 async fn compare(bench: &Bench, model: &Model) {
     for repository in 0..REPOSITORIES.len() {
         compare_repository(bench, model, repository).await;
@@ -442,9 +585,11 @@ async fn compare(bench: &Bench, model: &Model) {
         assert_eq!(found.map_or((0, 0), |found| (found.usage.bytes, found.usage.repositories)), expect, "{project}");
     }
     let expired = bench.ledger.expired_trash(100).await.unwrap().len();
-    assert_eq!(expired, model.trash.iter().filter(|(_, _, until)| *until <= model.now).count());
+    let until = model.trash.iter().map(|trashed| trashed.until).chain(model.bins.values().map(|bin| bin.until));
+    assert_eq!(expired, until.filter(|until| *until <= model.now).count());
     let found: BTreeSet<(RepositoryName, Digest)> = bench.ledger.unreferenced(100).await.unwrap().into_iter().collect();
-    let members = model.members.keys().filter(|(repository, blob)| model.is_unreferenced(*repository, *blob));
+    let members = model.members.keys().filter(|(repository, _)| *repository < REPOSITORIES.len());
+    let members = members.filter(|(repository, blob)| model.is_unreferenced(*repository, *blob));
     assert_eq!(
         found,
         members.map(|(repository, blob)| (name(REPOSITORIES[*repository]), digest(BLOBS[*blob]))).collect()
@@ -507,7 +652,8 @@ async fn compare_bytes(bench: &Bench, model: &Model) {
     }
     let (_, totals) = bench.ledger.count_totals().await.unwrap();
     assert_eq!(totals.blobs, model.bytes.len() as i64);
-    assert_eq!(totals.manifests, model.live.len() as i64);
-    assert_eq!(totals.tags, model.tags.len() as i64);
+    let is_there = |at: usize| at < REPOSITORIES.len();
+    assert_eq!(totals.manifests, model.live.keys().filter(|(at, _)| is_there(*at)).count() as i64);
+    assert_eq!(totals.tags, model.tags.keys().filter(|(at, _)| is_there(*at)).count() as i64);
     assert_eq!(totals.repositories, model.repositories.len() as i64);
 }
