@@ -20,7 +20,10 @@ pub async fn get(
     Ok(Json(registry.project(&subject, &named(&project)?).await?))
 }
 
-/// Makes the project, which takes `project:create` in the system, or sets what it says, which takes `project:write`.
+/// Makes the project, or sets what it says.
+///
+/// Making one takes `project:create` in the system. Setting takes `project:write`; `immutable` and `trash_days` take
+/// `policy:write`, and what it may use takes `quota:write` in the system.
 #[utoipa::path(put, path = "/api/v1/projects/{project}", tag = "projects", operation_id = "put_project",
     params(("project" = String, Path)), request_body = ProjectChange, responses((status = 200, body = Project)))]
 pub async fn put(
