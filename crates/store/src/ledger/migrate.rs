@@ -56,10 +56,11 @@ mod tests {
             VALUES (1, x'01', 1, 1, 1, x'02', 'a/b', 0, 'kim');
         INSERT INTO trash (uid, kind, repository, manifest, manifest_uid, document, media_type, pushed_at, pushed_by, tags,
                 deleted_at, deleted_by, until)
-            VALUES (x'01', 1, 1, 2, x'02', 2, 'a/b', 0, 'kim', '[]', 0, 'kim', 0);";
+            VALUES (x'01', 1, 1, 2, x'02', 2, 'a/b', 0, 'kim', '[]', 0, 'kim', 0);
+        INSERT INTO edge (repository, manifest, role, algorithm, digest) VALUES (1, 1, 2, 1, x'01'), (1, 2, 2, 1, x'01');";
 
     #[test]
-    fn what_is_used_is_counted_when_it_comes_to_be_kept() {
+    fn what_was_there_is_kept_and_what_is_used_is_counted() {
         let connection = rusqlite::Connection::open_in_memory().expect("a ledger");
         let run = |text: &str| connection.execute_batch(&Dialect::Sqlite.speak(text)).expect("it runs");
         MIGRATIONS[..2].iter().for_each(|migration| run(migration));
@@ -73,5 +74,11 @@ mod tests {
         let used = "SELECT used_bytes, reserved_bytes, repositories FROM project ORDER BY id";
         assert_eq!(numbers(used), [(5 + 3 + 7, 0, 2), (5, 0, 1)]);
         assert_eq!(numbers("SELECT project, blob, members FROM holding ORDER BY project"), [(1, 1, 2), (2, 1, 1)]);
+        // What was in the trash still is, and holds what it did.
+        assert_eq!(
+            numbers("SELECT kind, project, manifest FROM trash WHERE name = 'p/a' AND uid = x'01'"),
+            [(1, 1, 2)]
+        );
+        assert_eq!(numbers("SELECT repository, manifest, role FROM edge ORDER BY manifest"), [(1, 1, 2), (1, 2, 2)]);
     }
 }
