@@ -150,7 +150,7 @@ impl Credentials {
     /// whole and readable by its owner only. All else in it stays.
     ///
     /// # Errors
-    /// [`CredentialError`]; then all is as it was.
+    /// [`CredentialError`]; the file then is as it was.
     pub async fn put(&self, origin: &Origin, user: &str, password: &Secret) -> Result<Kept, CredentialError> {
         if user.contains(':') {
             return Err(CredentialError::Colon);

@@ -165,7 +165,7 @@ impl Error {
                 format!("name or password is wrong, or has ended; log in again: wharf login {server}")
             }
             // Where it is for a certain reason, the message says which.
-            Error::Denied { detail, .. } if !detail.is_null() => return None,
+            Error::Denied { detail, message, .. } if !detail.is_null() || message.contains("password") => return None,
             Error::Denied { .. } => "`wharf access explain` tells what gives somebody a right".to_owned(),
             Error::NotFound { server, is_endpoint: true, .. } => {
                 format!("is {server} a Wharf registry, and not an older one?")
@@ -235,6 +235,8 @@ mod tests {
         let body = |code: &str| format!(r#"{{"errors":[{{"code":"{code}","message":"no\u001b[2J, thanks"}}]}}"#);
         check(401, &body("UNAUTHORIZED"), "127.0.0.1:5000: no[2J, thanks", "wharf login 127.0.0.1:5000");
         check(403, &body("DENIED"), "127.0.0.1:5000: no[2J, thanks", "access explain");
+        let password = r#"{"errors":[{"code":"DENIED","message":"the current password is not right"}]}"#;
+        assert_eq!(Error::of(&origin, 403, password.as_bytes(), true).hint(), None);
         check(404, &body("NAME_UNKNOWN"), "127.0.0.1:5000: no[2J, thanks", "spelt right");
         check(404, "<html>", "127.0.0.1:5000: answers with status 404", "a Wharf registry");
         let thing = r#"{"errors":[{"code":"NOT_FOUND","message":"no kim","detail":{"what":"user"}}]}"#;

@@ -47,8 +47,8 @@ pub struct Http {
     clients: Mutex<[Option<Client>; 2]>,
 }
 
-/// A request.
-#[derive(Clone, Debug)]
+/// A request. Its body may have a password in it, so that there is no way to print it.
+#[derive(Clone)]
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) url: Url,
@@ -74,8 +74,8 @@ impl Call {
     }
 }
 
-/// An answer.
-#[derive(Clone, Debug)]
+/// An answer. Its body may have a secret in it.
+#[derive(Clone)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
