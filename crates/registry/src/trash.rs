@@ -165,7 +165,7 @@ impl Registry {
         let change = restoring(&row)?;
         match self.0.ledger.commit(subject.commit(vec![change])).await {
             Ok(_) => self.item(&mut Names::for_whom(subject), row).await,
-            Err(refused) => Err(self.not_restored(refused, &row).await),
+            Err(refused) => Err(self.with_trash(self.not_restored(refused, &row).await).await),
         }
     }
 
