@@ -1,9 +1,9 @@
 //! Groups of users, which are given something as one.
 //!
 //! Whoever comes into a group gets what it is given. So adding members takes, besides `group:write`, all that the group's
-//! bindings give ([`crate::giving`]); whoever could add themselves to the administrators else would be one.
+//! bindings give (`giving.rs`); whoever could add themselves to the administrators else would be one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use wharf_model::api::list::List;
 use wharf_model::api::people::{Group, GroupChange};
@@ -74,7 +74,7 @@ impl Registry {
         check_description(&description)?;
         let mut changes = vec![PeopleChange::PutGroup { id, name: name.clone(), description }];
         if let Some(members) = &change.members {
-            changes.push(self.set_members(subject, id, name, members).await?);
+            changes.push(self.change_members(subject, id, name, members).await?);
         }
         self.change_people(subject, changes).await?;
         self.told_group(self.find_group(name).await?).await
@@ -91,7 +91,7 @@ impl Registry {
         self.change_people(subject, vec![PeopleChange::DeleteGroup { group }]).await
     }
 
-    async fn set_members(
+    async fn change_members(
         &self,
         subject: &Subject,
         group: Id,
@@ -102,22 +102,21 @@ impl Registry {
             return Err(Error::field("members", format_args!("at most {GROUP_MEMBERS_MAX}")));
         }
         let there = self.0.ledger.accounts(Accounts::In(group), None, GROUP_MEMBERS_MAX).await?;
-        let there: HashMap<Handle, Id> = there.into_iter().map(|row| (row.name, row.id)).collect();
-        let (mut ids, mut are_added) = (Vec::with_capacity(members.len()), false);
+        let mut remove: HashMap<Handle, Id> = there.into_iter().map(|row| (row.name, row.id)).collect();
+        let (mut add, mut stay) = (Vec::new(), HashSet::new());
         for member in members {
-            match there.get(member) {
-                Some(id) => ids.push(*id),
-                None => {
-                    are_added = true;
-                    ids.push(self.find_user(member).await?.id);
-                }
+            if remove.remove(member).is_some() {
+                stay.insert(member);
+            } else if stay.insert(member) {
+                add.push(self.find_user(member).await?.id);
             }
         }
-        if are_added {
+        if !add.is_empty() {
             let bindings = self.0.ledger.bindings_of_group(group).await?;
             giving::check_reach(subject, &bindings, || format!("the group {name}"))?;
         }
-        Ok(PeopleChange::SetMembers { group, members: ids })
+        // Not all who are in it from now on: whoever is taken out meanwhile does not come back by that.
+        Ok(PeopleChange::ChangeMembers { group, remove: remove.into_values().collect(), add })
     }
 
     async fn told_group(&self, row: GroupRow) -> Result<Group, Error> {

@@ -1,7 +1,7 @@
 //! Robots: accounts for machines, of a project or of the system. They log in with a token, which is rotated with an overlap.
 //!
 //! `robot:write` in the project, `user:write` for those of the system, makes, changes and deletes them. Making one takes
-//! what it is given, and rotating its token, which is getting at it, takes all that it has ([`crate::giving`]).
+//! what it is given, and rotating its token, which is getting at it, takes all that it has (`giving.rs`).
 
 use wharf_model::api::list::List;
 use wharf_model::api::people::{NewRobot, Robot, RobotChange, Rotation, WithSecret};
@@ -113,15 +113,12 @@ impl Registry {
         change: &RobotChange,
     ) -> Result<Robot, Error> {
         let home = self.authorise_in(subject, project, Permission::RobotWrite, Permission::UserWrite).await?;
-        let AccountRow { id, name, kind, description, disabled, expires_at, .. } =
-            self.find_robot(home.as_ref(), name).await?;
-        let description = change.description.clone().unwrap_or(description);
-        check_description(&description)?;
-        let disabled = change.disabled.unwrap_or(disabled);
-        let full = name.clone();
-        let put = PeopleChange::PutAccount { id, name, kind, description, disabled, expires_at, password: None };
-        self.change_people(subject, vec![put]).await?;
-        let row = self.find_robot(home.as_ref(), &full).await?;
+        check_description(change.description.as_deref().unwrap_or_default())?;
+        let account = self.find_robot(home.as_ref(), name).await?.id;
+        let (description, disabled) = (change.description.clone(), change.disabled);
+        let change = PeopleChange::ChangeAccount { account, description, disabled, password: None };
+        self.change_people(subject, vec![change]).await?;
+        let row = self.find_robot(home.as_ref(), name).await?;
         self.told_robot(row, home.as_ref()).await
     }
 

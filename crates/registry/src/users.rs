@@ -1,7 +1,7 @@
 //! Users: who logs in with a password, and what becomes of them.
 //!
 //! `user:write` makes, changes and deletes any user. Getting into an account by setting its password takes, besides, all
-//! that the account is given ([`crate::giving`]).
+//! that the account is given (`giving.rs`).
 
 use wharf_model::api::list::List;
 use wharf_model::api::people::{NewUser, PasswordChange, User, UserChange, WithSecret};
@@ -10,7 +10,7 @@ use wharf_model::id::Id;
 use wharf_model::limits::{CREDENTIAL_BYTES_MAX, PASSWORD_BYTES_MIN};
 use wharf_model::permission::Permission;
 use wharf_store::ids;
-use wharf_store::ledger::people::{AccountKind, AccountRow, Accounts, PasswordHash, PeopleChange};
+use wharf_store::ledger::people::{AccountKind, AccountRow, Accounts, PeopleChange};
 
 use crate::actor::Subject;
 use crate::error::Error;
@@ -62,8 +62,9 @@ impl Registry {
         let password = new.password.as_deref().or(secret.as_deref()).unwrap_or_default();
         let hash = self.identity().hash(password).await?;
         let (id, name, description) = (ids::random()?, new.name.clone(), new.description.clone());
-        let change = put(id, name, description, false, Some(hash));
-        self.change_people(subject, vec![change]).await?;
+        let (kind, disabled, expires_at, password) = (AccountKind::User, false, None, Some(hash));
+        let put = PeopleChange::PutAccount { id, name, kind, description, disabled, expires_at, password };
+        self.change_people(subject, vec![put]).await?;
         let made = self.told_user(self.find_user(&new.name).await?).await?;
         Ok(WithSecret { made, secret })
     }
@@ -75,11 +76,10 @@ impl Registry {
     /// administers.
     pub async fn change_user(&self, subject: &Subject, name: &Handle, change: &UserChange) -> Result<User, Error> {
         self.authorise_system(subject, Permission::UserWrite)?;
-        let row = self.find_user(name).await?;
-        let description = change.description.clone().unwrap_or(row.description);
-        check_description(&description)?;
-        let disabled = change.disabled.unwrap_or(row.disabled);
-        self.change_people(subject, vec![put(row.id, row.name, description, disabled, None)]).await?;
+        check_description(change.description.as_deref().unwrap_or_default())?;
+        let (account, description) = (self.find_user(name).await?.id, change.description.clone());
+        let change = PeopleChange::ChangeAccount { account, description, disabled: change.disabled, password: None };
+        self.change_people(subject, vec![change]).await?;
         self.told_user(self.find_user(name).await?).await
     }
 
@@ -111,8 +111,8 @@ impl Registry {
             let bindings = self.0.ledger.bindings_of(row.id).await?;
             giving::check_reach(subject, &bindings, || format!("the user {name}"))?;
         }
-        let hash = self.identity().hash(&change.password).await?;
-        let change = put(row.id, row.name, row.description, row.disabled, Some(hash));
+        let password = Some(self.identity().hash(&change.password).await?);
+        let change = PeopleChange::ChangeAccount { account: row.id, description: None, disabled: None, password };
         self.change_people(subject, vec![change]).await
     }
 
@@ -159,10 +159,6 @@ impl Registry {
 /// What somebody does to their own account takes a credential that is limited to nothing.
 pub(crate) fn unlimited(subject: &Subject) -> Result<(), Error> {
     if subject.ceiling.limits.is_empty() { Ok(()) } else { Err(Error::Denied) }
-}
-
-fn put(id: Id, name: Handle, description: String, disabled: bool, password: Option<PasswordHash>) -> PeopleChange {
-    PeopleChange::PutAccount { id, name, kind: AccountKind::User, description, disabled, expires_at: None, password }
 }
 
 fn made_up() -> Result<String, Error> {

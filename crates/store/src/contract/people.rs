@@ -147,6 +147,54 @@ pub async fn accounts_have_one_name_and_an_epoch(bench: &Bench) {
     assert!(logged.contains("ann") && !logged.contains("hash"), "{logged}");
 }
 
+/// What is left out of a change stays, whatever it is by then.
+pub async fn accounts_and_groups_are_changed_in_part(bench: &Bench) {
+    bench.made(vec![user(1, "ann"), user(2, "bob"), group(3, "devs"), members(3, &[1])]).await;
+    let ann = async || bench.ledger.account_by_id(id(1)).await.unwrap().expect("ann");
+    let before = ann().await;
+    let change = |description: Option<&str>, disabled, password: Option<&str>| {
+        let password = password.map(|hash| PasswordHash(hash.to_owned()));
+        let description = description.map(str::to_owned);
+        people(PeopleChange::ChangeAccount { account: id(1), description, disabled, password })
+    };
+    let expect = async |description: &str, disabled, password: &str, epochs| {
+        let now = ann().await;
+        let password = Some(PasswordHash(password.to_owned()));
+        assert_eq!((now.description.as_str(), now.disabled, now.password), (description, disabled, password));
+        assert_eq!(now.epoch, before.epoch + epochs);
+    };
+    bench.made(change(Some("hers"), None, None)).await;
+    expect("hers", false, "hash", 0).await;
+    bench.made(change(None, Some(true), None)).await;
+    expect("hers", true, "hash", 1).await;
+    bench.made(change(None, None, Some("other"))).await;
+    expect("hers", true, "other", 2).await;
+    bench.made(change(None, Some(false), None)).await;
+    expect("hers", false, "other", 2).await;
+    for entry in bench.ledger.log(0, 100).await.unwrap() {
+        let logged = serde_json::to_string(&entry.changes).expect("JSON");
+        assert!(!logged.contains("other"), "{logged}");
+    }
+    let nobody = PeopleChange::ChangeAccount { account: id(9), description: None, disabled: None, password: None };
+    assert_eq!(bench.refused(people(nobody)).await, Refused::Unknown(Thing::Account));
+
+    let change = |remove: &[u8], add: &[u8]| {
+        let ids = |numbers: &[u8]| numbers.iter().map(|number| id(*number)).collect();
+        people(PeopleChange::ChangeMembers { group: id(3), remove: ids(remove), add: ids(add) })
+    };
+    let devs = async || {
+        let rows = bench.ledger.accounts(Accounts::In(id(3)), None, 9).await.unwrap();
+        rows.into_iter().map(|row| row.name.to_string()).collect::<Vec<_>>()
+    };
+    bench.made(change(&[], &[1, 2])).await;
+    assert_eq!(devs().await, ["ann", "bob"]);
+    bench.made(change(&[1, 9], &[])).await;
+    assert_eq!(devs().await, ["bob"]);
+    bench.made(change(&[1], &[])).await;
+    assert_eq!(devs().await, ["bob"], "who is neither stays where they are");
+    assert_eq!(bench.refused(change(&[], &[9])).await, Refused::Unknown(Thing::Account));
+}
+
 /// Lists of accounts: users, robots of the system, robots of a project.
 pub async fn accounts_are_listed_by_kind(bench: &Bench) {
     bench
@@ -296,6 +344,10 @@ pub async fn the_last_administrator_stays(bench: &Bench) {
     bench.made(people(PeopleChange::DeleteBinding { binding: id(10), project: None })).await;
     last(vec![members(4, &[])]).await;
     last(vec![members(4, &[3, 5])]).await;
+    let change = PeopleChange::ChangeMembers { group: id(4), remove: vec![id(2)], add: vec![id(3)] };
+    last(people(change)).await;
+    let (description, disabled, password) = (None, Some(true), None);
+    last(people(PeopleChange::ChangeAccount { account: id(2), description, disabled, password })).await;
     last(people(PeopleChange::DeleteGroup { group: id(4) })).await;
     last(people(PeopleChange::DeleteAccount { account: id(2) })).await;
     bench.made(vec![members(4, &[1])]).await;

@@ -185,6 +185,19 @@ pub enum PeopleChange {
         #[serde(skip)]
         password: Option<PasswordHash>,
     },
+    /// Changes what is said of an account, whatever else is changed of it meanwhile: what is left out stays as it is. What was
+    /// issued to it ends as with [`PeopleChange::PutAccount`].
+    ChangeAccount {
+        /// The account.
+        account: Id,
+        /// For people to read.
+        description: Option<String>,
+        /// Whether logging in is refused.
+        disabled: Option<bool>,
+        /// A new password.
+        #[serde(skip)]
+        password: Option<PasswordHash>,
+    },
     /// Ends what was issued to an account, its tokens apart.
     EndSessions {
         /// The account.
@@ -215,6 +228,15 @@ pub enum PeopleChange {
         group: Id,
         /// Accounts.
         members: Vec<Id>,
+    },
+    /// Takes accounts out of the group, and others in; who is neither stays where they are.
+    ChangeMembers {
+        /// The group.
+        group: Id,
+        /// Who goes, if they are in it.
+        remove: Vec<Id>,
+        /// Who comes, if they are not.
+        add: Vec<Id>,
     },
     /// Makes a role, or replaces what is said of it; in force for all bindings that give it.
     PutRole {

@@ -17,9 +17,11 @@ impl<S: Sql> Context<'_, S> {
     pub(crate) async fn people(&mut self, change: &PeopleChange) -> Result<bool, Refused> {
         let could_end_all = match change {
             PeopleChange::PutAccount { disabled, expires_at, .. } => *disabled || expires_at.is_some(),
+            PeopleChange::ChangeAccount { disabled, .. } => *disabled == Some(true),
             PeopleChange::DeleteAccount { .. }
             | PeopleChange::DeleteGroup { .. }
             | PeopleChange::SetMembers { .. }
+            | PeopleChange::ChangeMembers { .. }
             | PeopleChange::PutBinding { .. }
             | PeopleChange::DeleteBinding { project: None, .. } => true,
             _ => false,
@@ -37,6 +39,9 @@ impl<S: Sql> Context<'_, S> {
             PeopleChange::PutAccount { id, name, kind, description, disabled, expires_at, password } => {
                 self.put_account(id, name, *kind, description, *disabled, *expires_at, password.as_ref()).await
             }
+            PeopleChange::ChangeAccount { account, description, disabled, password } => {
+                self.change_account(account, description.as_deref(), *disabled, password.as_ref()).await
+            }
             PeopleChange::EndSessions { account } => {
                 let account = self.account(account).await?;
                 self.end_sessions(account).await?;
@@ -46,6 +51,7 @@ impl<S: Sql> Context<'_, S> {
             PeopleChange::PutGroup { id, name, description } => self.put_group(id, name, description).await,
             PeopleChange::DeleteGroup { group } => self.delete_group(group).await,
             PeopleChange::SetMembers { group, members } => self.set_members(group, members).await,
+            PeopleChange::ChangeMembers { group, remove, add } => self.change_members(group, remove, add).await,
             PeopleChange::PutRole { id, name, description, permissions } => {
                 self.put_role(id, name, description, *permissions).await
             }
@@ -124,6 +130,25 @@ impl<S: Sql> Context<'_, S> {
         Ok(self.sql.execute(put, &parameters).await? > 0)
     }
 
+    /// The fields that are given, and no others: two that change different ones do not undo each other's.
+    async fn change_account(
+        &mut self,
+        id: &Id,
+        description: Option<&str>,
+        disabled: Option<bool>,
+        password: Option<&PasswordHash>,
+    ) -> Result<bool, Refused> {
+        let account = self.account(id).await?;
+        let set =
+            "UPDATE account SET description = coalesce($2, description), password_hash = coalesce($4, password_hash),
+                disabled = coalesce(CAST($3 AS BIGINT), disabled),
+                epoch = epoch + CASE WHEN $4 IS NOT NULL OR CAST($3 AS BIGINT) > disabled THEN 1 ELSE 0 END
+            WHERE id = $1";
+        let password = password.map(|hash| hash.0.as_str());
+        let parameters = [account.into(), description.into(), disabled.into(), password.into()];
+        Ok(self.sql.execute(set, &parameters).await? > 0)
+    }
+
     async fn end_sessions(&mut self, account: i64) -> Result<(), LedgerError> {
         self.sql.execute("UPDATE account SET epoch = epoch + 1 WHERE id = $1", &[account.into()]).await?;
         Ok(())
@@ -168,12 +193,28 @@ impl<S: Sql> Context<'_, S> {
     async fn set_members(&mut self, group: &Id, members: &[Id]) -> Result<bool, Refused> {
         let group = self.group(group).await?;
         self.sql.execute("DELETE FROM team_member WHERE team = $1", &[group.into()]).await?;
+        self.add_members(group, members).await?;
+        Ok(true)
+    }
+
+    async fn change_members(&mut self, group: &Id, remove: &[Id], add: &[Id]) -> Result<bool, Refused> {
+        let group = self.group(group).await?;
+        for member in remove {
+            let delete =
+                "DELETE FROM team_member WHERE team = $1 AND account = (SELECT id FROM account WHERE uid = $2)";
+            self.sql.execute(delete, &[group.into(), member.into()]).await?;
+        }
+        self.add_members(group, add).await?;
+        Ok(!remove.is_empty() || !add.is_empty())
+    }
+
+    async fn add_members(&mut self, group: i64, members: &[Id]) -> Result<(), Refused> {
         for member in members {
             let account = self.account(member).await?;
             let put = "INSERT INTO team_member (team, account) VALUES ($1, $2) ON CONFLICT (team, account) DO NOTHING";
             self.sql.execute(put, &[group.into(), account.into()]).await?;
         }
-        Ok(true)
+        Ok(())
     }
 
     async fn put_role(
