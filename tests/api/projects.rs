@@ -153,7 +153,7 @@ fn push_one(client: &Client, at: usize) -> bool {
         let location = begin(client, &repository);
         let target = format!("{location}?digest={}", digest(blob));
         let put = client.request("PUT", &target).header("Content-Type", "application/octet-stream").body(blob.clone());
-        if !taken(if at % 2 == 0 { put.send() } else { put.chunked().send() }) {
+        if !taken(if at.is_multiple_of(2) { put.send() } else { put.chunked().send() }) {
             return false;
         }
     }

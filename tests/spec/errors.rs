@@ -76,7 +76,7 @@ fn methods() {
         assert_eq!(allowed(path), "GET, HEAD", "{path}");
         client.head(path).expect(200);
     }
-    assert_eq!(allowed("/api/v1/projects/acme"), "GET,HEAD,PUT");
+    assert_eq!(allowed("/api/v1/projects/acme"), "GET,HEAD,PUT,DELETE");
     client.get("/v2/acme/app").expect(404);
     client.get("/v2/acme/app/unknown/x").expect(404);
     client.get("/v3/").expect(404);

@@ -44,6 +44,8 @@ pub const CREDENTIAL_BYTES_MAX: usize = 1 << 10;
 pub const UPLOAD_CHECKPOINT_BYTES: u64 = 256 << 20;
 /// Longest pattern over repository or tag names, in bytes: no name is longer.
 pub const PATTERN_BYTES_MAX: usize = NAME_BYTES_MAX;
+/// Most wildcards of a pattern: each costs a step for each byte of a name.
+pub const WILDCARDS_MAX: usize = 10;
 /// Longest name of a user, a group, a role or a robot, in bytes.
 pub const HANDLE_BYTES_MAX: usize = 64;
 /// Longest description of anything, in characters.
@@ -70,6 +72,8 @@ pub const API_PAGE_ENTRIES: usize = 100;
 pub const API_PAGE_ENTRIES_MAX: usize = 1_000;
 /// Most members of a group.
 pub const GROUP_MEMBERS_MAX: usize = 10_000;
+/// Most bindings of one user, robot or group.
+pub const HOLDER_BINDINGS_MAX: usize = 2_000;
 /// Most bindings of one account, its groups' included, that are looked at.
 pub const BINDINGS_MAX: usize = 10_000;
 /// How much an upload into a project with a quota reserves at most before it receives it, in bytes: what an open upload can

@@ -347,6 +347,10 @@ impl Error {
                 Error::Conflict(format!("the {thing} is in use: delete the bindings that give it first"))
             }
             Refused::NameTaken(name) => Error::Conflict(format!("the name {name} is taken")),
+            Refused::ProjectChanged => {
+                Error::Conflict("a project has just been made or deleted; look again".to_owned())
+            }
+            Refused::TooManyBindings => Error::Conflict(format!("{refused}: give a role in a larger place instead")),
             Refused::LastAdministrator => Error::Conflict(
                 "this is the last administrator: nobody would be left who administers; make another one first"
                     .to_owned(),
@@ -372,7 +376,7 @@ impl Error {
             // Whoever is told so has asked as often as makes sense.
             Refused::ProjectChanged => Error::Denied,
             Refused::NameTaken(name) => Error::Unsupported(format!("the name {name} is taken")),
-            Refused::LastAdministrator => Error::Denied,
+            Refused::LastAdministrator | Refused::TooManyBindings => Error::Denied,
             Refused::Quota(exceeded) => Error::Quota { exceeded, trash_bytes: None },
             Refused::Immutable(held) => Error::Immutable(held),
             Refused::Failed(error) => error.into(),

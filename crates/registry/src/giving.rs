@@ -4,6 +4,7 @@
 //! anybody may in open mode does not count, nor what a public project gives.
 
 use wharf_model::id::Id;
+use wharf_model::limits::BINDINGS_MAX;
 use wharf_model::pattern::Pattern;
 use wharf_model::permission::{Level, Permissions};
 use wharf_store::ledger::people::BindingRow;
@@ -69,7 +70,9 @@ pub(crate) fn check_reach(
         let project = row.project.as_ref().map(|(id, _)| *id);
         lacking(subject, &Gift { permissions: row.permissions, project, pattern: row.pattern.as_ref() }).is_empty()
     };
-    if bindings.iter().all(is_within) { Ok(()) } else { Err(Error::Above(who())) }
+    // Of more than that not all are known.
+    let are_all = bindings.len() < BINDINGS_MAX;
+    if are_all && bindings.iter().all(is_within) { Ok(()) } else { Err(Error::Above(who())) }
 }
 
 #[cfg(test)]

@@ -102,7 +102,7 @@ impl Rights {
     /// The names of the projects in which something is given; `None` where something is given in all.
     pub fn projects(&self) -> Option<impl Iterator<Item = &str>> {
         let named = || self.projects.iter().filter(|(id, _)| self.knows(**id)).filter_map(|(_, p)| p.name.as_deref());
-        self.system.is_empty().then(named)
+        (!self.opens_all()).then(named)
     }
 
     /// The projects in which the permission is given, be it in some of their repositories only; `None` where it is given in all.
@@ -118,7 +118,13 @@ impl Rights {
     pub fn knows(&self, project: Id) -> bool {
         let is_given =
             |within: &InProject| !within.all.is_empty() || within.patterns.iter().any(|(_, given)| !given.is_empty());
-        !self.system.is_empty() || self.projects.get(&project).is_some_and(is_given)
+        self.opens_all() || self.projects.get(&project).is_some_and(is_given)
+    }
+
+    /// Whether something is given in the system that is done in or to projects: who may only make projects, or look after people,
+    /// knows of none.
+    fn opens_all(&self) -> bool {
+        self.system.has_any(Permissions::within(Level::Project)) || self.system.has(Permission::QuotaWrite)
     }
 
     /// Which repositories may be read: all, or the public ones and those in ranges of names.

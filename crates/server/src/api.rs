@@ -75,6 +75,11 @@ pub fn config_schema() -> serde_json::Value {
     openapi::config_schema(&document())
 }
 
+/// How large a body may be there, in bytes.
+pub fn body_bytes_max(path: &str) -> usize {
+    if path == config::PATH { CONFIG_BODY_BYTES_MAX } else { API_BODY_BYTES_MAX }
+}
+
 /// The API. Who asks comes as an extension of the request, a `Subject`.
 pub fn router(registry: Registry) -> Router {
     let (router, document) = routes().split_for_parts();

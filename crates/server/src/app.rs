@@ -16,7 +16,7 @@ use serde_json::json;
 use tower::ServiceExt as _;
 use wharf_model::code::ErrorCode;
 use wharf_model::digest::Digest;
-use wharf_model::limits::{API_BODY_BYTES_MAX, REQUEST_TARGET_BYTES_MAX};
+use wharf_model::limits::REQUEST_TARGET_BYTES_MAX;
 use wharf_model::name::{Reference, RepositoryName};
 use wharf_model::route::Route;
 use wharf_registry::access::Action;
@@ -299,8 +299,9 @@ impl App {
             Err(failure) => return respond::challenged(failure.response(), &origin),
         };
         // The router would find out only by reading.
-        if body.size_hint().lower() > API_BODY_BYTES_MAX as u64 {
-            let message = format!("a body has at most {API_BODY_BYTES_MAX} bytes here");
+        let most = api::body_bytes_max(parts.uri.path());
+        if body.size_hint().lower() > most as u64 {
+            let message = format!("a body has at most {most} bytes here");
             return Failure::other(StatusCode::PAYLOAD_TOO_LARGE, "BODY_INVALID", message).response();
         }
         let who = who(&subject.actor);

@@ -42,11 +42,13 @@ CREATE INDEX trash_project ON trash (project, deleted_at, uid);
 CREATE INDEX trash_deleted ON trash (deleted_at, uid);
 CREATE INDEX trash_called ON trash (name) WHERE kind = 3;
 
--- Blobs that were taken out of a repository while a manifest in the trash named them. They come back with it; nothing else
--- that a manifest names does, or naming would be a way to read.
+-- Blobs that were taken out of a repository while a manifest of it, live or in the trash, named them. They count as used as long
+-- as one does. Where it was one in the trash they come back with it; nothing else that a manifest names does, or naming would be a
+-- way to read.
 CREATE TABLE lost_member (
     repository {int} NOT NULL REFERENCES repository (id),
     blob {int} NOT NULL,
+    returns {int} NOT NULL,
     PRIMARY KEY (repository, blob)
 ){keyed};
 

@@ -179,7 +179,8 @@ mod tests {
 
     #[test]
     fn what_is_no_document() {
-        for text in [r#"{"user": {}}"#, r#"{"users": {"No Name": {}}}"#, r#"{"projects": {"acme": {"public": true}}}"#] {
+        for text in [r#"{"user": {}}"#, r#"{"users": {"No Name": {}}}"#, r#"{"projects": {"acme": {"public": true}}}"#]
+        {
             assert!(serde_json::from_str::<Config>(text).is_err(), "{text}");
         }
     }

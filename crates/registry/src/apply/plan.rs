@@ -281,19 +281,27 @@ impl Planner<'_> {
             bindings: None,
         });
         let details = differences(&now, &set);
-        let id = match row {
+        let RobotConfig { description, disabled, .. } = set;
+        let (id, change) = match row {
             Some(row) if details.is_empty() => return Ok(Some(row.id)),
-            Some(row) => row.id,
-            None => (self.new_id)()?,
-        };
-        let change = PeopleChange::PutAccount {
-            id,
-            name: (*name).clone(),
-            kind: *kind,
-            description: set.description.or_else(|| row.map(|row| row.description.clone())).unwrap_or_default(),
-            disabled: set.disabled.or(row.map(|row| row.disabled)).unwrap_or(false),
-            expires_at: row.and_then(|row| row.expires_at),
-            password: None,
+            // Only what the document says: whatever else is changed meanwhile stays, and one that has gone stays away.
+            Some(row) => {
+                (row.id, PeopleChange::ChangeAccount { account: row.id, description, disabled, password: None })
+            }
+            None => {
+                let (id, name, kind) = ((self.new_id)()?, (*name).clone(), *kind);
+                let (description, disabled) = (description.unwrap_or_default(), disabled.unwrap_or(false));
+                let put = PeopleChange::PutAccount {
+                    id,
+                    name,
+                    kind,
+                    description,
+                    disabled,
+                    expires_at: None,
+                    password: None,
+                };
+                (id, put)
+            }
         };
         self.put(verb(*row), format!("{what} {name}"), details, Change::People(change));
         Ok(Some(id))

@@ -26,7 +26,7 @@ use wharf_store::clock::{Clock, Millis};
 use wharf_store::ids;
 use wharf_store::ledger::Ledger;
 use wharf_store::ledger::change::{Change, Commit, Refused};
-use wharf_store::ledger::people::{self, AccountKind, AccountRow, Gives, Holder, PeopleChange};
+use wharf_store::ledger::people::{self, AccountKind, AccountRow, Accounts, Gives, Holder, PeopleChange};
 use wharf_store::ledger::query::LedgerError;
 
 use super::AuthError;
@@ -171,14 +171,15 @@ impl From<LedgerError> for PasswordError {
 /// Name of the first user.
 pub const ADMIN: &str = "admin";
 
-/// Makes the user `admin`, who may do everything, if there is none: with `password`, or with a random one, which is returned
-/// and kept nowhere else. `None` where nothing was made up. Of several at once, one makes it.
+/// Makes the user `admin`, who may do everything, where there is no user yet: with `password`, or with a random one, which is
+/// returned and kept nowhere else. `None` where nothing was made up. Of several at once, one makes it. Where others
+/// administer and `admin` was deleted, it stays so.
 ///
 /// # Errors
 /// [`PasswordError`].
 pub async fn ensure_admin(ledger: &dyn Ledger, password: Option<&str>) -> Result<Option<String>, PasswordError> {
     let name = admin()?;
-    if ledger.account(&name).await?.is_some() {
+    if !ledger.accounts(Accounts::Users, None, 1).await?.is_empty() {
         return Ok(None);
     }
     match put_admin(ledger, name, None, password).await {

@@ -690,7 +690,7 @@ async fn the_first_administrator() {
         description: String::new(),
         disabled: false,
         expires_at: None,
-        password: None,
+        password: Some(PasswordHash("of something".to_owned())),
     };
     let (holder, gives) = (Holder::Account(KIM), Gives::BuiltIn("administrator".to_owned()));
     let bind = PeopleChange::PutBinding { id: KIM, holder, gives, project: None, pattern: None };

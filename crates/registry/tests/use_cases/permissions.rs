@@ -121,7 +121,7 @@ impl Play {
         let home = (number == 5).then_some("acme");
         let mut limits = Vec::new();
         while self.random.chance(30) {
-            limits.push(Grant { given: *self.random.one(&GIVEN), pattern: *self.random.one(&PATTERNS) });
+            limits.push(Grant { given: self.random.one::<&str>(&GIVEN), pattern: *self.random.one(&PATTERNS) });
         }
         let (kind, name) = match home {
             Some(project) => {

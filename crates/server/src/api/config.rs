@@ -14,6 +14,9 @@ use super::request::Sent;
 use crate::error::Failure;
 use crate::extract::Query;
 
+/// Where it is.
+pub const PATH: &str = "/api/v1/config";
+
 /// Exports all that is configured, without secrets. It takes all permissions in the whole system.
 #[utoipa::path(get, path = "/api/v1/config", tag = "config", operation_id = "export_config",
     responses((status = 200, body = Config)))]

@@ -68,7 +68,9 @@ pub fn config_schema(document: &OpenApi) -> Value {
     let mut definitions = Map::new();
     let mut wanted = vec![Config::name().into_owned()];
     while let Some(name) = wanted.pop() {
-        let Some(schema) = components["schemas"].get(&name).filter(|_| !definitions.contains_key(&name)) else { continue };
+        let Some(schema) = components["schemas"].get(&name).filter(|_| !definitions.contains_key(&name)) else {
+            continue;
+        };
         references(schema, &mut wanted);
         definitions.insert(name, schema.clone());
     }

@@ -87,8 +87,8 @@ struct Model {
     trash: Vec<Trashed>,
     /// The repositories in the trash, under numbers that none of the others has; what is in them goes by that number.
     bins: BTreeMap<usize, Bin>,
-    /// Members that were taken out while something in the trash named them.
-    lost: BTreeSet<(usize, usize)>,
+    /// Members that were taken out while something, live or in the trash, named them; whether they come back with that.
+    lost: BTreeMap<(usize, usize), bool>,
     tags: BTreeMap<(usize, usize), usize>,
     /// Everything that was ever to be reclaimed.
     reclaim: BTreeSet<String>,
@@ -117,7 +117,7 @@ impl Model {
         let was = |at: &usize| self.bins.get(at).map_or(*at, |bin| bin.was);
         let is_in = |repository: &usize| REPOSITORIES[was(repository)].starts_with(project);
         let blobs: BTreeSet<usize> =
-            self.members.keys().filter(|(repository, _)| is_in(repository)).map(|(_, blob)| *blob).collect();
+            self.members.keys().chain(self.lost.keys()).filter(|(at, _)| is_in(at)).map(|(_, blob)| *blob).collect();
         let manifests = self.roots().filter(|(repository, _)| is_in(repository));
         (blobs.len() * 2 + manifests.map(|(_, manifest)| MANIFESTS[manifest].0.len()).sum::<usize>()) as u64
     }
@@ -209,7 +209,7 @@ impl Model {
             self.live.retain(|(repository, _), _| *repository != at);
             self.trash.retain(|trashed| trashed.repository != at);
             self.tags.retain(|(repository, _), _| *repository != at);
-            self.lost.retain(|(repository, _)| *repository != at);
+            self.lost.retain(|(repository, _), _| *repository != at);
         }
         self.free();
     }
@@ -221,7 +221,7 @@ impl Model {
             std::mem::take(&mut self.members).into_iter().map(|((r, b), since)| ((at(r), b), since)).collect();
         self.live = std::mem::take(&mut self.live).into_iter().map(|((r, m), held)| ((at(r), m), held)).collect();
         self.tags = std::mem::take(&mut self.tags).into_iter().map(|((r, t), to)| ((at(r), t), to)).collect();
-        self.lost = std::mem::take(&mut self.lost).into_iter().map(|(r, b)| (at(r), b)).collect();
+        self.lost = std::mem::take(&mut self.lost).into_iter().map(|((r, b), back)| ((at(r), b), back)).collect();
         self.trash.iter_mut().for_each(|trashed| trashed.repository = at(trashed.repository));
     }
 
@@ -234,7 +234,8 @@ impl Model {
                 for blob in
                     (0..BLOBS.len()).filter(|blob| names(held.manifest).any(|(_, text, _)| text == BLOBS[*blob]))
                 {
-                    if self.lost.remove(&(repository, blob)) {
+                    if self.lost.get(&(repository, blob)) == Some(&true) {
+                        self.lost.remove(&(repository, blob));
                         self.members.insert((repository, blob), self.now);
                     }
                 }
@@ -296,6 +297,7 @@ impl Model {
                     _ => {}
                 }
                 self.members.insert((repository, blob), self.now);
+                self.lost.remove(&(repository, blob));
             }
             Change::MountBlob { repository, digest, from, readable } => {
                 let (repository, blob) = (self.there(repository)?, blob_at(digest));
@@ -308,6 +310,7 @@ impl Model {
                     return Err(Refused::BlobUnknown(*digest));
                 }
                 self.members.insert((repository, blob), self.now);
+                self.lost.remove(&(repository, blob));
             }
             Change::DeleteBlob { repository, digest, .. } => {
                 let (repository, blob) = (self.there(repository)?, blob_at(digest));
@@ -315,9 +318,12 @@ impl Model {
                     return Err(Refused::BlobUnknown(*digest));
                 }
                 self.members.remove(&(repository, blob));
-                let names_it = |trashed: &Trashed| names(trashed.held.manifest).any(|(_, text, _)| text == BLOBS[blob]);
-                if self.trash.iter().any(|trashed| trashed.repository == repository && names_it(trashed)) {
-                    self.lost.insert((repository, blob));
+                if self.is_held_in(repository, BLOBS[blob]) {
+                    let names_it =
+                        |trashed: &Trashed| names(trashed.held.manifest).any(|(_, text, _)| text == BLOBS[blob]);
+                    let comes_back =
+                        self.trash.iter().any(|trashed| trashed.repository == repository && names_it(trashed));
+                    self.lost.insert((repository, blob), comes_back);
                 }
                 self.free();
             }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use wharf_model::api::project::ProjectChange;
 use wharf_model::digest::Digest;
 use wharf_model::id::Id;
+use wharf_model::limits::HOLDER_BINDINGS_MAX;
 use wharf_model::manifest::Role;
 use wharf_model::media::MediaType;
 use wharf_model::name::{ProjectName, RepositoryName, Tag};
@@ -415,6 +416,9 @@ pub enum Refused {
     /// Nobody would be left who can log in and administer.
     #[error("nobody would be left who administers")]
     LastAdministrator,
+    /// Somebody is given so much one by one that not all of it would be looked at.
+    #[error("there are {HOLDER_BINDINGS_MAX} bindings of one user, robot or group already")]
+    TooManyBindings,
     /// The project would use more than it may.
     #[error("{0}")]
     Quota(Box<QuotaExceeded>),

@@ -1,3 +1,5 @@
+//! Plans over a small world: what is so already, what is changed, and all that is wrong.
+
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use super::*;

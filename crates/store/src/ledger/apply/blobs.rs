@@ -105,6 +105,9 @@ impl<S: Sql> Context<'_, S> {
         }
         let insert = "INSERT INTO member (repository, blob, unreferenced_since) VALUES ($1, $2, $3)";
         self.sql.execute(insert, &parameters).await?;
+        if !blob.is_new && self.is_no_longer_lost(repository, blob.id).await? {
+            return Ok(());
+        }
         self.blob_came(project, blob.id, blob.size).await
     }
 
@@ -149,8 +152,11 @@ impl<S: Sql> Context<'_, S> {
         if self.sql.execute(delete, &[home.repository.into(), blob.id.into(), shown_since.into()]).await? == 0 {
             return Err(Refused::BlobUnknown(*digest));
         }
+        if self.is_named(home.repository, digest).await? {
+            self.note_lost(home.repository, blob.id, digest).await?;
+            return Ok(Freed::default());
+        }
         self.blob_went(home.project, blob.id, blob.size).await?;
-        self.note_lost(home.repository, blob.id, digest).await?;
         Ok(self.free_unheld(&just(digest)).await?)
     }
 

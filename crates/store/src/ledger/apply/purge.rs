@@ -49,13 +49,13 @@ impl<S: Sql> Context<'_, S> {
 
     /// Ends a manifest in the trash for good.
     pub(super) async fn purge_manifest(&mut self, id: &Id) -> Result<Option<Freed>, LedgerError> {
-        let delete = "DELETE FROM trash WHERE uid = $1 RETURNING repository, manifest, document";
+        let delete = "DELETE FROM trash WHERE uid = $1 RETURNING repository, manifest, document, project";
         let Some(mut row) = self.sql.one(delete, &[id.into()]).await? else { return Ok(None) };
-        let (repository, manifest, document) = (row.int(0)?, row.int(1)?, row.int(2)?);
+        let (repository, manifest, document, project) = (row.int(0)?, row.int(1)?, row.int(2)?, row.int(3)?);
         let targets = self.end_manifest(repository, manifest, document).await?;
         let targets = list(targets);
         self.begin_grace(repository, &targets).await?;
-        self.forget_lost(repository, &targets).await?;
+        self.forget_lost(project, repository, &targets).await?;
         Ok(Some(self.free_unheld(&targets).await?))
     }
 
@@ -86,13 +86,18 @@ impl<S: Sql> Context<'_, S> {
         Ok(())
     }
 
-    /// After edges have gone: what nothing in the repository names cannot come back to it.
-    async fn forget_lost(&mut self, repository: i64, targets: &[String]) -> Result<(), LedgerError> {
+    /// After edges have gone: what was taken out and what nothing in the repository names any more cannot come back to it, and
+    /// the project no longer uses it.
+    async fn forget_lost(&mut self, project: i64, repository: i64, targets: &[String]) -> Result<(), LedgerError> {
         let forget = "DELETE FROM lost_member WHERE repository = $1
             AND blob IN (SELECT b.id FROM {digests $2} AS d CROSS JOIN blob b
                 WHERE b.algorithm = d.algorithm AND b.digest = d.digest AND NOT EXISTS (SELECT 1 FROM edge e
-                    WHERE e.algorithm = b.algorithm AND e.digest = b.digest AND e.repository = $1))";
-        self.sql.execute(forget, &[repository.into(), Value::List(targets)]).await?;
+                    WHERE e.algorithm = b.algorithm AND e.digest = b.digest AND e.repository = $1)) RETURNING blob";
+        for mut row in self.sql.query(forget, &[repository.into(), Value::List(targets)]).await? {
+            let blob = row.int(0)?;
+            let (size, _) = self.blob_of(blob).await?;
+            self.blob_went(project, blob, size).await?;
+        }
         Ok(())
     }
 
@@ -126,13 +131,10 @@ impl<S: Sql> Context<'_, S> {
         let tags = "DELETE FROM tag WHERE repository = $1
             AND name IN (SELECT name FROM tag WHERE repository = $1 LIMIT $2)";
         self.remove(tags, repository, step).await?;
-        self.remove_manifests(repository, step).await?;
+        self.remove_manifests(project, repository, step).await?;
         self.remove_members(project, repository, step).await?;
         let history = "DELETE FROM tag_history WHERE id IN (SELECT id FROM tag_history WHERE repository = $1 LIMIT $2)";
         self.remove(history, repository, step).await?;
-        let lost = "DELETE FROM lost_member WHERE repository = $1
-            AND blob IN (SELECT blob FROM lost_member WHERE repository = $1 LIMIT $2)";
-        self.remove(lost, repository, step).await?;
         if step.left <= 0 {
             return Ok(false);
         }
@@ -152,7 +154,7 @@ impl<S: Sql> Context<'_, S> {
     }
 
     /// Removes manifests, live ones first.
-    async fn remove_manifests(&mut self, repository: i64, step: &mut Step) -> Result<(), LedgerError> {
+    async fn remove_manifests(&mut self, project: i64, repository: i64, step: &mut Step) -> Result<(), LedgerError> {
         let mut targets = Vec::new();
         while step.left > 0 {
             let live = "DELETE FROM manifest WHERE id = (SELECT id FROM manifest WHERE repository = $1 LIMIT 1)
@@ -168,7 +170,9 @@ impl<S: Sql> Context<'_, S> {
             step.left -= 1 + named.len() as i64;
             targets.extend(named);
         }
-        let freed = self.free_unheld(&list(targets)).await?;
+        let targets = list(targets);
+        self.forget_lost(project, repository, &targets).await?;
+        let freed = self.free_unheld(&targets).await?;
         step.free(freed);
         Ok(())
     }
@@ -183,16 +187,22 @@ impl<S: Sql> Context<'_, S> {
         let mut digests = Vec::with_capacity(rows.len());
         for mut row in rows {
             let blob = row.int(0)?;
-            let find = "SELECT size, algorithm, digest FROM blob WHERE id = $1";
-            let row = self.sql.one(find, &[blob.into()]).await?;
-            let mut row = row.ok_or_else(|| LedgerError::Corrupt("a member without its blob".to_owned()))?;
-            self.blob_went(project, blob, row.int(0)?).await?;
-            digests.push(row.digest(1)?);
+            let (size, digest) = self.blob_of(blob).await?;
+            self.blob_went(project, blob, size).await?;
+            digests.push(digest);
         }
         step.left -= digests.len() as i64;
         let freed = self.free_unheld(&list(digests)).await?;
         step.free(freed);
         Ok(())
+    }
+
+    /// The size of a blob that was a member, and what it is named.
+    async fn blob_of(&mut self, blob: i64) -> Result<(i64, Digest), LedgerError> {
+        let find = "SELECT size, algorithm, digest FROM blob WHERE id = $1";
+        let row = self.sql.one(find, &[blob.into()]).await?;
+        let mut row = row.ok_or_else(|| LedgerError::Corrupt("a member without its blob".to_owned()))?;
+        Ok((row.int(0)?, row.digest(1)?))
     }
 }
 

@@ -148,15 +148,22 @@ impl<S: Sql> Context<'_, S> {
         Ok(())
     }
 
-    /// A blob was taken out of the repository: where a manifest in the trash names it, it is to come back with that.
+    /// A blob was taken out of the repository while a manifest of it, live or in the trash, names it. Its bytes stay for that
+    /// manifest's sake, so the project goes on using them. Where one in the trash names it, it is to come back with that.
     pub(super) async fn note_lost(&mut self, repository: i64, blob: i64, digest: &Digest) -> Result<(), LedgerError> {
         let (algorithm, hash) = digest_values(digest);
-        let note = "INSERT INTO lost_member (repository, blob) SELECT CAST($1 AS BIGINT), CAST($2 AS BIGINT)
-            WHERE EXISTS (SELECT 1 FROM edge e JOIN trash t ON t.manifest = e.manifest
-                WHERE e.algorithm = $3 AND e.digest = $4 AND e.repository = $1)
-            ON CONFLICT DO NOTHING";
-        self.sql.execute(note, &[repository.into(), blob.into(), algorithm, hash]).await?;
+        let trashed = "SELECT 1 FROM edge e JOIN trash t ON t.manifest = e.manifest
+            WHERE e.algorithm = $1 AND e.digest = $2 AND e.repository = $3 LIMIT 1";
+        let returns = self.sql.any(trashed, &[algorithm, hash, repository.into()]).await?;
+        let note = "INSERT INTO lost_member (repository, blob, returns) VALUES ($1, $2, $3)";
+        self.sql.execute(note, &[repository.into(), blob.into(), returns.into()]).await?;
         Ok(())
+    }
+
+    /// Whether a blob that is a member again had been taken out and is used by the project still.
+    pub(super) async fn is_no_longer_lost(&mut self, repository: i64, blob: i64) -> Result<bool, LedgerError> {
+        let forget = "DELETE FROM lost_member WHERE repository = $1 AND blob = $2";
+        Ok(self.sql.execute(forget, &[repository.into(), blob.into()]).await? > 0)
     }
 
     /// Renames the repository to what no repository is called. Nothing in it is touched.
@@ -376,16 +383,14 @@ impl<S: Sql> Context<'_, S> {
 
     /// Blobs that the manifest names and that were taken out of the repository while it was in the trash are back.
     async fn find_lost(&mut self, home: &Home, manifest: i64) -> Result<(), LedgerError> {
-        let find = "SELECT b.id, b.algorithm, b.digest FROM edge e CROSS JOIN blob b CROSS JOIN lost_member l
+        let find = "SELECT b.algorithm, b.digest FROM edge e CROSS JOIN blob b CROSS JOIN lost_member l
             WHERE e.manifest = $1 AND b.algorithm = e.algorithm AND b.digest = e.digest
-                AND l.repository = $2 AND l.blob = b.id";
+                AND l.repository = $2 AND l.blob = b.id AND l.returns = 1";
         for mut row in self.sql.query(find, &[manifest.into(), home.repository.into()]).await? {
-            let (number, digest) = (row.int(0)?, row.digest(1)?);
+            let digest = row.digest(0)?;
             if let Some(blob) = self.blob(&digest).await? {
                 self.put_member(*home, &blob, &digest).await?;
             }
-            let forget = "DELETE FROM lost_member WHERE repository = $1 AND blob = $2";
-            self.sql.execute(forget, &[home.repository.into(), number.into()]).await?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use wharf_model::handle::Handle;
 use wharf_model::id::Id;
+use wharf_model::limits::HOLDER_BINDINGS_MAX;
 use wharf_model::pattern::Pattern;
 use wharf_model::permission::{Permissions, built_in};
 
@@ -248,6 +249,17 @@ impl<S: Sql> Context<'_, S> {
         Ok(self.sql.execute("DELETE FROM role WHERE id = $1", &[role.into()]).await? > 0)
     }
 
+    /// Not all of them would be looked at.
+    async fn refuse_too_many(&mut self, account: Option<i64>, group: Option<i64>, new: &Id) -> Result<(), Refused> {
+        let (count, holder) = match (account, group) {
+            (Some(account), _) => ("SELECT count(*) FROM binding WHERE account = $1 AND uid <> $2", account),
+            (None, group) => ("SELECT count(*) FROM binding WHERE team = $1 AND uid <> $2", group.unwrap_or_default()),
+        };
+        let row = self.sql.one(count, &[holder.into(), new.into()]).await?;
+        let there = row.map_or(Ok(0), |mut row| row.int(0))?;
+        if there >= HOLDER_BINDINGS_MAX as i64 { Err(Refused::TooManyBindings) } else { Ok(()) }
+    }
+
     async fn put_binding(
         &mut self,
         id: &Id,
@@ -269,6 +281,7 @@ impl<S: Sql> Context<'_, S> {
             Gives::BuiltIn(name) if built_in(name).is_none() => return Err(Refused::Unknown(Thing::Role)),
             _ => None,
         };
+        self.refuse_too_many(account, group, id).await?;
         let (role_name, permissions) = match gives {
             Gives::Role(_) => (None, None),
             Gives::BuiltIn(name) => (Some(name.as_str()), None),

@@ -220,7 +220,9 @@ pub(crate) async fn bindings_of_group(sql: &mut impl Sql, group: Id) -> Result<V
 pub(crate) async fn has_administrator(sql: &mut impl Sql) -> Result<bool, LedgerError> {
     let find = "SELECT 1 FROM binding b LEFT JOIN team_member m ON m.team = b.team
             JOIN account a ON a.id = coalesce(b.account, m.account)
-        WHERE b.project IS NULL AND b.built_in = $1 AND a.kind = 1 AND a.disabled = 0 AND a.expires_at IS NULL LIMIT 1";
+        WHERE b.project IS NULL AND b.built_in = $1 AND a.kind = 1 AND a.disabled = 0 AND a.expires_at IS NULL
+            AND (a.password_hash <> '' OR EXISTS (SELECT 1 FROM secret s WHERE s.account = a.id AND s.expires_at IS NULL))
+        LIMIT 1";
     sql.any(find, &[ADMINISTRATOR.into()]).await
 }
 
