@@ -55,28 +55,37 @@ fn generated(root: &Path) -> Result<Vec<(String, String)>> {
     Ok(vec![
         ("docs/conformance.md".to_owned(), conformance(root)?),
         ("docs/guide/configuration.md".to_owned(), configuration(root)?),
-        ("docs/openapi.json".to_owned(), printed(root, &["--package", "wharf-server", "--example", "openapi"])?),
+        ("docs/openapi.json".to_owned(), printed(root, "examples/openapi", &[])?),
         ("docs/config.schema.json".to_owned(), config_schema(root)?),
     ])
 }
 
 /// The guide's page on the configuration, as the program prints it.
 fn configuration(root: &Path) -> Result<String> {
-    printed(root, &["--package", "wharf", "--", "config", "--page"])
+    printed(root, "wharf", &["config", "--page"])
 }
 
 /// The schema of what `wharf apply` reads, as the server serves it.
 fn config_schema(root: &Path) -> Result<String> {
-    printed(root, &["--package", "wharf-server", "--example", "openapi", "--", "config"])
+    printed(root, "examples/openapi", &["config"])
 }
 
-/// What a program of the workspace prints.
-fn printed(root: &Path, run: &[&str]) -> Result<String> {
-    let command = || run.join(" ");
-    let output = Command::new(env!("CARGO")).args(["run", "--quiet"]).args(run).current_dir(root).output();
-    let output = output.with_context(|| format!("cargo run {} cannot be run", command()))?;
+/// What a program of the workspace prints. All of them are built at once, with the features that tests are built with: a
+/// program built alone would have other features, and most of what it stands on would be built a second time.
+fn printed(root: &Path, program: &str, arguments: &[&str]) -> Result<String> {
+    let built = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--workspace", "--bins", "--examples"])
+        .current_dir(root)
+        .status()
+        .context("cargo cannot be run")?;
+    if !built.success() {
+        bail!("the workspace cannot be built");
+    }
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    let output = Command::new(target.join("debug").join(program)).args(arguments).current_dir(root).output();
+    let output = output.with_context(|| format!("{program} cannot be run"))?;
     if !output.status.success() {
-        bail!("cargo run {} failed: {}", command(), String::from_utf8_lossy(&output.stderr));
+        bail!("{program} failed: {}", String::from_utf8_lossy(&output.stderr));
     }
     Ok(String::from_utf8(output.stdout)?)
 }
