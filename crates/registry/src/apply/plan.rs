@@ -73,14 +73,7 @@ impl From<LedgerError> for NoPlan {
 
 /// What has to be changed so that all is as `config` says; nothing where it is so already.
 pub(crate) fn plan(config: &Config, world: &World, new_id: NewId<'_>) -> Result<Work, NoPlan> {
-    let mut planner = Planner {
-        world,
-        new_id,
-        ids: Ids::of(world),
-        work: Work::default(),
-        removals: Work::default(),
-        problems: Vec::new(),
-    };
+    let mut planner = Planner { world, new_id, ids: Ids::of(world), work: Work::default(), problems: Vec::new() };
     planner.roles(&config.roles)?;
     planner.users(&config.users)?;
     planner.groups(&config.groups)?;
@@ -185,18 +178,14 @@ struct Planner<'a> {
     new_id: NewId<'a>,
     ids: Ids,
     work: Work,
-    /// Done last: what somebody is given anew may be what keeps an administrator.
-    removals: Work,
     problems: Vec<Problem>,
 }
 
 impl Planner<'_> {
-    fn finish(mut self) -> Result<Work, NoPlan> {
+    fn finish(self) -> Result<Work, NoPlan> {
         if !self.problems.is_empty() {
             return Err(NoPlan::Problems(self.problems));
         }
-        self.work.planned.append(&mut self.removals.planned);
-        self.work.changes.append(&mut self.removals.changes);
         Ok(self.work)
     }
 
@@ -474,9 +463,8 @@ impl Planner<'_> {
         }
         for (key, ids) in surplus {
             for binding in ids {
-                let what = key.told(list.place);
-                self.removals.planned.push(Planned { verb: Verb::Remove, what, details: Vec::new() });
-                self.removals.changes.push(Change::People(PeopleChange::DeleteBinding { binding, project }));
+                let change = PeopleChange::DeleteBinding { binding, project };
+                self.put(Verb::Remove, key.told(list.place), Vec::new(), Change::People(change));
             }
         }
         Ok(())

@@ -352,6 +352,12 @@ pub async fn the_last_administrator_stays(bench: &Bench) {
     last(people(PeopleChange::DeleteAccount { account: id(2) })).await;
     bench.made(vec![members(4, &[1])]).await;
     bench.made(people(PeopleChange::DeleteAccount { account: id(2) })).await;
+    // In one commit another may come after the one before has gone, but somebody has to.
+    let change = |holder, number| binding(number, Holder::Account(id(holder)), administers(), None, None);
+    let (leaves, group_goes) =
+        (people(PeopleChange::DeleteAccount { account: id(1) }), PeopleChange::DeleteGroup { group: id(4) });
+    last([leaves.clone(), vec![user(6, "kim"), change(3, 14)]].concat()).await;
+    bench.made([leaves, people(group_goes), vec![user(6, "kim"), change(6, 14)]].concat()).await;
 }
 
 /// The bindings of a group, and the names of projects, in order and bounded.

@@ -31,6 +31,8 @@ pub(crate) struct Context<'a, S> {
     client: Option<&'a str>,
     /// By how much what projects use has moved so far, by the project's number.
     moved: BTreeMap<i64, Moved>,
+    /// Whether somebody administered before this commit; `None` until a change comes that could leave nobody.
+    pub(crate) had_administrator: Option<bool>,
 }
 
 /// Makes all changes of a commit, then its jobs and its cursor. Returns the entry, which is in the log, or `None` where no
@@ -45,8 +47,8 @@ pub(crate) async fn apply<S: Sql>(
     now: Millis,
     grace: Millis,
 ) -> Result<Option<Entry>, Refused> {
-    let mut context =
-        Context { sql, now, grace, actor: &commit.actor, client: commit.client.as_deref(), moved: BTreeMap::new() };
+    let (actor, client) = (commit.actor.as_str(), commit.client.as_deref());
+    let mut context = Context { sql, now, grace, actor, client, moved: BTreeMap::new(), had_administrator: None };
     let mut changes = Vec::with_capacity(commit.changes.len());
     for mut change in commit.changes {
         if context.change(&mut change).await? {
@@ -54,6 +56,7 @@ pub(crate) async fn apply<S: Sql>(
         }
     }
     context.settle_usage().await?;
+    context.settle_people().await?;
     for job in &commit.jobs {
         context.queue(job).await?;
     }

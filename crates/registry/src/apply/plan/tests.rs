@@ -113,7 +113,7 @@ fn what_is_not_so_is_changed() {
             "create binding of robot:new+ci to contributor in new",
         ],
     );
-    // What is new comes before what goes: somebody has to stay who administers.
+    // In a list what is new comes before what goes.
     check(
         r#"{"projects": {"acme": {"bindings": [{"subject": "group:devs", "permissions": ["pull"]}]}}}"#,
         &["create binding of group:devs to pull in acme", "remove binding of user:kim to owner in acme"],

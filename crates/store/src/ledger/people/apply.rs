@@ -16,23 +16,19 @@ use crate::ledger::sql::{Sql, Value};
 
 impl<S: Sql> Context<'_, S> {
     pub(crate) async fn people(&mut self, change: &PeopleChange) -> Result<bool, Refused> {
-        let could_end_all = match change {
-            PeopleChange::PutAccount { disabled, expires_at, .. } => *disabled || expires_at.is_some(),
-            PeopleChange::ChangeAccount { disabled, .. } => *disabled == Some(true),
-            PeopleChange::DeleteAccount { .. }
-            | PeopleChange::DeleteGroup { .. }
-            | PeopleChange::SetMembers { .. }
-            | PeopleChange::ChangeMembers { .. }
-            | PeopleChange::PutBinding { .. }
-            | PeopleChange::DeleteBinding { project: None, .. } => true,
-            _ => false,
-        };
-        let had_one = could_end_all && read::has_administrator(self.sql).await?;
-        let changed = self.put_people(change).await?;
-        if had_one && !read::has_administrator(self.sql).await? {
+        if self.had_administrator.is_none() && could_leave_nobody(change) {
+            self.had_administrator = Some(read::has_administrator(self.sql).await?);
+        }
+        self.put_people(change).await
+    }
+
+    /// Refused where somebody administered before this commit and nobody does now. Once and at the end, so that one who comes
+    /// may take the place of one who goes, in any order.
+    pub(crate) async fn settle_people(&mut self) -> Result<(), Refused> {
+        if self.had_administrator == Some(true) && !read::has_administrator(self.sql).await? {
             return Err(Refused::LastAdministrator);
         }
-        Ok(changed)
+        Ok(())
     }
 
     async fn put_people(&mut self, change: &PeopleChange) -> Result<bool, Refused> {
@@ -84,6 +80,14 @@ impl<S: Sql> Context<'_, S> {
         self.number("SELECT id FROM project WHERE uid = $1 AND name > '/~'", id, Thing::Project).await
     }
 
+    /// The number of the project; of the system, which is no project, none.
+    async fn place_number(&mut self, project: Option<&Id>) -> Result<Option<i64>, Refused> {
+        match project {
+            Some(project) => self.project_number(project).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     async fn refuse_taken(&mut self, find: &'static str, name: &Handle, id: &Id) -> Result<(), Refused> {
         if self.sql.any(find, &[name.as_str().into(), id.into()]).await? {
             return Err(Refused::NameTaken(name.to_string()));
@@ -105,8 +109,7 @@ impl<S: Sql> Context<'_, S> {
         self.refuse_taken("SELECT 1 FROM account WHERE name = $1 AND uid <> $2", name, id).await?;
         let (kind, project) = match kind {
             AccountKind::User => (1, None),
-            AccountKind::Robot { project: None } => (2, None),
-            AccountKind::Robot { project: Some(project) } => (2, Some(self.project_number(&project).await?)),
+            AccountKind::Robot { project } => (2, self.place_number(project.as_ref()).await?),
         };
         // What was issued ends with another password, and where logging in is refused.
         let put = "INSERT INTO account (uid, name, kind, project, description, disabled, expires_at, password_hash, epoch,
@@ -272,10 +275,7 @@ impl<S: Sql> Context<'_, S> {
             Holder::Account(account) => (Some(self.account(account).await?), None),
             Holder::Group(group) => (None, Some(self.group(group).await?)),
         };
-        let project = match project {
-            Some(project) => Some(self.project_number(project).await?),
-            None => None,
-        };
+        let project = self.place_number(project).await?;
         let role = match gives {
             Gives::Role(role) => Some(self.number("SELECT id FROM role WHERE uid = $1", role, Thing::Role).await?),
             Gives::BuiltIn(name) if built_in(name).is_none() => return Err(Refused::Unknown(Thing::Role)),
@@ -309,10 +309,7 @@ impl<S: Sql> Context<'_, S> {
 
     /// Loaded through its project: one of another project is not there.
     async fn delete_binding(&mut self, id: &Id, project: Option<&Id>) -> Result<bool, Refused> {
-        let project = match project {
-            Some(project) => Some(self.project_number(project).await?),
-            None => None,
-        };
+        let project = self.place_number(project).await?;
         let delete = "DELETE FROM binding WHERE uid = $1 AND coalesce(project, 0) = coalesce(CAST($2 AS BIGINT), 0)";
         match self.sql.execute(delete, &[id.into(), project.into()]).await? {
             0 => Err(Refused::Unknown(Thing::Binding)),
@@ -350,6 +347,21 @@ impl<S: Sql> Context<'_, S> {
         }
         self.sql.execute("DELETE FROM secret_use WHERE secret = $1", &[secret.into()]).await?;
         Ok(self.sql.execute("DELETE FROM secret WHERE id = $1", &[secret.into()]).await? > 0)
+    }
+}
+
+/// Whether nobody may be left who can log in and administers, once the change is made.
+fn could_leave_nobody(change: &PeopleChange) -> bool {
+    match change {
+        PeopleChange::PutAccount { disabled, expires_at, .. } => *disabled || expires_at.is_some(),
+        PeopleChange::ChangeAccount { disabled, .. } => *disabled == Some(true),
+        PeopleChange::DeleteAccount { .. }
+        | PeopleChange::DeleteGroup { .. }
+        | PeopleChange::SetMembers { .. }
+        | PeopleChange::ChangeMembers { .. }
+        | PeopleChange::PutBinding { .. }
+        | PeopleChange::DeleteBinding { project: None, .. } => true,
+        _ => false,
     }
 }
 
