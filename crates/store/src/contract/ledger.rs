@@ -166,6 +166,16 @@ pub(super) fn ensure(repository: &str) -> Change {
     Change::EnsureRepository { repository: name(repository), expects: Expects::Anything, made_project: false }
 }
 
+/// Sets what is said of a project, which comes into being where it is not there.
+pub(super) fn set_project(project: &str, set: ProjectChange) -> Change {
+    Change::PutProject { project: name(project).project(), expects: Expects::Anything, id: None, set }
+}
+
+/// Makes a project, or sets whether it is public.
+pub(super) fn make_project(project: &str, public: bool) -> Change {
+    set_project(project, ProjectChange::public(public))
+}
+
 pub(super) fn put_blob(repository: &str, text: &str, place: Place) -> Change {
     let (repository, size) = (name(repository), text.len() as u64);
     Change::PutBlob { repository, digest: digest(text), size, place, known: Known::Keep, upload: None, adopted: false }
@@ -441,13 +451,7 @@ pub async fn changes_see_those_before_them(bench: &Bench) {
 
 /// A change without effect is not in the log, a commit without any neither.
 pub async fn what_has_no_effect_is_not_logged(bench: &Bench) {
-    let project = name("p/a").project();
-    let public = || Change::PutProject {
-        project: project.clone(),
-        expects: Expects::Anything,
-        id: None,
-        set: ProjectChange::public(true),
-    };
+    let public = || make_project("p", true);
     let all = || vec![ensure("p/a"), public(), put_manifest("p/a", "m", vec![]), point("p/a", "v1", "m")];
     assert_eq!(bench.made(all()).await, 1);
     assert_eq!(bench.made(all()).await, 1);
@@ -558,31 +562,14 @@ pub async fn a_repository_brings_its_project(bench: &Bench) {
     let app = bench.ledger.place(&name("acme/app")).await.unwrap();
     assert_eq!((app.project, app.public), (Some(project.id), false));
     assert!(bench.ledger.project(&name("solo").project()).await.unwrap().is_some());
-    bench
-        .made(vec![
-            Change::PutProject {
-                project: project.name.clone(),
-                expects: Expects::Anything,
-                id: None,
-                set: ProjectChange::public(true),
-            },
-            ensure("acme/new"),
-        ])
-        .await;
+    bench.made(vec![make_project("acme", true), ensure("acme/new")]).await;
     for repository in ["acme/app", "acme/new"] {
         let row = bench.ledger.place(&name(repository)).await.unwrap();
         assert_eq!((row.project, row.public), (Some(project.id), true));
     }
     let row = bench.ledger.place(&name("acme/app")).await.unwrap();
     assert!(row.repository.is_some() && row.repository == app.repository);
-    bench
-        .made(vec![Change::PutProject {
-            project: name("made").project(),
-            expects: Expects::Anything,
-            id: None,
-            set: ProjectChange::public(true),
-        }])
-        .await;
+    bench.made(vec![make_project("made", true)]).await;
     assert!(bench.ledger.project(&name("made").project()).await.unwrap().is_some_and(|project| project.public));
     assert_eq!(bench.ledger.place(&name("made")).await.unwrap().repository, None);
 }
@@ -600,16 +587,10 @@ pub async fn repositories_are_listed_in_byte_order(bench: &Bench) {
     assert_eq!(list(Readable::All, Some("a1"), 2).await, ["b/a", "b_c/d"]);
     assert!(list(Readable::All, None, 0).await.is_empty());
     assert!(list(Readable::public(), None, 100).await.is_empty());
-    let public = |project: &str, public| Change::PutProject {
-        project: name(project).project(),
-        expects: Expects::Anything,
-        id: None,
-        set: ProjectChange::public(public),
-    };
-    bench.made(vec![public("a", true), public("b", true)]).await;
+    bench.made(vec![make_project("a", true), make_project("b", true)]).await;
     assert_eq!(list(Readable::public(), None, 100).await, ["a", "a/b", "a/c", "b/a"]);
     assert_eq!(list(Readable::public(), Some("a"), 2).await, ["a/b", "a/c"]);
-    bench.made(vec![public("a", false)]).await;
+    bench.made(vec![make_project("a", false)]).await;
     assert_eq!(list(Readable::public(), None, 100).await, ["b/a"]);
 }
 
@@ -817,12 +798,7 @@ pub async fn everything_required_must_be_here(bench: &Bench) {
 /// A mount needs a member that is shown, in the repository that is named, and one that the caller may read; where none is
 /// named, one can be asked for.
 pub async fn a_mount_needs_a_blob_that_may_be_read(bench: &Bench) {
-    let public = |public| Change::PutProject {
-        project: name("q/a").project(),
-        expects: Expects::Anything,
-        id: None,
-        set: ProjectChange::public(public),
-    };
+    let public = |public| make_project("q/a", public);
     let home = async |readable: Readable| -> Option<String> {
         let found = bench.ledger.home_of_blob(&digest("x"), &readable).await.unwrap();
         found.map(|repository| repository.to_string())

@@ -8,14 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
-use wharf_model::api::project::ProjectChange;
 use wharf_model::api::trash::TrashKind;
 use wharf_model::digest::Digest;
 use wharf_model::id::Id;
 use wharf_model::manifest::Role;
 use wharf_model::name::{Reference, RepositoryName, Tag};
 
-use super::ledger::{Bench, GRACE, START, digest, name, purge, tag};
+use super::ledger::{Bench, GRACE, START, digest, make_project, name, purge, tag};
 use super::trash::{delete_repository, restore_manifest, restore_repository};
 use crate::blobs::Location;
 use crate::clock::{Clock as _, Millis};
@@ -497,13 +496,11 @@ fn tag_at(tag: &Tag) -> usize {
 /// Does the steps to an empty ledger and to the model, and panics where they come to differ.
 pub async fn agrees(bench: &Bench, steps: &[Step]) {
     let mut model = Model { now: START, ..Model::default() };
-    let public = Change::PutProject {
-        project: name("open/a").project(),
-        expects: Expects::Anything,
-        id: None,
-        set: ProjectChange::public(true),
-    };
-    bench.ledger.commit(Commit { changes: vec![public], ..Commit::default() }).await.expect("a project");
+    bench
+        .ledger
+        .commit(Commit { changes: vec![make_project("open", true)], ..Commit::default() })
+        .await
+        .expect("a project");
     for step in steps {
         do_both(bench, &mut model, *step).await;
         compare(bench, &model).await;

@@ -8,7 +8,7 @@ use wharf_model::id::Id;
 use wharf_model::name::RepositoryName;
 use wharf_model::permission::{ADMINISTRATOR, Permissions, built_in};
 
-use super::ledger::{Bench, START, name};
+use super::ledger::{Bench, START, make_project, name};
 use crate::ledger::change::{Change, Expects, Refused};
 use crate::ledger::people::{
     AccountKind, Accounts, Gives, Holder, PasswordHash, PeopleChange, SecretHash, SecretRow, Thing,
@@ -197,14 +197,7 @@ pub async fn accounts_and_groups_are_changed_in_part(bench: &Bench) {
 
 /// Lists of accounts: users, robots of the system, robots of a project.
 pub async fn accounts_are_listed_by_kind(bench: &Bench) {
-    bench
-        .made(vec![Change::PutProject {
-            project: name("acme").project(),
-            expects: Expects::Anything,
-            id: None,
-            set: ProjectChange::public(false),
-        }])
-        .await;
+    bench.made(vec![make_project("acme", false)]).await;
     let acme = project(bench, "acme").await;
     let robot = |number, name: &str, project| account(number, name, AccountKind::Robot { project }, None, false);
     bench.made(vec![user(1, "bob"), user(2, "ann"), robot(3, "ci", None), robot(4, "acme+ci", Some(acme))]).await;
@@ -249,14 +242,7 @@ pub async fn groups_have_members(bench: &Bench) {
 
 /// Bindings give a role, one that is built in, or permissions; to an account itself or through its groups.
 pub async fn bindings_give_what_they_say(bench: &Bench) {
-    bench
-        .made(vec![Change::PutProject {
-            project: name("acme").project(),
-            expects: Expects::Anything,
-            id: None,
-            set: ProjectChange::public(false),
-        }])
-        .await;
+    bench.made(vec![make_project("acme", false)]).await;
     let acme = project(bench, "acme").await;
     bench
         .made(vec![user(1, "ann"), user(2, "bob"), group(3, "devs"), members(3, &[1]), role(4, "puller", "pull")])
@@ -292,14 +278,7 @@ pub async fn bindings_give_what_they_say(bench: &Bench) {
 
 /// Nothing is bound to what is not there, and nothing that is bound goes; a binding is found through its project only.
 pub async fn bindings_hold_on_to_what_they_name(bench: &Bench) {
-    bench
-        .made(vec![Change::PutProject {
-            project: name("acme").project(),
-            expects: Expects::Anything,
-            id: None,
-            set: ProjectChange::public(false),
-        }])
-        .await;
+    bench.made(vec![make_project("acme", false)]).await;
     let acme = project(bench, "acme").await;
     bench.made(vec![user(1, "ann"), role(4, "puller", "pull")]).await;
     let ann = Holder::Account(id(1));
@@ -362,11 +341,8 @@ pub async fn the_last_administrator_stays(bench: &Bench) {
 
 /// The bindings of a group, and the names of projects, in order and bounded.
 pub async fn groups_and_projects_are_listed(bench: &Bench) {
-    let put = |text: &str, public| {
-        let project = name(text).project();
-        Change::PutProject { project, expects: Expects::Anything, id: None, set: ProjectChange::public(public) }
-    };
-    bench.made(vec![put("b", true), put("a", false), put("a-c", true), put("0", true)]).await;
+    let projects = [("b", true), ("a", false), ("a-c", true), ("0", true)];
+    bench.made(projects.map(|(project, public)| make_project(project, public)).to_vec()).await;
     let listed = async |public_only, after, limit| {
         let names = bench.ledger.project_names(public_only, after, limit).await.unwrap();
         names.iter().map(ToString::to_string).collect::<Vec<_>>()
@@ -434,14 +410,7 @@ pub async fn repositories_are_listed_by_ranges(bench: &Bench) {
         made_project: false,
     };
     bench.made(names.iter().map(ensure).collect()).await;
-    bench
-        .made(vec![Change::PutProject {
-            project: name("d").project(),
-            expects: Expects::Anything,
-            id: None,
-            set: ProjectChange::public(true),
-        }])
-        .await;
+    bench.made(vec![make_project("d", true)]).await;
     let list = async |ranges: Vec<NameRange>, after: Option<&str>, limit| -> Vec<String> {
         let list = bench.ledger.repositories(&Readable::some(ranges), after, limit).await.unwrap();
         list.iter().map(RepositoryName::to_string).collect()

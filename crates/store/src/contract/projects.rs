@@ -14,21 +14,17 @@ use wharf_model::api::project::{Immutable, Missing, Project, ProjectChange, Usag
 use wharf_model::id::Id;
 
 use super::ledger::{
-    Bench, GRACE, delete_blob, delete_manifest, delete_tag, digest, ending, ensure, heap, inline, layers, mount, name,
-    options, point, put_blob, put_manifest, sweep, tag, upload,
+    Bench, GRACE, delete_blob, delete_manifest, delete_tag, digest, ending, ensure, heap, inline, layers, make_project,
+    mount, name, options, point, put_blob, put_manifest, set_project, sweep, tag, upload,
 };
 use super::trash::{delete_repository, restore_repository};
-use crate::ledger::change::{Change, Expects, Refused};
+use crate::ledger::change::{Change, Refused};
 use crate::ledger::notes::UploadNote;
 use crate::ledger::project::{ImmutableTag, ProjectRules, QuotaExceeded};
 use crate::ledger::readable::Readable;
 
-fn set(project: &str, set: ProjectChange) -> Change {
-    Change::PutProject { project: name(project).project(), expects: Expects::Anything, id: None, set }
-}
-
 fn quota(project: &str, bytes: u64) -> Change {
-    set(project, ProjectChange { quota_bytes: Some(Some(bytes)), ..ProjectChange::default() })
+    set_project(project, ProjectChange { quota_bytes: Some(Some(bytes)), ..ProjectChange::default() })
 }
 
 fn keep(repositories: &str, tags: &str) -> Immutable {
@@ -37,7 +33,7 @@ fn keep(repositories: &str, tags: &str) -> Immutable {
 }
 
 fn immutable(project: &str, rules: &[Immutable]) -> Change {
-    set(project, ProjectChange { immutable: Some(rules.to_vec()), ..ProjectChange::default() })
+    set_project(project, ProjectChange { immutable: Some(rules.to_vec()), ..ProjectChange::default() })
 }
 
 async fn project(bench: &Bench, text: &str) -> Project {
@@ -79,7 +75,7 @@ pub async fn a_project_keeps_what_is_set_of_it(bench: &Bench) {
     };
     let mut expect = project(bench, "p").await;
     expect.set(&everything);
-    bench.made(vec![set("p", everything.clone())]).await;
+    bench.made(vec![set_project("p", everything.clone())]).await;
     assert_eq!(project(bench, "p").await, expect);
     let known = rules().await.expect("something is set");
     let told = ProjectRules {
@@ -90,10 +86,10 @@ pub async fn a_project_keeps_what_is_set_of_it(bench: &Bench) {
         warn_bytes: Some(7),
     };
     assert_eq!(*known, told);
-    assert_eq!(bench.filled(set("p", everything)).await, None, "it is so already");
-    assert_eq!(bench.filled(set("p", ProjectChange::default())).await, None);
+    assert_eq!(bench.filled(set_project("p", everything)).await, None, "it is so already");
+    assert_eq!(bench.filled(set_project("p", ProjectChange::default())).await, None);
     let less = ProjectChange { missing: Some(None), quota_bytes: Some(None), ..ProjectChange::default() };
-    let logged = bench.filled(set("p", less.clone())).await.expect("an effect");
+    let logged = bench.filled(set_project("p", less.clone())).await.expect("an effect");
     assert!(matches!(&logged, Change::PutProject { set, .. } if *set == less), "{logged:?}");
     expect.set(&less);
     assert_eq!(project(bench, "p").await, expect);
@@ -104,7 +100,7 @@ pub async fn a_project_keeps_what_is_set_of_it(bench: &Bench) {
 /// What is in the trash is nobody's to read, whatever its project says from then on; what comes out of it is as the project says.
 pub async fn a_project_made_public_does_not_show_its_trash(bench: &Bench) {
     bench.made(vec![ensure("p/a"), ensure("p/b"), put_blob("p/a", "x", inline("x"))]).await;
-    bench.made(vec![delete_repository("p/a", 1, GRACE), set("p", ProjectChange::public(true))]).await;
+    bench.made(vec![delete_repository("p/a", 1, GRACE), make_project("p", true)]).await;
     let home = async || bench.ledger.home_of_blob(&digest("x"), &Readable::public()).await.unwrap();
     assert_eq!(home().await, None);
     bench.made(vec![restore_repository("p/a", Id([1; 16]))]).await;
@@ -197,7 +193,7 @@ pub async fn a_quota_is_never_overshot(bench: &Bench) {
 
 /// A project has as many repositories as it may; those that are there are not asked about.
 pub async fn so_many_repositories_and_no_more(bench: &Bench) {
-    let limit = |limit| set("p", ProjectChange { quota_repositories: Some(limit), ..ProjectChange::default() });
+    let limit = |limit| set_project("p", ProjectChange { quota_repositories: Some(limit), ..ProjectChange::default() });
     bench.made(vec![ensure("p/a"), limit(Some(2)), ensure("p/b")]).await;
     let told = exceeded(bench.refused(vec![ensure("p/c")]).await);
     assert_eq!((told.repositories, told.quota_repositories, told.is_of_repositories), (2, Some(2), true));

@@ -19,7 +19,7 @@ use wharf_model::manifest::Role;
 
 use super::ledger::{
     Bench, GRACE, START, delete_blob, delete_manifest, delete_tag, digest, edge, ensure, heap, index, inline, layers,
-    mount, name, point, purge, put_blob, put_manifest, tag,
+    make_project, mount, name, point, purge, put_blob, put_manifest, set_project, tag,
 };
 use super::people::{account, binding, group, handle, id, members, token};
 use crate::clock::Millis;
@@ -226,12 +226,7 @@ pub async fn naming_a_blob_in_the_trash_is_no_way_to_read_it(bench: &Bench) {
 
 /// A repository in the trash is found by nothing that asks by name, its name is free, and it comes back as it was.
 pub async fn a_repository_goes_and_comes_back(bench: &Bench) {
-    let public = Change::PutProject {
-        project: name("p").project(),
-        expects: Expects::Anything,
-        id: None,
-        set: ProjectChange::public(true),
-    };
+    let public = make_project("p", true);
     bench.made(vec![public, ensure("p/a"), put_blob("p/a", "x", heap("x1"))]).await;
     bench.made(vec![put_manifest("p/a", "m", layers(&["x"])), put_manifest("p/a", "n", vec![])]).await;
     bench
@@ -361,7 +356,7 @@ pub async fn immutable_tags_keep_their_repository_and_project(bench: &Bench) {
     let pattern = |text: &str| text.parse().expect("a pattern");
     let rule = Immutable { repositories: pattern("p/kept"), tags: pattern("v*") };
     let set = ProjectChange { immutable: Some(vec![rule]), ..ProjectChange::default() };
-    let rules = Change::PutProject { project: name("p").project(), expects: Expects::Anything, id: None, set };
+    let rules = set_project("p", set);
     let push = |repository: &str| {
         vec![ensure(repository), put_manifest(repository, "m", vec![]), point(repository, "v1", "m")]
     };
@@ -373,7 +368,7 @@ pub async fn immutable_tags_keep_their_repository_and_project(bench: &Bench) {
     }
     bench.made(vec![delete_repository("p/other", 2, GRACE)]).await;
     let free = ProjectChange { immutable: Some(vec![]), ..ProjectChange::default() };
-    let rules = Change::PutProject { project: name("p").project(), expects: Expects::Anything, id: None, set: free };
+    let rules = set_project("p", free);
     bench.made(vec![rules, delete_project("p", 3, GRACE)]).await;
 }
 
