@@ -12,17 +12,54 @@ use crate::ledger::query::LedgerError;
 use crate::ledger::sql::{Row, Sql, Value};
 use crate::ledger::trash::BEYOND_TRASH;
 
+/// What [`account_row`] reads; `$project` is the id of the account's project.
+macro_rules! select_account {
+    ($project:literal, $rest:literal) => {
+        concat!(
+            "SELECT a.uid, a.name, a.kind, ",
+            $project,
+            ", a.description, a.password_hash, a.epoch, a.disabled, a.expires_at, a.created_at ",
+            $rest
+        )
+    };
+}
+
+/// What [`secret_row`] reads.
+macro_rules! select_secret {
+    ($which:literal) => {
+        concat!(
+            "SELECT s.uid, a.uid, s.name, s.hash, s.limits, s.created_at, s.expires_at, u.used_at
+            FROM secret s JOIN account a ON a.id = s.account LEFT JOIN secret_use u ON u.secret = s.id WHERE ",
+            $which
+        )
+    };
+}
+
+/// What [`binding_row`] reads; `$from` says where `b` comes from.
+macro_rules! select_binding {
+    ($from:literal, $which:literal) => {
+        concat!(
+            "SELECT b.uid, a.uid, a.name, a.kind, t.uid, t.name, r.name, r.permissions, b.built_in, b.permissions, p.uid,
+                p.name, b.pattern
+            FROM ",
+            $from,
+            " LEFT JOIN account a ON a.id = b.account LEFT JOIN team t ON t.id = b.team LEFT JOIN role r ON r.id = b.role
+                LEFT JOIN project p ON p.id = b.project WHERE ",
+            $which
+        )
+    };
+}
+
 pub(crate) async fn account(sql: &mut impl Sql, name: &Handle) -> Result<Option<AccountRow>, LedgerError> {
-    let find = "SELECT a.uid, a.name, a.kind, p.uid, a.description, a.password_hash, a.epoch, a.disabled, a.expires_at,
-            a.created_at
-        FROM account a LEFT JOIN project p ON p.id = a.project WHERE a.name = $1";
+    let find = select_account!("p.uid", "FROM account a LEFT JOIN project p ON p.id = a.project WHERE a.name = $1");
     sql.one(find, &[name.as_str().into()]).await?.map(account_row).transpose()
 }
 
 pub(crate) async fn account_by_id(sql: &mut impl Sql, id: Id) -> Result<Option<AccountRow>, LedgerError> {
-    let find = "SELECT a.uid, a.name, a.kind, p.uid, a.description, a.password_hash, a.epoch, a.disabled, a.expires_at,
-            a.created_at
-        FROM account a LEFT JOIN project p ON p.id = a.project WHERE a.uid = $1 AND a.name > '/~'";
+    let find = select_account!(
+        "p.uid",
+        "FROM account a LEFT JOIN project p ON p.id = a.project WHERE a.uid = $1 AND a.name > '/~'"
+    );
     sql.one(find, &[(&id).into()]).await?.map(account_row).transpose()
 }
 
@@ -35,29 +72,31 @@ pub(crate) async fn accounts(
     let (after, limit) = (Value::Text(after.unwrap_or_default().max(BEYOND_TRASH)), Value::Int(limit as i64));
     let rows = match &which {
         Accounts::Users => {
-            let find = "SELECT a.uid, a.name, a.kind, NULL, a.description, a.password_hash, a.epoch, a.disabled,
-                    a.expires_at, a.created_at
-                FROM account a WHERE a.kind = 1 AND a.name > $1 ORDER BY a.name LIMIT $2";
+            let find =
+                select_account!("NULL", "FROM account a WHERE a.kind = 1 AND a.name > $1 ORDER BY a.name LIMIT $2");
             sql.query(find, &[after, limit]).await?
         }
         Accounts::Robots(None) => {
-            let find = "SELECT a.uid, a.name, a.kind, NULL, a.description, a.password_hash, a.epoch, a.disabled,
-                    a.expires_at, a.created_at
-                FROM account a WHERE a.kind = 2 AND a.project IS NULL AND a.name > $1 ORDER BY a.name LIMIT $2";
+            let find = select_account!(
+                "NULL",
+                "FROM account a WHERE a.kind = 2 AND a.project IS NULL AND a.name > $1 ORDER BY a.name LIMIT $2"
+            );
             sql.query(find, &[after, limit]).await?
         }
         Accounts::Robots(Some(project)) => {
-            let find = "SELECT a.uid, a.name, a.kind, p.uid, a.description, a.password_hash, a.epoch, a.disabled,
-                    a.expires_at, a.created_at
-                FROM project p JOIN account a ON a.project = p.id
-                WHERE p.uid = $1 AND a.name > $2 ORDER BY a.name LIMIT $3";
+            let find = select_account!(
+                "p.uid",
+                "FROM project p JOIN account a ON a.project = p.id
+                WHERE p.uid = $1 AND a.name > $2 ORDER BY a.name LIMIT $3"
+            );
             sql.query(find, &[project.into(), after, limit]).await?
         }
         Accounts::In(group) => {
-            let find = "SELECT a.uid, a.name, a.kind, NULL, a.description, a.password_hash, a.epoch, a.disabled,
-                    a.expires_at, a.created_at
-                FROM team t JOIN team_member m ON m.team = t.id JOIN account a ON a.id = m.account
-                WHERE t.uid = $1 AND a.name > $2 ORDER BY a.name LIMIT $3";
+            let find = select_account!(
+                "NULL",
+                "FROM team t JOIN team_member m ON m.team = t.id JOIN account a ON a.id = m.account
+                WHERE t.uid = $1 AND a.name > $2 ORDER BY a.name LIMIT $3"
+            );
             sql.query(find, &[group.into(), after, limit]).await?
         }
     };
@@ -84,15 +123,12 @@ fn account_row(mut row: Row) -> Result<AccountRow, LedgerError> {
 }
 
 pub(crate) async fn secret(sql: &mut impl Sql, id: Id) -> Result<Option<SecretRow>, LedgerError> {
-    let find = "SELECT s.uid, a.uid, s.name, s.hash, s.limits, s.created_at, s.expires_at, u.used_at
-        FROM secret s JOIN account a ON a.id = s.account LEFT JOIN secret_use u ON u.secret = s.id WHERE s.uid = $1";
+    let find = select_secret!("s.uid = $1");
     sql.one(find, &[(&id).into()]).await?.map(secret_row).transpose()
 }
 
 pub(crate) async fn secrets(sql: &mut impl Sql, account: Id) -> Result<Vec<SecretRow>, LedgerError> {
-    let find = "SELECT s.uid, a.uid, s.name, s.hash, s.limits, s.created_at, s.expires_at, u.used_at
-        FROM account a JOIN secret s ON s.account = a.id LEFT JOIN secret_use u ON u.secret = s.id
-        WHERE a.uid = $1 ORDER BY s.id";
+    let find = select_secret!("a.uid = $1 ORDER BY s.id");
     sql.query(find, &[(&account).into()]).await?.into_iter().map(secret_row).collect()
 }
 
@@ -170,23 +206,21 @@ pub(crate) async fn bindings(
     let (after, limit) = (Value::from(after.as_ref()), Value::Int(limit as i64));
     let rows = match &project {
         None => {
-            let find = "SELECT b.uid, a.uid, a.name, a.kind, t.uid, t.name, r.name, r.permissions, b.built_in,
-                    b.permissions, NULL, NULL, b.pattern
-                FROM binding b LEFT JOIN account a ON a.id = b.account LEFT JOIN team t ON t.id = b.team
-                    LEFT JOIN role r ON r.id = b.role
-                WHERE b.project IS NULL AND (b.account IS NULL OR a.name > '/~')
+            let find = select_binding!(
+                "binding b",
+                "b.project IS NULL AND (b.account IS NULL OR a.name > '/~')
                     AND b.id > coalesce((SELECT id FROM binding WHERE uid = $1), 0)
-                ORDER BY b.id LIMIT $2";
+                ORDER BY b.id LIMIT $2"
+            );
             sql.query(find, &[after, limit]).await?
         }
         Some(project) => {
-            let find = "SELECT b.uid, a.uid, a.name, a.kind, t.uid, t.name, r.name, r.permissions, b.built_in,
-                    b.permissions, p.uid, p.name, b.pattern
-                FROM project p JOIN binding b ON b.project = p.id LEFT JOIN account a ON a.id = b.account
-                    LEFT JOIN team t ON t.id = b.team LEFT JOIN role r ON r.id = b.role
-                WHERE p.uid = $1 AND (b.account IS NULL OR a.name > '/~')
+            let find = select_binding!(
+                "project h JOIN binding b ON b.project = h.id",
+                "h.uid = $1 AND (b.account IS NULL OR a.name > '/~')
                     AND b.id > coalesce((SELECT id FROM binding WHERE uid = $2), 0)
-                ORDER BY b.id LIMIT $3";
+                ORDER BY b.id LIMIT $3"
+            );
             sql.query(find, &[project.into(), after, limit]).await?
         }
     };
@@ -194,24 +228,18 @@ pub(crate) async fn bindings(
 }
 
 pub(crate) async fn bindings_of(sql: &mut impl Sql, account: Id) -> Result<Vec<BindingRow>, LedgerError> {
-    let find = "SELECT b.uid, a.uid, a.name, a.kind, t.uid, t.name, r.name, r.permissions, b.built_in, b.permissions,
-            p.uid, p.name, b.pattern
-        FROM (SELECT b.id FROM account o JOIN binding b ON b.account = o.id WHERE o.uid = $1
+    let find = select_binding!(
+        "(SELECT b.id FROM account o JOIN binding b ON b.account = o.id WHERE o.uid = $1
             UNION ALL SELECT b.id FROM account o JOIN team_member m ON m.account = o.id JOIN binding b ON b.team = m.team
-                WHERE o.uid = $1) AS held
-            JOIN binding b ON b.id = held.id LEFT JOIN account a ON a.id = b.account LEFT JOIN team t ON t.id = b.team
-            LEFT JOIN role r ON r.id = b.role LEFT JOIN project p ON p.id = b.project
-        ORDER BY b.id LIMIT $2";
+                WHERE o.uid = $1) AS held JOIN binding b ON b.id = held.id",
+        "true ORDER BY b.id LIMIT $2"
+    );
     let rows = sql.query(find, &[(&account).into(), (BINDINGS_MAX as i64).into()]).await?;
     rows.into_iter().map(binding_row).collect()
 }
 
 pub(crate) async fn bindings_of_group(sql: &mut impl Sql, group: Id) -> Result<Vec<BindingRow>, LedgerError> {
-    let find = "SELECT b.uid, NULL, NULL, NULL, t.uid, t.name, r.name, r.permissions, b.built_in, b.permissions,
-            p.uid, p.name, b.pattern
-        FROM team t JOIN binding b ON b.team = t.id LEFT JOIN role r ON r.id = b.role
-            LEFT JOIN project p ON p.id = b.project
-        WHERE t.uid = $1 ORDER BY b.id LIMIT $2";
+    let find = select_binding!("team g JOIN binding b ON b.team = g.id", "g.uid = $1 ORDER BY b.id LIMIT $2");
     let rows = sql.query(find, &[(&group).into(), (BINDINGS_MAX as i64).into()]).await?;
     rows.into_iter().map(binding_row).collect()
 }

@@ -11,6 +11,16 @@ use crate::clock::Millis;
 use crate::ledger::query::LedgerError;
 use crate::ledger::sql::{Row, Sql, digest_values};
 
+/// What [`trash_row`] reads.
+macro_rules! select_entry {
+    ($from:literal) => {
+        concat!(
+            "SELECT t.uid, t.kind, p.uid, t.name, d.algorithm, d.digest, t.tags, t.deleted_at, t.deleted_by, t.until ",
+            $from
+        )
+    };
+}
+
 pub(crate) async fn repository(
     sql: &mut impl Sql,
     name: &RepositoryName,
@@ -68,18 +78,20 @@ pub(crate) async fn trash(
     let (at, id, limit) = (at.into(), (&id).into(), (limit as i64).into());
     let rows = match &project {
         None => {
-            let find = "SELECT t.uid, t.kind, p.uid, t.name, d.algorithm, d.digest, t.tags, t.deleted_at, t.deleted_by, t.until
-                FROM trash t CROSS JOIN project p LEFT JOIN document d ON d.id = t.document
+            let find = select_entry!(
+                "FROM trash t CROSS JOIN project p LEFT JOIN document d ON d.id = t.document
                 WHERE p.id = t.project AND (t.deleted_at, t.uid) < ($1, $2)
-                ORDER BY t.deleted_at DESC, t.uid DESC LIMIT $3";
+                ORDER BY t.deleted_at DESC, t.uid DESC LIMIT $3"
+            );
             sql.query(find, &[at, id, limit]).await?
         }
         Some(project) => {
-            let find = "SELECT t.uid, t.kind, p.uid, t.name, d.algorithm, d.digest, t.tags, t.deleted_at, t.deleted_by, t.until
-                FROM trash t CROSS JOIN project p LEFT JOIN document d ON d.id = t.document
+            let find = select_entry!(
+                "FROM trash t CROSS JOIN project p LEFT JOIN document d ON d.id = t.document
                 WHERE t.project = (SELECT id FROM project WHERE uid = $4) AND p.id = t.project
                     AND (t.deleted_at, t.uid) < ($1, $2)
-                ORDER BY t.deleted_at DESC, t.uid DESC LIMIT $3";
+                ORDER BY t.deleted_at DESC, t.uid DESC LIMIT $3"
+            );
             sql.query(find, &[at, id, limit, project.into()]).await?
         }
     };
@@ -87,8 +99,9 @@ pub(crate) async fn trash(
 }
 
 pub(crate) async fn trash_entry(sql: &mut impl Sql, id: Id) -> Result<Option<TrashRow>, LedgerError> {
-    let find = "SELECT t.uid, t.kind, p.uid, t.name, d.algorithm, d.digest, t.tags, t.deleted_at, t.deleted_by, t.until
-        FROM trash t JOIN project p ON p.id = t.project LEFT JOIN document d ON d.id = t.document WHERE t.uid = $1";
+    let find = select_entry!(
+        "FROM trash t JOIN project p ON p.id = t.project LEFT JOIN document d ON d.id = t.document WHERE t.uid = $1"
+    );
     sql.one(find, &[(&id).into()]).await?.map(trash_row).transpose()
 }
 
@@ -98,10 +111,11 @@ pub(crate) async fn trashed_manifest(
     digest: &Digest,
 ) -> Result<Option<TrashRow>, LedgerError> {
     let (algorithm, hash) = digest_values(digest);
-    let find = "SELECT t.uid, t.kind, p.uid, t.name, d.algorithm, d.digest, t.tags, t.deleted_at, t.deleted_by, t.until
-        FROM document d CROSS JOIN trash t CROSS JOIN project p
+    let find = select_entry!(
+        "FROM document d CROSS JOIN trash t CROSS JOIN project p
         WHERE d.algorithm = $1 AND d.digest = $2 AND t.document = d.id AND p.id = t.project
-            AND t.repository = (SELECT id FROM repository WHERE name = $3)";
+            AND t.repository = (SELECT id FROM repository WHERE name = $3)"
+    );
     let rows = sql.query(find, &[algorithm, hash, repository.as_str().into()]).await?;
     let found = rows.into_iter().map(trash_row).collect::<Result<Vec<_>, _>>()?;
     Ok(found.into_iter().max_by_key(|entry| (entry.deleted_at, entry.id)))
@@ -119,9 +133,10 @@ pub(crate) async fn projects_called(
 }
 
 pub(crate) async fn expired_trash(sql: &mut impl Sql, limit: usize) -> Result<Vec<TrashRow>, LedgerError> {
-    let find = "SELECT t.uid, t.kind, p.uid, t.name, d.algorithm, d.digest, t.tags, t.deleted_at, t.deleted_by, t.until
-        FROM trash t CROSS JOIN project p LEFT JOIN document d ON d.id = t.document
-        WHERE p.id = t.project AND t.until <= {now $1} ORDER BY t.until, t.id LIMIT $2";
+    let find = select_entry!(
+        "FROM trash t CROSS JOIN project p LEFT JOIN document d ON d.id = t.document
+        WHERE p.id = t.project AND t.until <= {now $1} ORDER BY t.until, t.id LIMIT $2"
+    );
     let parameters = [sql.clock(), (limit as i64).into()];
     sql.query(find, &parameters).await?.into_iter().map(trash_row).collect()
 }
