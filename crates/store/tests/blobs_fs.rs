@@ -123,6 +123,38 @@ fn a_late_write_hits_nothing() {
     });
 }
 
+/// What lies far into an upload goes to the disk by another way: in blocks, whatever the chunks; cut off in the middle of a
+/// block and written once more; and all of it is read by the ordinary way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_upload_in_odd_pieces() {
+    let dir = folder();
+    let blobs = open(dir.path()).await;
+    let bytes = content(5, (70 << 20) + 12_345);
+    let mut state = fresh();
+    let mut at = 0;
+    for (end, again) in [((64 << 20) - 1, 0), ((65 << 20) + 4_095, 777), ((66 << 20) + 1, 100_000), (bytes.len(), 0)] {
+        let whole = bytes.slice(at..end);
+        let mut chunks = Vec::new();
+        for (piece, size) in [1, 4_096, 5_000, 300_000].into_iter().cycle().enumerate() {
+            let begin = chunks.iter().map(Bytes::len).sum::<usize>();
+            if begin == whole.len() {
+                break;
+            }
+            let size = if piece > 200 { whole.len() } else { size };
+            chunks.push(whole.slice(begin..whole.len().min(begin + size)));
+        }
+        let thrown_away = bytes.slice(end..bytes.len().min(end + again));
+        let mut body = Body::new(None, stream::iter(chunks.into_iter().map(Ok)));
+        blobs.append(&mut state, &mut body, u64::MAX).await.expect("appended");
+        let mut not_noted = state.clone();
+        blobs.append(&mut not_noted, &mut Body::full(thrown_away), u64::MAX).await.expect("appended");
+        at = end;
+    }
+    state.digest = Some(Digest::of(Algorithm::Sha256, &bytes));
+    let stored = blobs.finish(&state).await.expect("finished");
+    assert!(read(&*blobs, &stored.location, 0, stored.size).await == bytes);
+}
+
 /// A small file system of its own, taken away at the end.
 struct SmallDisk(TempDir);
 

@@ -10,6 +10,7 @@
 //! A file is written beside, made durable, renamed to its final name, and the folder made durable: so what has a final name
 //! is whole, whenever the power went.
 
+mod direct;
 mod place;
 mod read;
 mod tree;

@@ -1,6 +1,7 @@
 //! Appending: the task gathers what comes, while a blocking thread hashes and writes what came before. One thread does both,
 //! a piece at a time, because the hash leaves the piece in the cache that the write reads it from. Memory is bounded by one
-//! budget of all uploads; an upload whose sender pauses holds none of it.
+//! budget of all uploads; an upload whose sender pauses holds none of it. What lies far into an upload goes past the page
+//! cache ([`super::direct`]).
 
 use std::fs::File;
 use std::io::{self, IoSlice};
@@ -16,6 +17,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use wharf_content::body::Body;
 use wharf_model::digest::Hasher;
 
+use super::direct::{self, Direct, Staged};
 use super::tree::Tree;
 use super::turn::Turn;
 use super::{blocking, failed, place, stopped};
@@ -83,7 +85,7 @@ impl Writes {
             Ok((place::rewound(&tree, &before)?, tree.upload(before.id)))
         });
         let (file, path) = file.await?;
-        let target = Arc::new(Target { file, path, _turn: turn });
+        let target = Arc::new(Target { file, path, direct: Direct::default(), _turn: turn });
         let mut writing = Writing::new(self, target, state.hasher.clone());
         let ended = writing.receive(body, limit).await;
         if !matches!(ended, Ok(_) | Err(BlobsError::Sender(_))) {
@@ -99,6 +101,7 @@ impl Writes {
 struct Target {
     file: File,
     path: std::path::PathBuf,
+    direct: Direct,
     _turn: Arc<Turn>,
 }
 
@@ -141,7 +144,8 @@ impl<'a> Writing<'a> {
             body.unread(chunk);
             left -= taken.len() as u64;
             while !taken.is_empty() {
-                self.take(taken.split_to(taken.len().min(PIECE_BYTES))).await?;
+                let room = self.room().max(direct::BLOCK_BYTES);
+                self.take(taken.split_to(taken.len().min(PIECE_BYTES).min(room))).await?;
             }
         }
         Ok(false)
@@ -170,17 +174,19 @@ impl<'a> Writing<'a> {
             }
         };
         self.batch.push(piece, permit);
-        if self.batch.bytes >= self.batch_bytes() || self.batch.pieces.len() >= SLICES_MAX {
+        if self.room() == 0 || self.batch.pieces.len() >= SLICES_MAX {
             self.dispatch().await?;
         }
         tokio::task::yield_now().await;
         Ok(())
     }
 
-    /// How much to gather: two batches of each upload fit into half the budget.
-    fn batch_bytes(&self) -> usize {
+    /// How much may still be gathered: two batches of each upload fit into half the budget, and a full one ends with a block.
+    fn room(&self) -> usize {
         let active = self.writes.active.load(Ordering::Relaxed).max(1);
-        (BUDGET_BYTES / 4 / active).clamp(BATCH_BYTES_MIN, BATCH_BYTES_MAX)
+        let most = (BUDGET_BYTES / 4 / active).clamp(BATCH_BYTES_MIN, BATCH_BYTES_MAX);
+        let over = (self.batch.at + most as u64) % direct::BLOCK_BYTES as u64;
+        (most - over as usize).saturating_sub(self.batch.bytes)
     }
 
     /// Hands the batch to a thread, once the one before has been written.
@@ -195,7 +201,7 @@ impl<'a> Writing<'a> {
         let target = self.target.clone();
         self.flight = Flight::Under(spawn_blocking(move || {
             let _writer = writer;
-            batch.write(&target.file, hasher)
+            batch.write(&target, hasher)
         }));
         Ok(())
     }
@@ -253,8 +259,10 @@ impl Batch {
     }
 
     /// Hashes all of it and writes it where it belongs. Blocks.
-    fn write(mut self, file: &File, mut hasher: Hasher) -> io::Result<Hasher> {
+    fn write(mut self, target: &Target, mut hasher: Hasher) -> io::Result<Hasher> {
         self.settle();
+        let direct = self.at >= direct::FROM_BYTES && target.direct.can(&target.path);
+        let mut staged = direct.then(|| Staged::new(self.at, self.bytes));
         let mut pieces = &self.pieces[..];
         while !pieces.is_empty() {
             let start = hasher.length();
@@ -264,10 +272,16 @@ impl Batch {
                 warm += 1;
             }
             let (now, later) = pieces.split_at(warm);
-            write_all(file, now, start)?;
+            match &mut staged {
+                Some(staged) => staged.extend(now),
+                None => write_all(&target.file, now, start)?,
+            }
             pieces = later;
         }
-        begin_write_out(file, self.at, hasher.length());
+        match staged {
+            Some(staged) => target.direct.write(&target.file, &staged)?,
+            None => begin_write_out(&target.file, self.at, hasher.length()),
+        }
         Ok(hasher)
     }
 }
