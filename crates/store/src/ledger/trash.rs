@@ -18,6 +18,30 @@ use crate::clock::Millis;
 /// Every name in the trash is less than this, every other name is greater. Statements repeat it as a literal.
 pub(crate) const BEYOND_TRASH: &str = "/~";
 
+/// The numbers of the kinds of entries, as the table has them. They never change: an index is of the third.
+macro_rules! kind {
+    (manifest) => {
+        1
+    };
+    (repository) => {
+        2
+    };
+    (project) => {
+        3
+    };
+}
+pub(crate) use kind;
+
+/// What the number of a kind stands for.
+pub(crate) fn kind_of(number: i64) -> Result<TrashKind, LedgerError> {
+    match number {
+        kind!(manifest) => Ok(TrashKind::Manifest),
+        kind!(repository) => Ok(TrashKind::Repository),
+        kind!(project) => Ok(TrashKind::Project),
+        other => Err(LedgerError::Corrupt(format!("something of kind {other} in the trash"))),
+    }
+}
+
 /// What a project is called in the trash; its repositories and robots have that in place of its name.
 pub(crate) fn trashed_project(number: i64) -> String {
     format!("/{number}")

@@ -8,7 +8,7 @@ use super::Context;
 use crate::ledger::change::{Freed, Refused};
 use crate::ledger::query::LedgerError;
 use crate::ledger::sql::{Sql, Value, digest_list};
-use crate::ledger::trash::read::kind;
+use crate::ledger::trash::{kind, kind_of};
 
 /// How many rows one step removes, about: what a manifest names goes with it, and that is up to
 /// [`wharf_model::limits::MANIFEST_DESCRIPTORS_MAX`].
@@ -32,7 +32,7 @@ impl<S: Sql> Context<'_, S> {
     pub(super) async fn purge_trash(&mut self, id: &Id) -> Result<Option<(Freed, bool)>, Refused> {
         let find = "SELECT kind, repository, project FROM trash WHERE uid = $1";
         let Some(mut row) = self.sql.one(find, &[id.into()]).await? else { return Ok(None) };
-        let what = kind(row.int(0)?)?;
+        let what = kind_of(row.int(0)?)?;
         if what == TrashKind::Manifest {
             return Ok(self.purge_manifest(id).await?.map(|freed| (freed, true)));
         }
@@ -159,8 +159,13 @@ impl<S: Sql> Context<'_, S> {
         while step.left > 0 {
             let live = "DELETE FROM manifest WHERE id = (SELECT id FROM manifest WHERE repository = $1 LIMIT 1)
                 RETURNING id, document";
-            let trashed = "DELETE FROM trash
-                WHERE id = (SELECT id FROM trash WHERE repository = $1 AND kind = 1 LIMIT 1) RETURNING manifest, document";
+            let trashed = concat!(
+                "DELETE FROM trash
+                WHERE id = (SELECT id FROM trash WHERE repository = $1 AND kind = ",
+                kind!(manifest),
+                " LIMIT 1)
+                RETURNING manifest, document"
+            );
             let mut row = self.sql.one(live, &[repository.into()]).await?;
             if row.is_none() {
                 row = self.sql.one(trashed, &[repository.into()]).await?;

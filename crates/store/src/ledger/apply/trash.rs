@@ -16,11 +16,7 @@ use crate::ledger::people::Thing;
 use crate::ledger::project::Settings;
 use crate::ledger::query::LedgerError;
 use crate::ledger::sql::{Row, Sql, Value, digest_values};
-use crate::ledger::trash::{trashed_project, trashed_repository};
-
-/// The kinds of entries, as the table has them.
-pub(super) const REPOSITORY: i64 = 2;
-pub(super) const PROJECT: i64 = 3;
+use crate::ledger::trash::{kind, trashed_project, trashed_repository};
 
 /// How many tags are asked at once whether they may go.
 const TAGS_PAGE: usize = 1_000;
@@ -132,12 +128,16 @@ impl<S: Sql> Context<'_, S> {
 
     /// Moves a live manifest to the trash. Its number, and with it its edges, stay.
     async fn trash(&mut self, manifest: i64, tags: &[Tag], keep: Millis) -> Result<(), LedgerError> {
-        let insert = "INSERT INTO trash (uid, kind, project, repository, name, manifest, manifest_uid, document, media_type,
+        let insert = concat!(
+            "INSERT INTO trash (uid, kind, project, repository, name, manifest, manifest_uid, document, media_type,
                 artifact_type, subject_algorithm, subject_digest, pushed_at, pushed_by, tags, deleted_at, deleted_by, until)
-            SELECT CAST($1 AS {bytes}), 1, r.project, r.id, r.name, m.id, m.uid, m.document, m.media_type, m.artifact_type,
-                m.subject_algorithm, m.subject_digest, m.pushed_at, m.pushed_by, CAST($2 AS TEXT), CAST($3 AS BIGINT),
+            SELECT CAST($1 AS {bytes}), ",
+            kind!(manifest),
+            ", r.project, r.id, r.name, m.id, m.uid, m.document, m.media_type, m.artifact_type, m.subject_algorithm,
+                m.subject_digest, m.pushed_at, m.pushed_by, CAST($2 AS TEXT), CAST($3 AS BIGINT),
                 CAST($4 AS TEXT), CAST($5 AS BIGINT)
-            FROM manifest m JOIN repository r ON r.id = m.repository WHERE m.id = $6";
+            FROM manifest m JOIN repository r ON r.id = m.repository WHERE m.id = $6"
+        );
         let uid = ids::random()?;
         let tags = to_json(&tags)?;
         let until = self.now.saturating_add(keep);
@@ -180,7 +180,7 @@ impl<S: Sql> Context<'_, S> {
             self.check_all_movable(&home, repository, &settings).await?;
         }
         let contents = self.contents_of_repository(home.repository).await?;
-        self.put_entry(entry, REPOSITORY, &home, repository.as_str(), keep).await?;
+        self.put_entry(entry, kind!(repository), &home, repository.as_str(), keep).await?;
         let rename = "UPDATE repository SET name = $2, public = 0 WHERE id = $1";
         let trashed = trashed_repository(home.repository);
         self.sql.execute(rename, &[home.repository.into(), trashed.as_str().into()]).await?;
@@ -203,7 +203,7 @@ impl<S: Sql> Context<'_, S> {
         }
         let contents = self.contents_of_project(number).await?;
         let nowhere = Home { repository: 0, project: number };
-        self.put_entry(entry, PROJECT, &nowhere, project.as_str(), keep).await?;
+        self.put_entry(entry, kind!(project), &nowhere, project.as_str(), keep).await?;
         self.rename_project(number, project.as_str(), &trashed_project(number)).await?;
         self.sql.execute("UPDATE repository SET public = 0 WHERE project = $1", &[number.into()]).await?;
         Ok(contents)
@@ -235,7 +235,7 @@ impl<S: Sql> Context<'_, S> {
     ) -> Result<(), LedgerError> {
         let insert = "INSERT INTO trash (uid, kind, project, repository, name, tags, deleted_at, deleted_by, until)
             VALUES ($1, $2, $3, $4, $5, '[]', $6, $7, $8)";
-        let repository = Some(home.repository).filter(|_| kind == REPOSITORY);
+        let repository = Some(home.repository).filter(|_| kind == kind!(repository));
         let parameters = [
             entry.into(),
             kind.into(),
@@ -417,7 +417,11 @@ impl<S: Sql> Context<'_, S> {
         entry: &Id,
         repository: &RepositoryName,
     ) -> Result<Contents, Refused> {
-        let find = "SELECT t.repository, t.project FROM trash t WHERE t.uid = $1 AND t.kind = 2 AND t.name = $2 AND t.until > $3";
+        let find = concat!(
+            "SELECT t.repository, t.project FROM trash t WHERE t.uid = $1 AND t.kind = ",
+            kind!(repository),
+            " AND t.name = $2 AND t.until > $3"
+        );
         let row = self.sql.one(find, &[entry.into(), repository.as_str().into(), self.now.into()]).await?;
         let mut row = row.ok_or(Refused::Unknown(Thing::TrashEntry))?;
         let (number, project) = (row.int(0)?, row.int(1)?);
@@ -436,7 +440,11 @@ impl<S: Sql> Context<'_, S> {
 
     /// Gives a project its name back, and all that went with it, unless its time is up.
     pub(super) async fn restore_project(&mut self, entry: &Id, project: &ProjectName) -> Result<Contents, Refused> {
-        let find = "SELECT t.project FROM trash t WHERE t.uid = $1 AND t.kind = 3 AND t.name = $2 AND t.until > $3";
+        let find = concat!(
+            "SELECT t.project FROM trash t WHERE t.uid = $1 AND t.kind = ",
+            kind!(project),
+            " AND t.name = $2 AND t.until > $3"
+        );
         let row = self.sql.one(find, &[entry.into(), project.as_str().into(), self.now.into()]).await?;
         let number = row.ok_or(Refused::Unknown(Thing::TrashEntry))?.int(0)?;
         if self.sql.any("SELECT 1 FROM project WHERE name = $1", &[project.as_str().into()]).await? {

@@ -1,12 +1,11 @@
 //! The questions about the trash and about history. Each is one statement, but for the moves of a tag, which are only ever added
 //! to.
 
-use wharf_model::api::trash::TrashKind;
 use wharf_model::digest::Digest;
 use wharf_model::id::Id;
 use wharf_model::name::{ProjectName, RepositoryName, Tag};
 
-use super::{MoveRow, RepositoryRow, TrashMark, TrashRow};
+use super::{MoveRow, RepositoryRow, TrashMark, TrashRow, kind, kind_of};
 use crate::clock::Millis;
 use crate::ledger::query::LedgerError;
 use crate::ledger::sql::{Row, Sql, digest_values};
@@ -126,8 +125,12 @@ pub(crate) async fn projects_called(
     name: &ProjectName,
     limit: usize,
 ) -> Result<Vec<Id>, LedgerError> {
-    let find = "SELECT uid FROM project WHERE name = $1
-        UNION ALL SELECT p.uid FROM trash t JOIN project p ON p.id = t.project WHERE t.kind = 3 AND t.name = $1 LIMIT $2";
+    let find = concat!(
+        "SELECT uid FROM project WHERE name = $1
+        UNION ALL SELECT p.uid FROM trash t JOIN project p ON p.id = t.project WHERE t.kind = ",
+        kind!(project),
+        " AND t.name = $1 LIMIT $2"
+    );
     let rows = sql.query(find, &[name.as_str().into(), (limit as i64).into()]).await?;
     rows.into_iter().map(|mut row| row.id(0)).collect()
 }
@@ -145,7 +148,7 @@ fn trash_row(mut row: Row) -> Result<TrashRow, LedgerError> {
     let tags = serde_json::from_str(&row.text(6)?);
     Ok(TrashRow {
         id: row.id(0)?,
-        kind: kind(row.int(1)?)?,
+        kind: kind_of(row.int(1)?)?,
         project: row.id(2)?,
         name: row.text(3)?,
         digest: row.maybe_digest(4)?,
@@ -154,14 +157,4 @@ fn trash_row(mut row: Row) -> Result<TrashRow, LedgerError> {
         deleted_by: row.text(8)?,
         until: row.int(9)?,
     })
-}
-
-/// What the number of a kind stands for.
-pub(crate) fn kind(number: i64) -> Result<TrashKind, LedgerError> {
-    match number {
-        1 => Ok(TrashKind::Manifest),
-        2 => Ok(TrashKind::Repository),
-        3 => Ok(TrashKind::Project),
-        other => Err(LedgerError::Corrupt(format!("something of kind {other} in the trash"))),
-    }
 }
