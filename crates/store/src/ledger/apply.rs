@@ -2,6 +2,7 @@
 
 mod blobs;
 mod history;
+mod immutable;
 mod manifests;
 mod projects;
 mod purge;

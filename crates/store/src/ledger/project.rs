@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use wharf_model::api::project::{Immutable, Missing, Project, Usage};
 use wharf_model::id::Id;
-use wharf_model::name::{ProjectName, Tag};
+use wharf_model::name::{ProjectName, RepositoryName, Tag};
 
 use super::query::LedgerError;
 use super::sql::Row;
@@ -108,6 +108,12 @@ impl Settings {
             return Ok(Settings::default());
         }
         serde_json::from_str(text).map_err(|error| LedgerError::Corrupt(format!("a project's settings: {error}")))
+    }
+
+    /// The first of the tags of the repository that a rule keeps where it is.
+    pub(crate) fn kept(&self, repository: &RepositoryName, tags: &[Tag]) -> Option<ImmutableTag> {
+        let rule = |tag: &Tag| self.immutable.iter().find(|rule| rule.holds(repository.as_str(), tag.as_str()));
+        tags.iter().find_map(|tag| Some(ImmutableTag { tag: tag.clone(), rule: rule(tag)?.clone() }))
     }
 
     /// The text for a row.

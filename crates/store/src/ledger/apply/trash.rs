@@ -13,13 +13,9 @@ use crate::clock::Millis;
 use crate::ids;
 use crate::ledger::change::{Contents, Expects, Refused};
 use crate::ledger::people::Thing;
-use crate::ledger::project::Settings;
 use crate::ledger::query::LedgerError;
 use crate::ledger::sql::{Row, Sql, Value, digest_values};
 use crate::ledger::trash::{kind, trashed_project, trashed_repository};
-
-/// How many tags are asked at once whether they may go.
-const TAGS_PAGE: usize = 1_000;
 
 /// A live manifest that a trashed one names.
 struct Named {
@@ -176,9 +172,7 @@ impl<S: Sql> Context<'_, S> {
     ) -> Result<Contents, Refused> {
         self.expected_project(repository.project_str(), expects).await?;
         let home = self.home(repository).await?;
-        if let Some(settings) = self.immutable(home.project).await? {
-            self.check_all_movable(&home, repository, &settings).await?;
-        }
+        self.check_all_movable(&home, repository).await?;
         let contents = self.contents_of_repository(home.repository).await?;
         self.put_entry(entry, kind!(repository), &home, repository.as_str(), keep).await?;
         let rename = "UPDATE repository SET name = $2, public = 0 WHERE id = $1";
@@ -198,9 +192,7 @@ impl<S: Sql> Context<'_, S> {
     ) -> Result<Contents, Refused> {
         let found = self.expected_project(project.as_str(), expects).await?;
         let (number, ..) = found.ok_or(Refused::Unknown(Thing::Project))?;
-        if let Some(settings) = self.immutable(number).await? {
-            self.check_project_movable(number, &settings).await?;
-        }
+        self.check_project_movable(number).await?;
         let contents = self.contents_of_project(number).await?;
         let nowhere = Home { repository: 0, project: number };
         self.put_entry(entry, kind!(project), &nowhere, project.as_str(), keep).await?;
@@ -265,53 +257,6 @@ impl<S: Sql> Context<'_, S> {
             (SELECT count(*) FROM repository r CROSS JOIN tag t
                 WHERE r.project = $1 AND r.name > '/~' AND t.repository = r.id)";
         contents(self.sql.one(count, &[project.into()]).await?)
-    }
-
-    // --- immutable tags
-
-    /// What the project is set to, where it has rules about immutable tags.
-    async fn immutable(&mut self, project: i64) -> Result<Option<Settings>, LedgerError> {
-        let row = self.sql.one("SELECT settings FROM project WHERE id = $1", &[project.into()]).await?;
-        let settings = row.map_or(Ok(Settings::default()), |mut row| Settings::read(&row.text(0)?))?;
-        Ok(Some(settings).filter(|settings| !settings.immutable.is_empty()))
-    }
-
-    async fn check_project_movable(&mut self, project: i64, settings: &Settings) -> Result<(), Refused> {
-        let mut after = 0;
-        loop {
-            let find = "SELECT id, name FROM repository WHERE project = $1 AND id > $2 ORDER BY id LIMIT 1";
-            let Some(mut row) = self.sql.one(find, &[project.into(), Value::Int(after)]).await? else { return Ok(()) };
-            after = row.int(0)?;
-            let name = row.text(1)?;
-            // What is in the trash already has a name that is none.
-            if let Ok(name) = name.parse() {
-                self.check_all_movable(&Home { repository: after, project }, &name, settings).await?;
-            }
-        }
-    }
-
-    /// Refused where a rule keeps a tag of the repository where it is.
-    async fn check_all_movable(
-        &mut self,
-        home: &Home,
-        name: &RepositoryName,
-        settings: &Settings,
-    ) -> Result<(), Refused> {
-        if !settings.immutable.iter().any(|rule| rule.repositories.matches(name.as_str())) {
-            return Ok(());
-        }
-        let mut after = String::new();
-        loop {
-            let find = "SELECT name FROM tag WHERE repository = $1 AND name > $2 ORDER BY name LIMIT $3";
-            let parameters = [home.repository.into(), after.as_str().into(), (TAGS_PAGE as i64).into()];
-            let rows = self.sql.query(find, &parameters).await?;
-            let tags = rows.into_iter().map(|mut row| row.parsed(0)).collect::<Result<Vec<Tag>, _>>()?;
-            self.check_movable(home.project, name, &tags).await?;
-            match tags.last() {
-                Some(last) if tags.len() == TAGS_PAGE => after = last.as_str().to_owned(),
-                _ => return Ok(()),
-            }
-        }
     }
 
     // --- restoring

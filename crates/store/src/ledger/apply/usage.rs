@@ -4,11 +4,9 @@
 //! refused where one would use more than it may. Once and at the end, as the change that ends an upload puts the real size
 //! in the place of what was reserved. There is one writer, so that nothing comes between looking and moving.
 
-use wharf_model::name::{RepositoryName, Tag};
-
 use super::Context;
 use crate::ledger::change::Refused;
-use crate::ledger::project::{ImmutableTag, QuotaExceeded, Settings};
+use crate::ledger::project::QuotaExceeded;
 use crate::ledger::query::LedgerError;
 use crate::ledger::sql::{Row, Sql};
 
@@ -103,28 +101,6 @@ impl<S: Sql> Context<'_, S> {
         if let Some(mut row) = self.sql.one(find, &[repository.into(), document.into()]).await? {
             let (project, length) = (row.int(0)?, row.int(1)?);
             self.moved(project).bytes -= length;
-        }
-        Ok(())
-    }
-
-    /// Refused where a rule of the project keeps one of the tags where it is. The one check of immutability: whatever moves
-    /// or removes a tag asks here.
-    pub(super) async fn check_movable(
-        &mut self,
-        project: i64,
-        repository: &RepositoryName,
-        tags: &[Tag],
-    ) -> Result<(), Refused> {
-        if tags.is_empty() {
-            return Ok(());
-        }
-        let row = self.sql.one("SELECT settings FROM project WHERE id = $1", &[project.into()]).await?;
-        let settings = row.map_or(Ok(Settings::default()), |mut row| Settings::read(&row.text(0)?))?;
-        for tag in tags {
-            let rule = settings.immutable.iter().find(|rule| rule.holds(repository.as_str(), tag.as_str()));
-            if let Some(rule) = rule {
-                return Err(Refused::Immutable(Box::new(ImmutableTag { tag: tag.clone(), rule: rule.clone() })));
-            }
         }
         Ok(())
     }
