@@ -24,6 +24,12 @@ fn projects() {
     desk.fails("project create acme", &["acme is there already", "project set"]);
     desk.fails("project set none --public", &["none", "hint: "]);
     assert_eq!(names(&desk.json("project list")), ["acme", "tools"]);
+    desk.user("kim");
+    desk.log_in("kim", PASS);
+    assert_eq!(desk.json("project list")["items"], json!([{ "name": "tools", "public": true, "description": "" }]));
+    let table = desk.ok("project list");
+    let cells: Vec<&str> = table.lines().nth(1).unwrap_or_default().split_whitespace().collect();
+    assert_eq!(cells, ["tools", "public", "-", "-", "-"]);
 }
 
 #[test]

@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use wharf_model::api::access::Bound;
 use wharf_model::api::list::List;
 use wharf_model::api::people::Me;
-use wharf_model::api::project::Project;
+use wharf_model::api::project::{ListedProject, Project};
 use wharf_model::name::ProjectName;
+use wharf_model::permission::Permission;
 
+use crate::access::{self, Decision};
 use crate::actor::{Actor, Subject};
 use crate::error::Error;
 use crate::people::{Part, logged_in};
@@ -32,11 +34,12 @@ impl Registry {
     }
 
     /// The projects that `subject` may see, in the order of their names: those in which it is given something, which its
-    /// token leaves it, and those that are public. A page may be shorter than was asked for.
+    /// token leaves it, and those that are public; those that it may not read (`project:read`) in brief. A page may be shorter
+    /// than was asked for.
     ///
     /// # Errors
     /// [`Error::Unauthorized`]; or the ledger fails.
-    pub async fn projects(&self, subject: &Subject, part: &Part) -> Result<List<Project>, Error> {
+    pub async fn projects(&self, subject: &Subject, part: &Part) -> Result<List<ListedProject>, Error> {
         logged_in(subject)?;
         let after = part.after.as_deref();
         let names = match subject.rights.projects() {
@@ -54,7 +57,7 @@ impl Registry {
         for name in page.items {
             // What has just gone, or gone private, is left out.
             let found = self.0.ledger.project(&name).await?;
-            items.extend(found.filter(|project| is_seen(subject, project)));
+            items.extend(found.filter(|project| is_seen(subject, project)).map(|project| listed(subject, project)));
         }
         Ok(List { items, next: page.next })
     }
@@ -63,4 +66,12 @@ impl Registry {
 fn is_seen(subject: &Subject, project: &Project) -> bool {
     let is_given = subject.rights.knows(project.id) && subject.ceiling.leaves_some_of(project.name.as_str());
     project.public || is_given
+}
+
+fn listed(subject: &Subject, project: Project) -> ListedProject {
+    let place = Place { repository: None, project: Some(project.id), public: project.public };
+    match access::administer(subject, Permission::ProjectRead, &place) {
+        Decision::Allow(_) => ListedProject::whole(project),
+        Decision::Deny { .. } => ListedProject::in_brief(project),
+    }
 }

@@ -25,7 +25,9 @@ pub struct ProjectArgs {
 #[derive(Debug, Subcommand)]
 pub enum ProjectCommand {
     /// List the projects that one may see
-    #[command(after_help = "Examples:\n  wharf project list\n  wharf project list --json")]
+    #[command(
+        after_help = "A dash stands for what one may not read, which takes project:read.\n\nExamples:\n  wharf project list\n  wharf project list --json"
+    )]
     List,
     /// Show a project: what it is set to, what it uses
     #[command(after_help = "Examples:\n  wharf project show acme")]

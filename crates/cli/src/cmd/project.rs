@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use wharf_client::error::Error;
-use wharf_model::api::project::{Missing, Project, ProjectChange};
+use wharf_model::api::project::{ListedProject, Missing, Project, ProjectChange};
 use wharf_model::name::ProjectName;
 
 use crate::Outcome;
@@ -51,19 +51,21 @@ async fn create(session: &Session<'_>, name: &ProjectName, change: &ProjectChang
     session.made(&project, &format!("the project {name} was made"))
 }
 
-fn access(project: &Project) -> String {
-    if project.public { "public" } else { "private" }.to_owned()
+fn access(public: bool) -> String {
+    if public { "public" } else { "private" }.to_owned()
 }
 
-fn row(project: &Project) -> Vec<String> {
-    vec![
-        project.name.to_string(),
-        access(project),
-        project.usage.repositories.to_string(),
-        size(project.usage.bytes),
-        project.quota_bytes.map_or_else(|| "none".to_owned(), size),
-        project.description.clone(),
-    ]
+/// What one may not read is a dash.
+fn row(project: &ListedProject) -> Vec<String> {
+    let [repositories, used, quota] = match &project.usage {
+        Some(usage) => [
+            usage.repositories.to_string(),
+            size(usage.bytes),
+            project.quota_bytes.map_or_else(|| "none".to_owned(), size),
+        ],
+        None => ["-"; 3].map(str::to_owned),
+    };
+    vec![project.name.to_string(), access(project.public), repositories, used, quota, project.description.clone()]
 }
 
 fn text(project: &Project) -> String {
@@ -75,7 +77,7 @@ fn text(project: &Project) -> String {
     let rules = project.immutable.iter().map(|rule| format!("{}={}", rule.repositories, rule.tags));
     let facts = sheet([
         ("name", Some(project.name.to_string())),
-        ("access", Some(access(project))),
+        ("access", Some(access(project.public))),
         ("description", Some(project.description.clone())),
         ("missing", project.missing.as_ref().map(|what| missing(what).to_owned())),
         ("artifact types", project.artifact_types.as_ref().map(|types| types.join(", "))),

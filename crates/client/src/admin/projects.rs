@@ -1,17 +1,17 @@
 //! Projects.
 
-use wharf_model::api::project::{Project, ProjectChange};
+use wharf_model::api::project::{ListedProject, Project, ProjectChange};
 use wharf_model::name::ProjectName;
 
 use super::Admin;
 use crate::error::Error;
 
 impl Admin {
-    /// The projects that one may see.
+    /// The projects that one may see; those that one may not read in brief.
     ///
     /// # Errors
     /// [`Error`], as of all calls here.
-    pub async fn projects(&self) -> Result<Vec<Project>, Error> {
+    pub async fn projects(&self) -> Result<Vec<ListedProject>, Error> {
         self.list("/api/v1/projects").await
     }
 

@@ -227,6 +227,91 @@ pub struct Project {
     pub created_at: i64,
 }
 
+/// A project in a list. Whoever may not read it (`project:read`) is told what it is called, whether it is public and what it is
+/// for; all else is left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ListedProject {
+    /// Its name.
+    #[schema(value_type = String)]
+    pub name: ProjectName,
+    /// Whether anybody may pull from it, without login.
+    pub public: bool,
+    /// What it is for.
+    pub description: String,
+    /// Names it for good, whatever happens to its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub id: Option<Id>,
+    /// What pushes do about things that are not there, where that is not what the server is set to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
+    /// The artifact types that may be pushed, where not all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_types: Option<Vec<String>>,
+    /// How many days what is deleted stays in the trash, where that is not what the server is set to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trash_days: Option<u32>,
+    /// Tags that neither move nor vanish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub immutable: Option<Vec<Immutable>>,
+    /// How many bytes it may use, where that is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_bytes: Option<u64>,
+    /// From how many bytes on pushes are warned, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_warn_bytes: Option<u64>,
+    /// How many repositories it may have, where that is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota_repositories: Option<u64>,
+    /// What it uses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<Usage>,
+    /// When it was made, in milliseconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_at: Option<i64>,
+}
+
+impl ListedProject {
+    /// To whoever may read it.
+    pub fn whole(project: Project) -> ListedProject {
+        ListedProject {
+            name: project.name,
+            public: project.public,
+            description: project.description,
+            id: Some(project.id),
+            missing: project.missing,
+            artifact_types: project.artifact_types,
+            trash_days: project.trash_days,
+            immutable: Some(project.immutable),
+            quota_bytes: project.quota_bytes,
+            quota_warn_bytes: project.quota_warn_bytes,
+            quota_repositories: project.quota_repositories,
+            usage: Some(project.usage),
+            created_at: Some(project.created_at),
+        }
+    }
+
+    /// To anybody else who is shown it.
+    pub fn in_brief(project: Project) -> ListedProject {
+        let Project { name, public, description, .. } = project;
+        ListedProject {
+            name,
+            public,
+            description,
+            id: None,
+            missing: None,
+            artifact_types: None,
+            trash_days: None,
+            immutable: None,
+            quota_bytes: None,
+            quota_warn_bytes: None,
+            quota_repositories: None,
+            usage: None,
+            created_at: None,
+        }
+    }
+}
+
 impl Project {
     /// Sets what `change` says.
     pub fn set(&mut self, change: &ProjectChange) {

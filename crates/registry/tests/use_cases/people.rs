@@ -433,6 +433,20 @@ async fn who_sees_which_projects() {
     assert_eq!(names(&ann, &Part { limit: 1, after: Some("acme".to_owned()) }).await, plain("third"));
     assert_eq!(names(&limited(&admin(), "pull", Some("other/**")), &ALL).await, plain("other third"));
     assert_eq!(end(house.registry.projects(&Subject::anonymous(), &ALL).await), "login");
+    // Of what one may not read only what anybody is told of what is public.
+    let in_brief = json!({ "name": "third", "public": true, "description": "" });
+    let told = async |subject: &Subject| {
+        let list = house.registry.projects(subject, &ALL).await.expect("listed");
+        serde_json::to_value(list.items).expect("JSON")
+    };
+    assert_eq!(told(&eve).await, json!([in_brief]));
+    let listed = told(&ann).await;
+    assert_eq!((&listed[0]["usage"]["repositories"], &listed[1]), (&json!(1), &in_brief));
+    assert_eq!(told(&admin()).await[2]["usage"]["repositories"], json!(1));
+    assert_eq!(told(&limited(&ann, "pull", None)).await[0]["usage"], json!(null));
+    house.bind(40, 4, "contributor", Some("other"), Some("other/lib/**")).await;
+    let eve = Subject { rights: house.rights(4).await, ..eve };
+    assert_eq!(told(&eve).await, json!([{ "name": "other", "public": false, "description": "" }, in_brief]));
     let me = house.registry.me(&limited(&admin(), "pull", None)).await.expect("somebody");
     assert_eq!((me.subject.to_string().as_str(), me.permissions), ("user:admin", Permissions::of(&[Permission::Pull])));
     assert_eq!(end(house.registry.me(&Subject::anonymous()).await), "login");

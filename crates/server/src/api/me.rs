@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::{Extension, Json};
 use wharf_model::api::list::List;
 use wharf_model::api::people::Me;
-use wharf_model::api::project::Project;
+use wharf_model::api::project::ListedProject;
 use wharf_registry::actor::Subject;
 use wharf_registry::registry::Registry;
 
@@ -20,13 +20,14 @@ pub async fn get(
     Ok(Json(registry.me(&subject).await?))
 }
 
-/// The projects that whoever asks may see: those in which they are given something, and the public ones.
+/// The projects that whoever asks may see: those in which they are given something, and the public ones. Of those that they
+/// may not read (`project:read`) only `name`, `public` and `description` are told.
 #[utoipa::path(get, path = "/api/v1/projects", tag = "projects", operation_id = "list_projects", params(Paging),
-    responses((status = 200, body = List<Project>)))]
+    responses((status = 200, body = List<ListedProject>)))]
 pub async fn list_projects(
     State(registry): State<Registry>,
     Extension(subject): Extension<Subject>,
     paging: Paging,
-) -> Result<Json<List<Project>>, Failure> {
+) -> Result<Json<List<ListedProject>>, Failure> {
     Ok(Json(registry.projects(&subject, &paging.part()).await?))
 }
