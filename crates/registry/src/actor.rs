@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use wharf_model::api::access::Bound;
 use wharf_model::api::people::Limit;
 use wharf_model::handle::Handle;
 use wharf_model::id::Id;
@@ -56,6 +57,15 @@ impl Actor {
         match self {
             Actor::Anonymous => None,
             Actor::User { name, .. } | Actor::Robot { name, .. } => Some(name),
+        }
+    }
+
+    /// What it is called where something is about it, unless it is nobody in particular.
+    pub(crate) fn bound(&self) -> Option<Bound> {
+        match self {
+            Actor::Anonymous => None,
+            Actor::User { name, .. } => Some(Bound::User(name.clone())),
+            Actor::Robot { name, .. } => Some(Bound::Robot(name.clone())),
         }
     }
 

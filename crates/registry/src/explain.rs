@@ -13,7 +13,7 @@ use crate::bindings::told;
 use crate::error::Error;
 use crate::people::{logged_in, not_there};
 use crate::registry::Registry;
-use crate::rights::{Place, Rights};
+use crate::rights::{self, Place, Rights};
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -105,10 +105,7 @@ impl Registry {
         let is_robot = |row: &AccountRow| matches!(row.kind, AccountKind::Robot { .. });
         let row = self.0.ledger.account(name).await?.filter(|row| is_robot(row) == (what == "robot"));
         let row = row.ok_or_else(|| not_there(what, name))?;
-        let mut bindings = self.0.ledger.bindings_of(row.id).await?;
-        if let AccountKind::Robot { project: Some(home) } = row.kind {
-            bindings.retain(|binding| binding.project.as_ref().is_some_and(|(project, _)| *project == home));
-        }
+        let bindings = rights::counting(&row, self.0.ledger.bindings_of(row.id).await?);
         let ceiling = if is_oneself { asker.ceiling.clone() } else { Ceiling::default() };
         let actor = Actor::User { id: row.id, name: row.name.clone() };
         let subject = Subject { actor, rights: Rights::compile(&bindings).into(), ceiling, ..asker.clone() };
@@ -172,11 +169,7 @@ impl Registry {
 
 /// Whom the question is about, and whether that is who asks.
 fn whom(subject: &Subject, question: &Question) -> Result<(Bound, bool), Error> {
-    let oneself = match &subject.actor {
-        Actor::User { name, .. } => Bound::User(name.clone()),
-        Actor::Robot { name, .. } => Bound::Robot(name.clone()),
-        Actor::Anonymous => return Err(Error::Unauthorized),
-    };
+    let oneself = subject.actor.bound().ok_or(Error::Unauthorized)?;
     let about = question.about.clone().unwrap_or_else(|| oneself.clone());
     let is_oneself = about == oneself;
     Ok((about, is_oneself))

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use wharf_model::api::access::Bound;
 use wharf_model::api::list::List;
 use wharf_model::api::people::Me;
 use wharf_model::api::project::{ListedProject, Project};
@@ -10,7 +9,7 @@ use wharf_model::name::ProjectName;
 use wharf_model::permission::Permission;
 
 use crate::access::{self, Decision};
-use crate::actor::{Actor, Subject};
+use crate::actor::Subject;
 use crate::error::Error;
 use crate::people::{Part, logged_in};
 use crate::registry::Registry;
@@ -23,11 +22,7 @@ impl Registry {
     /// [`Error::Unauthorized`]; or the ledger fails.
     pub async fn me(&self, subject: &Subject) -> Result<Me, Error> {
         let id = logged_in(subject)?;
-        let bound = match &subject.actor {
-            Actor::User { name, .. } => Bound::User(name.clone()),
-            Actor::Robot { name, .. } => Bound::Robot(name.clone()),
-            Actor::Anonymous => return Err(Error::Unauthorized),
-        };
+        let bound = subject.actor.bound().ok_or(Error::Unauthorized)?;
         let permissions = subject.ceiling.leaves(subject.rights.system(), &Place::default());
         let groups = self.groups_of(id).await?;
         Ok(Me { subject: bound, id, groups, permissions, limits: subject.ceiling.limits.to_vec() })

@@ -107,9 +107,8 @@ impl Registry {
 
     /// `otherwise`, unless the whole repository is missing.
     async fn missing_in(&self, repository: &RepositoryName, otherwise: Error) -> Error {
-        let inner = &self.0;
-        match inner.caches.place(repository, || inner.ledger.place(repository)).await {
-            Ok(place) if place.repository.is_some() => otherwise,
+        match self.place(repository).await {
+            Ok((row, _)) if row.repository.is_some() => otherwise,
             Ok(_) => Error::NameUnknown(repository.clone()),
             Err(error) => error.into(),
         }

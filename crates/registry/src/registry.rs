@@ -13,7 +13,7 @@ use wharf_store::ledger::Ledger;
 use wharf_store::ledger::change::{Change, Expects, Refused};
 use wharf_store::ledger::notes::RECLAIM;
 use wharf_store::ledger::project::ProjectRules;
-use wharf_store::ledger::query::{LedgerError, Totals};
+use wharf_store::ledger::query::{LedgerError, PlaceRow, Totals};
 use wharf_store::ledger::readable::Readable;
 
 use crate::access::{self, Action, Decision, Policy};
@@ -168,10 +168,8 @@ impl Registry {
         action: Action,
         repository: &RepositoryName,
     ) -> Result<Access, Error> {
-        let inner = &self.0;
-        let row = inner.caches.place(repository, || inner.ledger.place(repository)).await?;
-        let place = Place { repository: Some(repository.as_str()), project: row.project, public: row.public };
-        let given = granted(access::allow(subject, &inner.settings.policy, action, &place))?;
+        let (row, place) = self.place(repository).await?;
+        let given = granted(access::allow(subject, &self.0.settings.policy, action, &place))?;
         Ok(Access {
             subject: subject.clone(),
             action,
@@ -244,10 +242,16 @@ impl Registry {
         repository: &RepositoryName,
         permission: Permission,
     ) -> Result<(), Error> {
+        let (_, place) = self.place(repository).await?;
+        granted(access::administer(subject, permission, &place)).map(drop)
+    }
+
+    /// Where a repository of that name is, or would be.
+    pub(crate) async fn place<'a>(&self, repository: &'a RepositoryName) -> Result<(PlaceRow, Place<'a>), LedgerError> {
         let inner = &self.0;
         let row = inner.caches.place(repository, || inner.ledger.place(repository)).await?;
         let place = Place { repository: Some(repository.as_str()), project: row.project, public: row.public };
-        granted(access::administer(subject, permission, &place)).map(drop)
+        Ok((row, place))
     }
 
     /// May `subject` come in at all? Nobody is told so on the first request, so that clients log in.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use wharf_model::id::Id;
 use wharf_model::pattern::Pattern;
 use wharf_model::permission::{Level, Permission, Permissions};
-use wharf_store::ledger::people::BindingRow;
+use wharf_store::ledger::people::{AccountKind, AccountRow, BindingRow};
 use wharf_store::ledger::readable::{NameRange, Readable};
 
 /// The rights of one actor. See docs/decisions/0004-who-may-do-what.md.
@@ -35,6 +35,14 @@ pub struct Place<'a> {
     pub project: Option<Id>,
     /// Whether anybody may pull from it; `false` where nothing is there.
     pub public: bool,
+}
+
+/// What of its bindings counts for an account: a project's robot never leaves it, whatever it or its groups are given elsewhere.
+pub(crate) fn counting(account: &AccountRow, mut bindings: Vec<BindingRow>) -> Vec<BindingRow> {
+    if let AccountKind::Robot { project: Some(home) } = account.kind {
+        bindings.retain(|binding| binding.project.as_ref().is_some_and(|(project, _)| *project == home));
+    }
+    bindings
 }
 
 impl Rights {

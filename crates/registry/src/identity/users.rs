@@ -22,7 +22,7 @@ use wharf_store::ledger::{Ledger, Observer};
 
 use crate::actor::Actor;
 use crate::cache::Caches;
-use crate::rights::Rights;
+use crate::rights::{self, Rights};
 
 /// What accounts may take in memory, by name and by id each, in bytes: some tens of thousands of the usual sort.
 const ACCOUNTS_BYTES_MAX: u64 = 16 << 20;
@@ -204,11 +204,7 @@ impl Users {
         row: Option<AccountRow>,
     ) -> Result<Option<Arc<Account>>, LedgerError> {
         let Some(row) = row else { return Ok(None) };
-        let mut bindings = self.source.bindings_of(row.id).await?;
-        if let AccountKind::Robot { project: Some(home) } = row.kind {
-            // A project's robot never leaves it, whatever it or its groups are given elsewhere.
-            bindings.retain(|binding| binding.project.as_ref().is_some_and(|(project, _)| *project == home));
-        }
+        let bindings = rights::counting(&row, self.source.bindings_of(row.id).await?);
         let account = Arc::new(Account { rights: Arc::new(Rights::compile(&bindings)), row });
         let kept = Kept { version, what: account.clone() };
         self.by_name.insert(account.row.name.clone(), kept.clone());
