@@ -67,17 +67,20 @@ struct About {
 
 impl Registry {
     /// Answers the question: about oneself to anybody who logged in, about others to those who may see who may do what
-    /// there, or see users. Somebody who asks about themselves is told no more of a project than a push or a pull would.
+    /// there, or see users. Somebody who asks about themselves is told no more of a project than a push or a pull would; who
+    /// does not see users is told of no other project's robots.
     ///
     /// # Errors
-    /// Not allowed: it takes `member:read` there or `user:read`; [`Error::NotThere`].
+    /// Not allowed: it takes `member:read` there or `user:read`; [`Error::NotThere`], also where it is not to be told of.
     pub async fn explain(&self, subject: &Subject, question: &Question) -> Result<Explanation, Error> {
         logged_in(subject)?;
-        let (name, is_oneself) = whom(subject, question)?;
+        let (bound, is_oneself) = whom(subject, question)?;
         if !is_oneself {
             self.authorise_explaining(subject, &question.at).await?;
         }
-        let about = self.about(subject, name, is_oneself).await?;
+        let is_told = is_oneself || self.authorise_system(subject, Permission::UserRead).is_ok();
+        let is_told = is_told || belongs(&bound, &question.at);
+        let about = self.about(subject, bound, is_oneself, is_told).await?;
         let place = self.place_of(&question.at).await?;
         let is_known = place.project.is_some_and(|project| about.subject.rights.knows(project)) || place.public;
         let (project, public) = if is_oneself && !is_known { (None, false) } else { (place.project, place.public) };
@@ -96,7 +99,8 @@ impl Registry {
         there.or_else(|error| self.authorise_system(subject, Permission::UserRead).map_err(|_| error))
     }
 
-    async fn about(&self, asker: &Subject, bound: Bound, is_oneself: bool) -> Result<About, Error> {
+    /// Who is not to be told of is asked for all the same: that takes as long as where nobody is called so.
+    async fn about(&self, asker: &Subject, bound: Bound, is_oneself: bool, is_told: bool) -> Result<About, Error> {
         let (name, what) = match &bound {
             Bound::Group(name) => return self.about_group(name.clone(), bound.clone()).await,
             Bound::User(name) => (name, "user"),
@@ -104,7 +108,7 @@ impl Registry {
         };
         let is_robot = |row: &AccountRow| matches!(row.kind, AccountKind::Robot { .. });
         let row = self.0.ledger.account(name).await?.filter(|row| is_robot(row) == (what == "robot"));
-        let row = row.ok_or_else(|| not_there(what, name))?;
+        let row = row.filter(|_| is_told).ok_or_else(|| not_there(what, name))?;
         let bindings = rights::counting(&row, self.0.ledger.bindings_of(row.id).await?);
         let ceiling = if is_oneself { asker.ceiling.clone() } else { Ceiling::default() };
         let actor = Actor::User { id: row.id, name: row.name.clone() };
@@ -173,6 +177,14 @@ fn whom(subject: &Subject, question: &Question) -> Result<(Bound, bool), Error> 
     let about = question.about.clone().unwrap_or_else(|| oneself.clone());
     let is_oneself = about == oneself;
     Ok((about, is_oneself))
+}
+
+/// Whether it can be of the place that is asked about: a project's robot is of that project alone.
+fn belongs(bound: &Bound, at: &At) -> bool {
+    match bound {
+        Bound::Robot(name) => name.project().is_none_or(|home| Some(home) == at.project()),
+        Bound::User(_) | Bound::Group(_) => true,
+    }
 }
 
 fn shut(row: &AccountRow, now: Millis) -> Option<&'static str> {

@@ -505,4 +505,18 @@ async fn why_somebody_may() {
     assert_eq!(end(ask(&ann, "user:eve", "pull", repository("other/app")).await), "no project");
     assert_eq!(end(ask(&ann, "user:nobody", "pull", app()).await), "not there");
     assert_eq!(end(ask(&Subject::anonymous(), "", "pull", app()).await), "login");
+    // Nor of other projects' robots: neither that they are there, nor what they may do here.
+    house.account(8, "other+ci", AccountKind::Robot { project: Some(house.project("other").await) }, vec![]).await;
+    let ann = Subject { rights: house.rights(2).await, ..ann };
+    for at in [app(), At::Project(acme())] {
+        for robot in ["robot:other+ci", "robot:other+none", "robot:none+ci"] {
+            assert_eq!(end(ask(&ann, robot, "pull", at.clone()).await), "not there", "{robot}");
+        }
+        assert_eq!(end(ask(&ann, "robot:acme+ci", "pull", at).await), "ok");
+    }
+    house.bind(19, 2, "member:read", None, None).await;
+    let ann = Subject { rights: house.rights(2).await, ..ann };
+    assert_eq!(end(ask(&ann, "robot:other+ci", "pull", At::System).await), "not there", "she sees no users");
+    assert_eq!(end(ask(&ann, "robot:other+ci", "pull", repository("other/app")).await), "ok");
+    assert_eq!(end(ask(&boss, "robot:other+ci", "pull", app()).await), "ok");
 }
