@@ -61,7 +61,7 @@ pub enum Error {
         place: String,
     },
     /// Somebody was to be handled who has more rights than whoever does it.
-    #[error("{0} has rights that you do not have, and nobody gets at more than they have")]
+    #[error("{0} has rights that you do not have, and nobody acts on who has more than they have")]
     Above(String),
     /// The password that is in force was to be told, and is another.
     #[error("the current password is not right")]

@@ -57,7 +57,7 @@ pub(crate) fn check(subject: &Subject, gift: &Gift<'_>, place: impl FnOnce() -> 
     if missing.is_empty() { Ok(()) } else { Err(Error::Beyond { missing, place: place() }) }
 }
 
-/// Whether `subject` may get at whoever is given all of these: set its password, get a token of it, become a member.
+/// Whether `subject` may act on whoever is given all of these: get at it by its password, a token or membership; shut, open or end it.
 ///
 /// # Errors
 /// [`Error::Above`], which does not tell what `who` has.

@@ -1,7 +1,8 @@
 //! Groups of users, which are given something as one.
 //!
-//! Whoever comes into a group gets what it is given. So adding members takes, besides `group:write`, all that the group's
-//! bindings give (`giving.rs`); whoever could add themselves to the administrators else would be one.
+//! Whoever comes into a group gets what it is given, and whoever goes loses it. So changing members and deleting the group
+//! take, besides `group:write`, all that the group's bindings give (`giving.rs`): whoever could add themselves to the
+//! administrators else would be one, and whoever could empty the group would shut them out.
 
 use std::collections::{HashMap, HashSet};
 
@@ -61,7 +62,7 @@ impl Registry {
     ///
     /// # Errors
     /// Not allowed: it takes `group:write`; [`Error::Above`] where members come into a group that is given more than whoever
-    /// adds them has; [`Error::NotThere`] where one of them is nobody; [`Error::Field`].
+    /// asks has, or go out of it; [`Error::NotThere`] where one of them is nobody; [`Error::Field`].
     pub async fn put_group(&self, subject: &Subject, name: &Handle, change: &GroupChange) -> Result<Group, Error> {
         self.authorise_system(subject, Permission::GroupWrite)?;
         check_plain("name", name)?;
@@ -83,11 +84,12 @@ impl Registry {
     /// Deletes the group and what it is given.
     ///
     /// # Errors
-    /// Not allowed: it takes `group:write`; [`Error::NotThere`]; [`Error::Conflict`] where nobody would be left who
-    /// administers.
+    /// Not allowed: it takes `group:write`; [`Error::NotThere`]; [`Error::Above`]; [`Error::Conflict`] where nobody would be
+    /// left who administers.
     pub async fn delete_group(&self, subject: &Subject, name: &Handle) -> Result<(), Error> {
         self.authorise_system(subject, Permission::GroupWrite)?;
         let group = self.find_group(name).await?.id;
+        self.check_group_reach(subject, group, name).await?;
         self.change_people(subject, vec![PeopleChange::DeleteGroup { group }]).await
     }
 
@@ -111,12 +113,16 @@ impl Registry {
                 add.push(self.find_user(member).await?.id);
             }
         }
-        if !add.is_empty() {
-            let bindings = self.0.ledger.bindings_of_group(group).await?;
-            giving::check_reach(subject, &bindings, || format!("the group {name}"))?;
+        if !add.is_empty() || !remove.is_empty() {
+            self.check_group_reach(subject, group, name).await?;
         }
         // Not all who are in it from now on: whoever is taken out meanwhile does not come back by that.
         Ok(PeopleChange::ChangeMembers { group, remove: remove.into_values().collect(), add })
+    }
+
+    async fn check_group_reach(&self, subject: &Subject, group: Id, name: &Handle) -> Result<(), Error> {
+        let bindings = self.0.ledger.bindings_of_group(group).await?;
+        giving::check_reach(subject, &bindings, || format!("the group {name}"))
     }
 
     async fn told_group(&self, row: GroupRow) -> Result<Group, Error> {

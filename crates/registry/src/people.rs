@@ -16,6 +16,7 @@ use wharf_store::ledger::people::{AccountKind, AccountRow, GroupRow, PeopleChang
 
 use crate::actor::Subject;
 use crate::error::Error;
+use crate::giving;
 use crate::identity::AuthError;
 use crate::registry::Registry;
 
@@ -71,6 +72,17 @@ impl Registry {
     pub(crate) async fn commit_people(&self, subject: &Subject, changes: Vec<PeopleChange>) -> Result<(), Refused> {
         let changes = changes.into_iter().map(Change::People).collect();
         self.0.ledger.commit(subject.commit(changes)).await.map(drop)
+    }
+
+    /// Whether `subject` may act on the account, unless it is their own: nobody ends, shuts or opens one, or gets at it, that
+    /// may do what they may not themselves.
+    pub(crate) async fn check_reach(&self, subject: &Subject, row: &AccountRow) -> Result<(), Error> {
+        let sort = match row.kind {
+            AccountKind::User => "user",
+            AccountKind::Robot { .. } => "robot",
+        };
+        let bindings = self.0.ledger.bindings_of(row.id).await?;
+        giving::check_reach(subject, &bindings, || format!("the {sort} {}", row.name))
     }
 
     /// The user of that name.

@@ -1,7 +1,8 @@
 //! Robots: accounts for machines, of a project or of the system. They log in with a token, which is rotated with an overlap.
 //!
 //! `robot:write` in the project, `user:write` for those of the system, makes, changes and deletes them. Making one takes
-//! what it is given, and rotating its token, which is getting at it, takes all that it has (`giving.rs`).
+//! what it is given; rotating its token, which is getting at it, disabling, enabling and deleting it take all that it has
+//! (`giving.rs`).
 
 use wharf_model::api::list::List;
 use wharf_model::api::people::{NewRobot, Robot, RobotChange, Rotation, WithSecret};
@@ -17,7 +18,6 @@ use wharf_store::ledger::people::{AccountKind, AccountRow, Accounts, Holder, Peo
 use crate::actor::Subject;
 use crate::bindings;
 use crate::error::Error;
-use crate::giving;
 use crate::identity::personal;
 use crate::people::{Part, check_description, end_of, not_there};
 use crate::registry::Registry;
@@ -104,7 +104,8 @@ impl Registry {
     /// Changes what is said of the robot, and whether it may log in.
     ///
     /// # Errors
-    /// Not allowed, as [`Registry::new_robot`]; [`Error::NotThere`]; [`Error::Field`].
+    /// Not allowed, as [`Registry::new_robot`]; [`Error::Above`] where it is to be let in or not, and has more than whoever
+    /// asks; [`Error::NotThere`]; [`Error::Field`].
     pub async fn change_robot(
         &self,
         subject: &Subject,
@@ -114,8 +115,11 @@ impl Registry {
     ) -> Result<Robot, Error> {
         let home = self.authorise_in(subject, project, Permission::RobotWrite, Permission::UserWrite).await?;
         check_description(change.description.as_deref().unwrap_or_default())?;
-        let account = self.find_robot(home.as_ref(), name).await?.id;
-        let (description, disabled) = (change.description.clone(), change.disabled);
+        let row = self.find_robot(home.as_ref(), name).await?;
+        if change.disabled.is_some() {
+            self.check_reach(subject, &row).await?;
+        }
+        let (account, description, disabled) = (row.id, change.description.clone(), change.disabled);
         let change = PeopleChange::ChangeAccount { account, description, disabled, password: None };
         self.change_people(subject, vec![change]).await?;
         let row = self.find_robot(home.as_ref(), name).await?;
@@ -125,7 +129,7 @@ impl Registry {
     /// Deletes the robot with all that it is given.
     ///
     /// # Errors
-    /// Not allowed, as [`Registry::new_robot`]; [`Error::NotThere`].
+    /// Not allowed, as [`Registry::new_robot`]; [`Error::Above`]; [`Error::NotThere`].
     pub async fn delete_robot(
         &self,
         subject: &Subject,
@@ -133,8 +137,9 @@ impl Registry {
         name: &Handle,
     ) -> Result<(), Error> {
         let home = self.authorise_in(subject, project, Permission::RobotWrite, Permission::UserWrite).await?;
-        let account = self.find_robot(home.as_ref(), name).await?.id;
-        self.change_people(subject, vec![PeopleChange::DeleteAccount { account }]).await
+        let row = self.find_robot(home.as_ref(), name).await?;
+        self.check_reach(subject, &row).await?;
+        self.change_people(subject, vec![PeopleChange::DeleteAccount { account: row.id }]).await
     }
 
     /// Gives the robot a new token. The newest of the old ones counts for the overlap still; the others end at once.
@@ -154,8 +159,7 @@ impl Registry {
         if rotation.overlap_secs > OVERLAP_SECS_MAX {
             return Err(Error::field("overlap_secs", format_args!("at most {OVERLAP_SECS_MAX}: 30 days")));
         }
-        let bindings = self.0.ledger.bindings_of(row.id).await?;
-        giving::check_reach(subject, &bindings, || format!("the robot {}", row.name))?;
+        self.check_reach(subject, &row).await?;
         let now = self.0.ledger.now().await?;
         let secrets = self.0.ledger.secrets(row.id).await?;
         let mut changes = retire(&secrets, now, Millis::from(rotation.overlap_secs) * 1000);

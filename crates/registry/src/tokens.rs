@@ -72,11 +72,13 @@ impl Registry {
     /// Ends a token of the user, and with it what came of it.
     ///
     /// # Errors
-    /// Not allowed: it takes `user:write` or to be oneself; [`Error::NotThere`].
+    /// Not allowed: it takes `user:write` or to be oneself; [`Error::NotThere`]; [`Error::Above`].
     pub async fn delete_token(&self, subject: &Subject, user: &Handle, id: Id) -> Result<(), Error> {
         let (row, is_oneself) = self.user_or_oneself(subject, user, Permission::UserWrite).await?;
         if is_oneself {
             unlimited(subject)?;
+        } else {
+            self.check_reach(subject, &row).await?;
         }
         let change = PeopleChange::EndSecret { secret: id, account: row.id, at: None };
         self.commit_people(subject, vec![change]).await.map_err(|refused| match refused {

@@ -1,7 +1,8 @@
 //! Users: who logs in with a password, and what becomes of them.
 //!
-//! `user:write` makes, changes and deletes any user. Getting into an account by setting its password takes, besides, all
-//! that the account is given (`giving.rs`).
+//! `user:write` makes, changes and deletes users. Disabling, enabling or deleting an account, getting into it by setting its
+//! password, and ending what was issued to it take, besides, all that the account is given (`giving.rs`): who helps people
+//! does not shut out those who administer.
 
 use wharf_model::api::list::List;
 use wharf_model::api::people::{NewUser, PasswordChange, User, UserChange, WithSecret};
@@ -14,7 +15,6 @@ use wharf_store::ledger::people::{AccountKind, AccountRow, Accounts, PeopleChang
 
 use crate::actor::Subject;
 use crate::error::Error;
-use crate::giving;
 use crate::identity::local;
 use crate::people::{Part, check_description, check_plain, logged_in, not_there};
 use crate::registry::Registry;
@@ -72,12 +72,16 @@ impl Registry {
     /// Changes what is said of the user, and whether they may log in.
     ///
     /// # Errors
-    /// Not allowed: it takes `user:write`; [`Error::NotThere`]; [`Error::Conflict`] where nobody would be left who
-    /// administers.
+    /// Not allowed: it takes `user:write`; [`Error::NotThere`]; [`Error::Above`] where they are to be let in or not, and have
+    /// more than whoever asks; [`Error::Conflict`] where nobody would be left who administers.
     pub async fn change_user(&self, subject: &Subject, name: &Handle, change: &UserChange) -> Result<User, Error> {
         self.authorise_system(subject, Permission::UserWrite)?;
         check_description(change.description.as_deref().unwrap_or_default())?;
-        let (account, description) = (self.find_user(name).await?.id, change.description.clone());
+        let row = self.find_user(name).await?;
+        if change.disabled.is_some() {
+            self.check_reach(subject, &row).await?;
+        }
+        let (account, description) = (row.id, change.description.clone());
         let change = PeopleChange::ChangeAccount { account, description, disabled: change.disabled, password: None };
         self.change_people(subject, vec![change]).await?;
         self.told_user(self.find_user(name).await?).await
@@ -86,11 +90,12 @@ impl Registry {
     /// Deletes the user with all that they are given. Whoever gets the name next is somebody else.
     ///
     /// # Errors
-    /// As [`Registry::change_user`].
+    /// As [`Registry::change_user`] where it lets them in or not.
     pub async fn delete_user(&self, subject: &Subject, name: &Handle) -> Result<(), Error> {
         self.authorise_system(subject, Permission::UserWrite)?;
-        let account = self.find_user(name).await?.id;
-        self.change_people(subject, vec![PeopleChange::DeleteAccount { account }]).await
+        let row = self.find_user(name).await?;
+        self.check_reach(subject, &row).await?;
+        self.change_people(subject, vec![PeopleChange::DeleteAccount { account: row.id }]).await
     }
 
     /// Sets the password: one's own by showing the one that is in force, whatever was logged in with; another's by
@@ -108,8 +113,7 @@ impl Registry {
                 return Err(Error::PasswordWrong);
             }
         } else {
-            let bindings = self.0.ledger.bindings_of(row.id).await?;
-            giving::check_reach(subject, &bindings, || format!("the user {name}"))?;
+            self.check_reach(subject, &row).await?;
         }
         let password = Some(self.identity().hash(&change.password).await?);
         let change = PeopleChange::ChangeAccount { account: row.id, description: None, disabled: None, password };
@@ -119,11 +123,13 @@ impl Registry {
     /// Ends what was issued to the user: bearer and refresh tokens, not the tokens that they made themselves.
     ///
     /// # Errors
-    /// Not allowed: it takes `user:write` or to be oneself; [`Error::NotThere`].
+    /// Not allowed: it takes `user:write` or to be oneself; [`Error::NotThere`]; [`Error::Above`].
     pub async fn end_sessions(&self, subject: &Subject, name: &Handle) -> Result<(), Error> {
         let (row, is_oneself) = self.user_or_oneself(subject, name, Permission::UserWrite).await?;
         if is_oneself {
             unlimited(subject)?;
+        } else {
+            self.check_reach(subject, &row).await?;
         }
         self.change_people(subject, vec![PeopleChange::EndSessions { account: row.id }]).await
     }

@@ -204,9 +204,13 @@ async fn groups_take_in_no_more_than_who_adds_has() {
     assert_eq!(put(&eve, "acme+devs", json!({})).await, "field");
     assert_eq!(bind(&house, &admin(), None, json!({ "subject": "group:devs", "role": "administrator" })).await, "ok");
     assert_eq!(put(&eve, "devs", json!({ "members": ["bob", "eve", "ann"] })).await, "above");
-    assert_eq!(put(&eve, "devs", json!({ "members": ["eve"] })).await, "ok", "who was in it stays");
-    assert_eq!(put(&eve, "devs", json!({ "members": ["bob", "eve"] })).await, "above");
+    assert_eq!(put(&eve, "devs", json!({ "members": ["eve", "bob"] })).await, "ok", "who was in it stays");
+    assert_eq!(put(&eve, "devs", json!({ "members": ["eve"] })).await, "above", "nor does anybody lose what she lacks");
+    assert_eq!(put(&eve, "devs", json!({ "members": [] })).await, "above");
+    assert_eq!(end(house.registry.delete_group(&eve, &handle("devs")).await), "above");
     assert_eq!(put(&eve, "devs", json!({ "description": "these" })).await, "ok");
+    assert_eq!(put(&admin(), "devs", json!({ "members": ["eve"] })).await, "ok");
+    assert_eq!(put(&eve, "devs", json!({ "members": ["bob", "eve"] })).await, "above");
     assert_eq!(put(&admin(), "devs", json!({ "members": ["bob", "eve"] })).await, "ok");
     // The administrator of these tests is not in the ledger: they are the last.
     assert_eq!(put(&admin(), "devs", json!({ "members": [] })).await, "conflict");
@@ -260,6 +264,34 @@ async fn users_come_and_go() {
     assert_eq!((told.description.as_str(), login("kim", &secret).await), ("Kim", true));
     house.registry.delete_user(&eve, &handle("kim")).await.expect("deleted");
     assert!(!login("kim", &secret).await);
+}
+
+/// Who helps people neither shuts out those who may do more, nor lets them in again.
+#[tokio::test]
+async fn nobody_acts_on_who_has_more() {
+    let (house, _, _, eve) = house().await;
+    house.bind(14, 4, "user:write,user:read", None, None).await;
+    let eve = Subject { rights: house.rights(4).await, ..eve };
+    let boss = house.user(5, "boss").await;
+    house.bind(15, 5, "administrator", None, None).await;
+    let (boss, of_boss) = (house.who(&boss).await, handle("boss"));
+    let all_of = async |subject: &Subject, name: &Handle, token: u8| {
+        let disabled = |disabled: bool| body(json!({ "disabled": disabled }));
+        [
+            end(house.registry.change_user(subject, name, &disabled(false)).await),
+            end(house.registry.change_user(subject, name, &disabled(true)).await),
+            end(house.registry.end_sessions(subject, name).await),
+            end(house.registry.delete_token(subject, name, Id([token; 16])).await),
+            end(house.registry.delete_user(subject, name).await),
+        ]
+    };
+    assert_eq!(all_of(&eve, &of_boss, 5).await, ["above"; 5]);
+    assert_eq!(all_of(&limited(&admin(), "user:write", None), &of_boss, 5).await, ["above"; 5]);
+    let described = house.registry.change_user(&eve, &of_boss, &body(json!({ "description": "the boss" }))).await;
+    assert_eq!(described.expect("changed").description, "the boss");
+    house.user(6, "sub").await;
+    assert_eq!(all_of(&eve, &handle("sub"), 6).await, ["ok"; 5]);
+    assert_eq!(all_of(&boss, &handle("eve"), 4).await, ["ok"; 5]);
 }
 
 /// Setting somebody's password is getting at all that they have.
@@ -380,7 +412,14 @@ async fn robots_have_no_more_than_their_maker() {
     };
     assert_eq!(end(rotate(&bob, json!({})).await), "above");
     assert_eq!(end(rotate(&ann, json!({ "overlap_secs": 2_592_001 })).await), "field");
-    house.registry.delete_robot(&bob, Some(&acme), &handle("ci")).await.expect("deleted");
+    let change = async |subject: &Subject, change: Value| {
+        end(house.registry.change_robot(subject, Some(&acme), &handle("ci"), &body(change)).await)
+    };
+    assert_eq!(change(&bob, json!({ "disabled": false })).await, "above");
+    assert_eq!(change(&bob, json!({ "description": "builds" })).await, "ok");
+    assert_eq!(end(house.registry.delete_robot(&bob, Some(&acme), &handle("ci")).await), "above");
+    assert_eq!(change(&ann, json!({ "disabled": false })).await, "ok");
+    house.registry.delete_robot(&ann, Some(&acme), &handle("ci")).await.expect("deleted");
     assert!(house.login("acme+ci", &secret).await.is_none());
     // Those of the system are users' business.
     let system = json!({ "name": "mirror", "bindings": [{ "permissions": ["pull"] }] });
