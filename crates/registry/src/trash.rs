@@ -12,7 +12,7 @@ use wharf_model::permission::Permission;
 use wharf_store::ids;
 use wharf_store::ledger::change::{Change, Commit, Contents, Expects, Freed, Refused};
 use wharf_store::ledger::people::Thing;
-use wharf_store::ledger::query::LedgerError;
+use wharf_store::ledger::query::{LedgerError, PlaceRow};
 use wharf_store::ledger::trash::{TrashMark, TrashRow};
 
 use crate::access::{self, Action, Decision};
@@ -170,18 +170,9 @@ impl Registry {
     }
 
     async fn not_restored(&self, refused: Refused, row: &TrashRow) -> Error {
-        let name = &row.name;
         match refused {
-            Refused::Unknown(Thing::TrashEntry) => match self.0.ledger.trash_entry(row.id).await {
-                Ok(None) => no_entry(row.id),
-                Ok(Some(_)) if row.kind == TrashKind::Manifest => {
-                    Error::Conflict(format!("its repository is in the trash, and another one is called {name} by now"))
-                }
-                Ok(Some(_)) => Error::Conflict("its time is up, and it is being purged".to_owned()),
-                Err(error) => error.into(),
-            },
-            Refused::RepositoryUnknown => {
-                Error::Conflict(format!("its repository {name} is in the trash too; restore that first"))
+            Refused::RepositoryUnknown | Refused::Unknown(Thing::TrashEntry) => {
+                self.not_where_it_was(row).await.unwrap_or_else(Error::from)
             }
             Refused::Unknown(Thing::Project) => {
                 Error::Conflict("its project is in the trash too; restore that first".to_owned())
@@ -193,6 +184,28 @@ impl Registry {
             Refused::Failed(error) => error.into(),
             other => Error::Internal(other.to_string()),
         }
+    }
+
+    /// Why an entry is not restored whose repository is not there, or which is not there itself. Of a repository that took the
+    /// name in another project, which need not be one that whoever asks knows of, no more is told than of none.
+    async fn not_where_it_was(&self, row: &TrashRow) -> Result<Error, LedgerError> {
+        let name = &row.name;
+        let entry = self.0.ledger.trash_entry(row.id).await?;
+        let place = match name.parse() {
+            Ok(name) => self.0.ledger.place(&name).await?,
+            Err(_) => PlaceRow::default(),
+        };
+        let is_taken = place.repository.is_some() && place.project == Some(row.project);
+        Ok(match row.kind {
+            _ if entry.is_none() => no_entry(row.id),
+            TrashKind::Manifest if is_taken => {
+                Error::Conflict(format!("its repository is in the trash, and another one is called {name} by now"))
+            }
+            TrashKind::Manifest => {
+                Error::Conflict(format!("its repository {name} is in the trash too; restore that first"))
+            }
+            _ => Error::Conflict("its time is up, and it is being purged".to_owned()),
+        })
     }
 
     /// Ends an entry of the trash for good; whether all of it has gone already. What has not is gone with the next sweeps; it

@@ -261,6 +261,9 @@ async fn what_is_in_the_trash_of_the_trash_waits_for_it() {
     let digest = house.image(A, "v1", 1).await;
     house.delete(A, &Reference::Digest(digest)).await.expect("deleted");
     let manifest = house.registry.trash(&admin(), None, &all()).await.expect("it may").items[0].id;
+    let owner = house.user(3, "oda").await;
+    house.bind(13, 3, "owner", Some("acme"), None).await;
+    let owner = house.who(&owner).await;
     let repository = house.delete_repository(A).await.expect("deleted").id;
     let whole = house.delete_project("acme").await.id;
     let conflict = async |id| {
@@ -269,6 +272,13 @@ async fn what_is_in_the_trash_of_the_trash_waits_for_it() {
     };
     conflict(manifest).await;
     conflict(repository).await;
+    // Whoever knew the project learns nothing of what another one of its name has.
+    let restored = async || house.registry.restore(&owner, manifest).await.map_err(|error| error.to_string());
+    let missing = restored().await;
+    assert!(missing.is_err());
+    house.push_blob(A, b"in another project").await;
+    assert_eq!(restored().await, missing);
+    house.delete_project("acme").await;
     house.registry.restore(&admin(), whole).await.expect("restored");
     conflict(manifest).await;
     house.push_blob(A, b"another of its name").await;
