@@ -1,6 +1,8 @@
 //! The trash, by whoever may look into it: deleting repositories and projects, restoring, purging. What deletes what is in a
 //! repository is in [`crate::delete`], what purges by itself in [`crate::gc`].
 
+mod latest;
+
 use std::fmt::Display;
 use std::time::{Duration, Instant};
 
@@ -22,10 +24,11 @@ use crate::history::Names;
 use crate::people::{Part, logged_in, not_there};
 use crate::registry::{Access, Registry, granted};
 use crate::rights::Place;
+use latest::Latest;
 
 /// How long somebody waits for what is purged; the sweep does the rest.
 const PURGE_PATIENCE: Duration = Duration::from_secs(10);
-/// How many entries are looked through for one page, about: whoever may restore in a few repositories of a large project gets
+/// How many entries are looked through for one page: whoever may restore in a few repositories of a large project gets
 /// a shorter page.
 const LOOKED_MAX: usize = 10_000;
 /// How many projects of one name are looked for.
@@ -87,7 +90,7 @@ impl Registry {
     ) -> Result<List<TrashItem>, Error> {
         logged_in(subject)?;
         let places = self.trashed_places(subject, project).await?;
-        let (rows, next) = self.restorable(subject, &places, part).await?;
+        let (rows, next) = self.restorable(subject, places, part).await?;
         let (mut names, mut items) = (Names::for_whom(subject), Vec::with_capacity(rows.len()));
         for row in rows {
             items.push(self.item(&mut names, row).await?);
@@ -115,44 +118,20 @@ impl Registry {
     async fn restorable(
         &self,
         subject: &Subject,
-        places: &[Option<Id>],
+        places: Vec<Option<Id>>,
         part: &Part,
     ) -> Result<(Vec<TrashRow>, Option<String>), Error> {
         let (mut after, mut found, mut looked) = (mark_of(part)?, Vec::new(), 0);
-        loop {
-            let rows = self.latest_trash(places, after, part.rows()).await?;
-            let is_last = rows.len() < part.rows();
-            looked += rows.len();
-            for row in rows {
-                let may = matches!(may(subject, Permission::Restore, &row), Decision::Allow(_));
-                if may && found.len() == part.limit {
-                    return Ok((found, after.map(written)));
-                }
-                after = Some((row.deleted_at, row.id));
-                found.extend(may.then_some(row));
-            }
-            if is_last {
-                return Ok((found, None));
-            }
-            if looked >= LOOKED_MAX {
+        let mut latest = Latest::new(&*self.0.ledger, places, after);
+        while let Some(row) = latest.next().await? {
+            let may = matches!(may(subject, Permission::Restore, &row), Decision::Allow(_));
+            if looked == LOOKED_MAX || may && found.len() == part.limit {
                 return Ok((found, after.map(written)));
             }
+            (after, looked) = (Some(latest::mark(&row)), looked + 1);
+            found.extend(may.then_some(row));
         }
-    }
-
-    async fn latest_trash(
-        &self,
-        places: &[Option<Id>],
-        after: Option<TrashMark>,
-        limit: usize,
-    ) -> Result<Vec<TrashRow>, LedgerError> {
-        let mut rows = Vec::new();
-        for place in places {
-            rows.extend(self.0.ledger.trash(*place, after, limit).await?);
-        }
-        rows.sort_by_key(|row| std::cmp::Reverse((row.deleted_at, row.id)));
-        rows.truncate(limit);
-        Ok(rows)
+        Ok((found, None))
     }
 
     /// Takes something out of the trash, back to where it was. What it was there.

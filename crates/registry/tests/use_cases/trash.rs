@@ -192,6 +192,10 @@ async fn the_trash_is_listed_in_pages() {
         house.advance(1);
         house.delete(repository, &Reference::Digest(digest)).await.expect("deleted");
     }
+    for seed in 0..20 {
+        let digest = house.image("other/app", "v1", seed).await;
+        house.delete("other/app", &Reference::Digest(digest)).await.expect("deleted");
+    }
     let partly = house.user(6, "pat").await;
     house.bind(16, 6, "restore", Some("acme"), Some(B)).await;
     let partly = house.who(&partly).await;
@@ -208,6 +212,13 @@ async fn the_trash_is_listed_in_pages() {
     }
     assert_eq!((pages, seen.len()), (3, 8));
     assert!(seen.iter().all(|item| item.name == B) && seen.is_sorted_by_key(|item| -item.deleted_at));
+    // One entry costs a question for each project, whatever lies before it.
+    house.bind(17, 6, "restore", Some("other"), Some("other/none")).await;
+    let partly = Subject { rights: house.rights(6).await, ..partly };
+    let before = house.ledger.calls();
+    let first = house.registry.trash(&partly, None, &Part { limit: 1, after: None }).await.expect("it may");
+    assert_eq!((first.items.len(), first.next.is_some()), (1, true));
+    assert_eq!(house.ledger.calls() - before, 3, "two for the projects, one for the name of who deleted it");
     let wrong = Part { limit: 3, after: Some("yesterday".to_owned()) };
     assert!(matches!(house.registry.trash(&partly, None, &wrong).await, Err(Error::Unsupported(_))));
 }
