@@ -127,6 +127,27 @@ fn robots_are_rotated_without_a_gap() {
 }
 
 /// After ten wrong passwords the right one is not looked at for a while, which is a second at first.
+/// Where they come from is the proxy's to say, if it is trusted.
+#[test]
+fn guessing_elsewhere_keeps_nobody_out() {
+    for (trusted, told) in [("127.0.0.1", 200), ("192.0.2.0/24", 401)] {
+        let server = setup().env("WHARF_TRUSTED_PROXIES", trusted).start();
+        let from = |address: &str, password: &str| {
+            let client = by(&server, "admin", password);
+            client.request("GET", "/api/v1/me").header("X-Forwarded-For", address).send().status
+        };
+        let mut began = Instant::now();
+        for guess in 0..10 {
+            began = Instant::now();
+            assert_eq!(from("198.51.100.1", &format!("guess number {guess}")), 401);
+        }
+        let (here, elsewhere) = (from("198.51.100.1", PASSWORD), from("198.51.100.2", PASSWORD));
+        if began.elapsed() < Duration::from_secs(1) {
+            assert_eq!((here, elsewhere), (401, told), "{trusted}");
+        }
+    }
+}
+
 #[test]
 fn guessing_is_slow() {
     let (server, admin, kim) = house();

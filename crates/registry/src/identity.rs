@@ -12,6 +12,7 @@ pub mod token;
 mod users;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -201,11 +202,11 @@ impl Identity {
     }
 
     /// Whose request it is that came with this `Authorization` header, as of now. A header that was good a moment ago costs
-    /// about a microsecond.
+    /// about a microsecond. `from` is the address that it came from: wrong passwords from there count together.
     ///
     /// # Errors
     /// [`AuthError`]; wrong credentials are an error, not an anonymous request.
-    pub async fn authenticate(&self, authorization: Option<&[u8]>) -> Result<Subject, AuthError> {
+    pub async fn authenticate(&self, authorization: Option<&[u8]>, from: IpAddr) -> Result<Subject, AuthError> {
         let Some(header) = authorization else { return Ok(Subject::anonymous()) };
         if header.len() > AUTHORIZATION_BYTES_MAX {
             return Err(AuthError::Malformed);
@@ -218,7 +219,7 @@ impl Identity {
             Some(front) => front.bearer.clone(),
             None => None,
         };
-        let front = Arc::new(self.recognise(header, bearer, version, now).await?);
+        let front = Arc::new(self.recognise(header, bearer, version, now, from).await?);
         self.fronts.insert(key, front.clone());
         Ok(front.subject.clone())
     }
@@ -230,10 +231,11 @@ impl Identity {
         bearer: Option<Bearer>,
         version: u64,
         now: Millis,
+        from: IpAddr,
     ) -> Result<Front, AuthError> {
         match Header::parse(header)? {
             Header::Basic { name, password } => {
-                let login = self.log_in_as(&name, &password, now).await?;
+                let login = self.log_in_as(&name, &password, now, from).await?;
                 Ok(Front { subject: subject(Some(&login), None), version, until: login.until, bearer: None })
             }
             Header::Bearer(token) => {
@@ -250,9 +252,9 @@ impl Identity {
     }
 
     /// Whoever shows this name with its password, or with a token in place of it.
-    async fn log_in_as(&self, name: &str, password: &str, now: Millis) -> Result<Login, AuthError> {
+    async fn log_in_as(&self, name: &str, password: &str, now: Millis, from: IpAddr) -> Result<Login, AuthError> {
         let Some(id) = personal::id_of(password) else {
-            let (account, until) = self.passwords.verify(name, password).await?;
+            let (account, until) = self.passwords.verify(name, password, Some(from)).await?;
             return Ok(Login::new(account, None, until));
         };
         let (account, secret) = (self.users.by_name(name).await?, self.users.secret(id).await?);
@@ -302,7 +304,7 @@ impl Identity {
     /// The token service: a token for whoever shows `credential`, limited to what of `scopes` it may do now; at most
     /// [`SCOPES_MAX`] are looked at. With `offline`, a refresh token too, unless nobody logged in, or by such a token:
     /// else one that was stolen would live for ever. It ends with the password.
-    /// The answer does not tell whether a repository is there.
+    /// The answer does not tell whether a repository is there. `from` is as in [`Identity::authenticate`].
     ///
     /// # Errors
     /// [`AuthError`].
@@ -312,10 +314,11 @@ impl Identity {
         scopes: &[Scope],
         offline: bool,
         policy: &Policy,
+        from: IpAddr,
     ) -> Result<Issued, AuthError> {
         let now = self.clock.now();
         let offline = offline && !matches!(credential, Credential::Refresh(_));
-        let login = self.log_in(credential, now).await?;
+        let login = self.log_in(credential, now, from).await?;
         let owner = login.as_ref().map(Login::owner);
         let access = self.grant(&subject(login.as_ref(), None), scopes, policy).await?;
         let refresh = |owner| self.tokens.issue(Audience::Refresh, Some(owner), Vec::new(), now);
@@ -327,16 +330,16 @@ impl Identity {
         })
     }
 
-    async fn log_in(&self, credential: Credential<'_>, now: Millis) -> Result<Option<Login>, AuthError> {
+    async fn log_in(&self, credential: Credential<'_>, now: Millis, from: IpAddr) -> Result<Option<Login>, AuthError> {
         let login = match credential {
             Credential::Header(None) => return Ok(None),
             Credential::Header(Some(header)) => match Header::parse(header)? {
-                Header::Basic { name, password } => self.log_in_as(&name, &password, now).await?,
+                Header::Basic { name, password } => self.log_in_as(&name, &password, now, from).await?,
                 Header::Bearer(_) => return Err(AuthError::BadCredentials),
             },
             Credential::Password { name, password } => {
                 check_form(name, password)?;
-                self.log_in_as(name, password, now).await?
+                self.log_in_as(name, password, now, from).await?
             }
             Credential::Refresh(token) if token.len() > AUTHORIZATION_BYTES_MAX => return Err(AuthError::Malformed),
             Credential::Refresh(token) => {
@@ -380,7 +383,8 @@ impl Identity {
         self.passwords.hash(password.to_owned()).await
     }
 
-    /// Whether `password` is that of the account which is called `name`. Wrong ones count towards its lock-out.
+    /// Whether `password` is that of the account which is called `name`, which is logged in by something else. Wrong ones are
+    /// locked out by themselves: nobody is kept from logging in by them.
     ///
     /// # Errors
     /// [`AuthError::Busy`], or the ledger fails.
@@ -388,7 +392,7 @@ impl Identity {
         if check_form(name.as_str(), password).is_err() {
             return Ok(false);
         }
-        match self.passwords.verify(name.as_str(), password).await {
+        match self.passwords.verify(name.as_str(), password, None).await {
             Ok(_) => Ok(true),
             Err(AuthError::BadCredentials) => Ok(false),
             Err(error) => Err(error),

@@ -185,7 +185,8 @@ impl App {
             "/livez" | "/readyz" | "/metrics" | "/" => Failure::not_allowed(&[Method::GET, Method::HEAD]).response(),
             "/token" => {
                 let origin = self.origin(&parts, &peer);
-                answered(token::answer(&self.0.registry, &parts, body::incoming(body), &origin).await)
+                let from = origin::sender(&parts, &peer, &self.0.settings.trusted_proxies);
+                answered(token::answer(&self.0.registry, &parts, body::incoming(body), &origin, from).await)
             }
             _ if path.starts_with("/api/") => self.api(parts, body, &peer).await,
             _ => Failure::other(StatusCode::NOT_FOUND, "NOT_FOUND", "nothing here").response(),
@@ -228,9 +229,10 @@ impl App {
         Origin::of(parts, peer, settings.url.as_deref(), &settings.trusted_proxies)
     }
 
-    async fn authenticate(&self, parts: &Parts) -> Result<Subject, Failure> {
+    async fn authenticate(&self, parts: &Parts, peer: &Peer) -> Result<Subject, Failure> {
         let header = extract::authorization(parts)?;
-        let subject = self.0.registry.identity().authenticate(header).await.map_err(unauthenticated)?;
+        let from = origin::sender(parts, peer, &self.0.settings.trusted_proxies);
+        let subject = self.0.registry.identity().authenticate(header, from).await.map_err(unauthenticated)?;
         Ok(Subject { client: extract::client(parts), ..subject })
     }
 
@@ -248,7 +250,7 @@ impl App {
             Route::Uploads(_) | Route::Upload(..) => body::incoming(body),
             _ => body::incoming(Within::new(body, self.0.settings.body_timeout)),
         };
-        let subject = self.authenticate(parts).await;
+        let subject = self.authenticate(parts, peer).await;
         let who = subject.as_ref().ok().and_then(|subject| who(&subject.actor));
         let answer = match subject {
             Ok(subject) => self.routed(parts, body, &route, &subject).await,
@@ -294,7 +296,7 @@ impl App {
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let origin = self.origin(&parts, peer);
-        let subject = match self.authenticate(&parts).await {
+        let subject = match self.authenticate(&parts, peer).await {
             Ok(subject) => subject,
             Err(failure) => return respond::challenged(failure.response(), &origin),
         };

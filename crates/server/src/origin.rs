@@ -13,6 +13,7 @@ use http::request::Parts;
 use crate::extract;
 
 const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
 /// Who is at the other end of the connection.
@@ -56,6 +57,23 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Who sent a request: the peer, or where that is a trusted proxy, whom it and those before it name in `X-Forwarded-For`. What
+/// stands further left than the first whom nobody trusts anybody can have written.
+pub fn sender(parts: &Parts, peer: &Peer, trusted: &[Network]) -> IpAddr {
+    let mut sender = peer.address.ip();
+    let lines = parts.headers.get_all(X_FORWARDED_FOR).iter().rev();
+    let named = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(',')).map(str::trim);
+    for name in named {
+        if !trusted.iter().any(|network| network.contains(sender)) {
+            break;
+        }
+        let address = name.parse::<IpAddr>().or_else(|_| name.parse::<SocketAddr>().map(|address| address.ip()));
+        let Ok(address) = address else { break };
+        sender = address;
+    }
+    sender
 }
 
 /// The host that a request names, with its port: in its target (`:authority` on HTTP/2), else in its `Host` (RFC 9112 §3.2).
@@ -181,6 +199,32 @@ mod tests {
         assert_eq!(origin(&[("host", "inner")], false, Some("https://r.example/")), "https://r.example");
         assert_eq!(origin(&[("host", "a\"b")], false, None), "http://localhost");
         assert_eq!(origin(&[("host", "inner"), ("x-forwarded-host", "a\"b")], false, None), "http://inner");
+    }
+
+    #[test]
+    fn senders() {
+        let check = |peer: &str, lines: &[&str], expect: &str| {
+            let mut request = http::Request::builder().uri("/v2/");
+            for line in lines {
+                request = request.header("x-forwarded-for", *line);
+            }
+            let (parts, ()) = request.body(()).unwrap().into_parts();
+            let peer = Peer { address: peer.parse().unwrap(), tls: false };
+            let found = sender(&parts, &peer, &["10.0.0.0/8".parse().unwrap()]);
+            assert_eq!(found, expect.parse::<IpAddr>().unwrap(), "{peer:?} {lines:?}");
+        };
+        check("192.0.2.1:4", &[], "192.0.2.1");
+        check("192.0.2.1:4", &["198.51.100.7"], "192.0.2.1");
+        check("10.1.2.3:4", &[], "10.1.2.3");
+        check("10.1.2.3:4", &["198.51.100.7"], "198.51.100.7");
+        check("[::ffff:10.1.2.3]:4", &["2001:db8::1"], "2001:db8::1");
+        check("10.1.2.3:4", &["203.0.113.9, 198.51.100.7,10.0.0.2"], "198.51.100.7");
+        check("10.1.2.3:4", &["203.0.113.9", "198.51.100.7", "10.0.0.2"], "198.51.100.7");
+        check("10.1.2.3:4", &["198.51.100.7:1234"], "198.51.100.7");
+        check("10.1.2.3:4", &["[2001:db8::1]:1234"], "2001:db8::1");
+        check("10.1.2.3:4", &["198.51.100.7, unknown"], "10.1.2.3");
+        check("10.1.2.3:4", &[""], "10.1.2.3");
+        check("10.1.2.3:4", &["10.9.9.9"], "10.9.9.9");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! `/token`: the token service of the Distribution API, by GET (Docker's token specification) and by POST (its OAuth 2
 //! form). Who may get what is the identity's; this is the form of it.
 
+use std::net::IpAddr;
+
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, header};
 use jiff::Timestamp;
@@ -28,7 +30,7 @@ struct Token {
 }
 
 /// Answers a request for a token.
-pub async fn answer(registry: &Registry, parts: &Parts, mut body: Body, origin: &Origin) -> Outcome {
+pub async fn answer(registry: &Registry, parts: &Parts, mut body: Body, origin: &Origin, from: IpAddr) -> Outcome {
     let authorization = extract::authorization(parts)?;
     let form = match parts.method {
         Method::GET | Method::HEAD => parts.uri.query().unwrap_or_default().to_owned(),
@@ -40,7 +42,7 @@ pub async fn answer(registry: &Registry, parts: &Parts, mut body: Body, origin: 
         || form.get("access_type").is_some_and(|text| text == "offline");
     let credential = if parts.method == Method::POST { form.credential()? } else { Credential::Header(authorization) };
     let policy = registry.settings().policy;
-    let issued = match registry.identity().token(credential, &form.scopes(), offline, &policy).await {
+    let issued = match registry.identity().token(credential, &form.scopes(), offline, &policy, from).await {
         Ok(issued) => issued,
         Err(error) => return Ok(respond::challenged(crate::app::unauthenticated(error).response(), origin)),
     };

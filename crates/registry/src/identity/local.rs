@@ -7,6 +7,7 @@
 //! how many were ([`super::lockout`]).
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -30,7 +31,7 @@ use wharf_store::ledger::people::{self, AccountKind, AccountRow, Accounts, Gives
 use wharf_store::ledger::query::LedgerError;
 
 use super::AuthError;
-use super::lockout::Lockout;
+use super::lockout::{self, Guess, Lockout};
 use super::users::{Account, Users};
 use crate::secret::MasterKey;
 
@@ -269,7 +270,8 @@ pub(super) struct Passwords {
     clock: Arc<dyn Clock>,
     mac: Hmac<Sha256>,
     verified: Cache<Key, Outcome>,
-    flights: Mutex<HashMap<Key, watch::Receiver<Landed>>>,
+    /// By credential and by where it was shown: who is locked out there must not be answered for who is not.
+    flights: Mutex<HashMap<(Key, Key), watch::Receiver<Landed>>>,
     permits: Arc<Semaphore>,
     lockout: Lockout,
     hashes: AtomicU64,
@@ -294,6 +296,7 @@ impl Passwords {
     }
 
     /// The account whose name and password these are, as of now, and until when that may be believed of this credential.
+    /// `from` is where it was shown; what whoever is logged in already shows for something else has none.
     ///
     /// # Errors
     /// [`AuthError::BadCredentials`], [`AuthError::Busy`] where too many are being verified, or the ledger fails.
@@ -301,16 +304,17 @@ impl Passwords {
         self: &Arc<Self>,
         name: &str,
         password: &str,
+        from: Option<IpAddr>,
     ) -> Result<(Arc<Account>, Millis), AuthError> {
-        let key = self.key(name, password);
+        let (key, guess) = (self.key(name, password.as_bytes()), self.guess(name, from));
         for _ in 0..ATTEMPTS_MAX {
             let known = self.verified.get(&key).filter(|known| self.clock.now() < known.until);
             let outcome = match known {
                 Some(outcome) => outcome,
-                None if self.lockout.is_locked(&self.key(name, ""), self.clock.now()) => {
+                None if self.lockout.is_locked(&guess, self.clock.now()) => {
                     return Err(AuthError::BadCredentials);
                 }
-                None => self.join_flight(key, name, password).await?,
+                None => self.join_flight(key, guess, name, password).await?,
             };
             // A flight may have begun before this request came in: what it found must still be so.
             let account = self.users.by_name(name).await?;
@@ -330,7 +334,8 @@ impl Passwords {
 
     /// Refuses a credential that is nobody's, in the time that it takes to find a password wrong.
     pub(super) async fn refuse(self: &Arc<Self>, text: &str) -> AuthError {
-        match self.join_flight(self.key(NO_NAME, text), NO_NAME, text).await {
+        let (key, guess) = (self.key(NO_NAME, text.as_bytes()), self.guess(NO_NAME, None));
+        match self.join_flight(key, guess, NO_NAME, text).await {
             Ok(_) => AuthError::BadCredentials,
             Err(error) => error,
         }
@@ -358,26 +363,39 @@ impl Passwords {
         self.hashes.load(Ordering::Relaxed)
     }
 
-    /// A keyed hash of name and password, so that memory holds neither, and nobody can aim at an entry.
-    fn key(&self, name: &str, password: &str) -> Key {
+    /// A keyed hash of a name and a password, or what else goes with it, so that memory holds neither, and nobody can aim at an
+    /// entry.
+    fn key(&self, name: &str, with: &[u8]) -> Key {
         let mut mac = self.mac.clone();
         mac.update(&(name.len() as u64).to_be_bytes());
         mac.update(name.as_bytes());
-        mac.update(password.as_bytes());
+        mac.update(with);
         mac.finalize().into_bytes().into()
     }
 
-    /// Waits for the verification of this very credential; begins it where nobody has. It goes on when a waiter leaves.
-    async fn join_flight(self: &Arc<Self>, key: Key, name: &str, password: &str) -> Result<Outcome, AuthError> {
+    fn guess(&self, name: &str, from: Option<IpAddr>) -> Guess {
+        let place = from.map(|address| lockout::network(address).to_be_bytes());
+        Guess { name: self.key(name, &[]), here: self.key(name, place.as_ref().map_or(&[], <[u8; 8]>::as_slice)) }
+    }
+
+    /// Waits for the verification of this very credential from there; begins it where nobody has. It goes on when a waiter
+    /// leaves.
+    async fn join_flight(
+        self: &Arc<Self>,
+        key: Key,
+        guess: Guess,
+        name: &str,
+        password: &str,
+    ) -> Result<Outcome, AuthError> {
         let mut landed = {
             let mut flights = self.flights.lock();
-            match flights.get(&key) {
+            match flights.get(&(key, guess.here)) {
                 Some(landed) => landed.clone(),
                 None if flights.len() >= FLIGHTS_MAX => return Err(AuthError::Busy),
                 None => {
                     let (sender, receiver) = watch::channel(None);
-                    flights.insert(key, receiver.clone());
-                    let flight = Flight { passwords: self.clone(), key, sender };
+                    flights.insert((key, guess.here), receiver.clone());
+                    let flight = Flight { passwords: self.clone(), key, guess, sender };
                     tokio::spawn(flight.run(name.to_owned(), password.to_owned()));
                     receiver
                 }
@@ -387,12 +405,11 @@ impl Passwords {
         outcome.ok().flatten().unwrap_or_else(|| Err(AuthError::Failed("a verification was cut off".to_owned())))
     }
 
-    async fn compute(&self, name: &str, password: String) -> Result<Outcome, AuthError> {
+    async fn compute(&self, guess: &Guess, name: &str, password: String) -> Result<Outcome, AuthError> {
         let permit = self.permits.clone().acquire_owned().await.map_err(|_| AuthError::Busy)?;
         let account = self.users.by_name(name).await?;
         let of = account.as_ref().map(|account| (account.row.id, account.row.epoch));
-        let guarded = self.key(name, "");
-        if self.lockout.is_locked(&guarded, self.clock.now()) {
+        if self.lockout.is_locked(guess, self.clock.now()) {
             return Ok(Outcome { of, right: false, until: self.clock.now() });
         }
         let hash = account.and_then(|account| account.row.password.clone());
@@ -406,9 +423,9 @@ impl Passwords {
         let right = task.await.map_err(|error| AuthError::Failed(error.to_string()))?;
         let right = right.map_err(|error| AuthError::Failed(error.to_string()))? && can_be_right;
         match name {
-            _ if right => self.lockout.right(&guarded),
+            _ if right => self.lockout.right(guess),
             NO_NAME => {}
-            _ => self.lockout.wrong(guarded, self.clock.now()),
+            _ => self.lockout.wrong(guess, self.clock.now()),
         }
         Ok(Outcome { of, right, until: self.clock.now() + VERIFIED_MS })
     }
@@ -427,12 +444,13 @@ impl Drop for Waiting<'_> {
 struct Flight {
     passwords: Arc<Passwords>,
     key: Key,
+    guess: Guess,
     sender: watch::Sender<Landed>,
 }
 
 impl Flight {
     async fn run(self, name: String, password: String) {
-        let outcome = self.passwords.compute(&name, password).await;
+        let outcome = self.passwords.compute(&self.guess, &name, password).await;
         if let Ok(outcome) = &outcome
             && outcome.right
         {
@@ -445,7 +463,7 @@ impl Flight {
 impl Drop for Flight {
     /// However it ends, nobody waits for it any more.
     fn drop(&mut self) {
-        self.passwords.flights.lock().remove(&self.key);
+        self.passwords.flights.lock().remove(&(self.key, self.guess.here));
     }
 }
 

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,6 +25,7 @@ use super::*;
 use crate::actor::Actor;
 
 const NOW: Millis = 1_800_000_000_000;
+const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const PUBLIC: &str = "open/thing";
 
 /// Hashes take time; each is computed once.
@@ -186,15 +188,15 @@ impl House {
     }
 
     async fn basic(&self, name: &str, password: &str) -> Result<Subject, AuthError> {
-        self.identity.authenticate(Some(&basic_header(name, password))).await
+        self.identity.authenticate(Some(&basic_header(name, password)), HERE).await
     }
 
     async fn bearer(&self, token: &str) -> Result<Subject, AuthError> {
-        self.identity.authenticate(Some(format!("Bearer {token}").as_bytes())).await
+        self.identity.authenticate(Some(format!("Bearer {token}").as_bytes()), HERE).await
     }
 
     async fn token(&self, credential: Credential<'_>, scopes: &str) -> Result<Issued, AuthError> {
-        self.identity.token(credential, &Scope::parse_all(scopes), true, &Policy::default()).await
+        self.identity.token(credential, &Scope::parse_all(scopes), true, &Policy::default(), HERE).await
     }
 
     fn questions(&self) -> u64 {
@@ -223,7 +225,7 @@ const SECRET: Credential<'static> = Credential::Password { name: "admin", passwo
 
 #[tokio::test]
 async fn no_header_is_anonymous() {
-    assert_eq!(House::new().identity.authenticate(None).await, Ok(Subject::anonymous()));
+    assert_eq!(House::new().identity.authenticate(None, HERE).await, Ok(Subject::anonymous()));
 }
 
 #[tokio::test]
@@ -247,7 +249,7 @@ async fn headers_of_every_shape() {
     let house = House::new();
     let check = async |header: &[u8], expect: Result<(), AuthError>| {
         let shown = String::from_utf8_lossy(&header[..header.len().min(40)]).into_owned();
-        assert_eq!(house.identity.authenticate(Some(header)).await.map(drop), expect, "{shown}");
+        assert_eq!(house.identity.authenticate(Some(header), HERE).await.map(drop), expect, "{shown}");
     };
     let encoded = STANDARD_NO_PAD.encode("admin:secret");
     check(format!("basic {encoded}").as_bytes(), Ok(())).await;
@@ -649,6 +651,34 @@ async fn guessing_is_locked_out() {
     house.basic("kim", "other").await.expect("over");
 }
 
+/// Whoever fails elsewhere keeps nobody out here, unless it is done from very many places.
+#[tokio::test]
+async fn guessing_elsewhere_locks_nobody_out() {
+    let house = House::new();
+    let place = |number: u8| IpAddr::from([192, 0, 2, number]);
+    let guess = async |number: u8, password: &str| {
+        house.identity.authenticate(Some(&basic_header("kim", password)), place(number)).await.map(drop)
+    };
+    let wrong = Err(AuthError::BadCredentials);
+    for count in 0..20 {
+        assert_eq!(guess(1, &format!("guess {count}")).await, wrong);
+    }
+    assert_eq!(house.identity.hashes(), 10);
+    assert_eq!(guess(1, "pass:word").await, wrong, "not even the right one");
+    assert_eq!(guess(2, "pass:word").await, Ok(()), "but elsewhere");
+    house.put(KIM, "kim", "other", false);
+    for number in 3..22 {
+        for count in 0..10 {
+            assert_eq!(guess(number, &format!("guess {count}")).await, wrong);
+        }
+    }
+    assert_eq!(house.identity.hashes(), 10 + 1 + 190);
+    assert_eq!(guess(30, "other").await, wrong, "of the name alone some are looked at, and no more");
+    assert_eq!(house.identity.hashes(), 10 + 1 + 190);
+    house.clock.advance(Duration::from_secs(1));
+    assert_eq!(guess(30, "other").await, Ok(()));
+}
+
 #[tokio::test]
 async fn the_first_administrator() {
     use local::{ensure_admin, reset_admin};
@@ -660,7 +690,7 @@ async fn the_first_administrator() {
     let ledger = Sqlite::open(data.path().join("ledger.db"), LedgerOptions::default()).await.expect("a ledger");
     let identity = Identity::new(ledger.clone(), Arc::new(Caches::new(0)), &MasterKey::from_bytes([7; 32]));
     let login = async |password: &str| {
-        let subject = identity.authenticate(Some(&basic_header("admin", password))).await;
+        let subject = identity.authenticate(Some(&basic_header("admin", password)), HERE).await;
         subject.map(|subject| rules(&subject))
     };
 

@@ -14,7 +14,7 @@ use wharf_registry::identity::AuthError;
 use wharf_registry::push::{Expected, Push};
 use wharf_store::ledger::people::{AccountKind, PeopleChange};
 
-use crate::house::{House, admin, chunk, image, name, sha256, tagged};
+use crate::house::{HERE, House, admin, chunk, image, name, sha256, tagged};
 
 const A: &str = "acme/app";
 
@@ -186,7 +186,7 @@ async fn a_change_of_rights_is_in_force_at_the_next_request() {
     assert!(pulls().await);
     let delete = PeopleChange::DeleteAccount { account: wharf_model::id::Id([2; 16]) };
     house.change(vec![delete]).await;
-    let gone = house.registry.identity().authenticate(Some(&header)).await;
+    let gone = house.registry.identity().authenticate(Some(&header), HERE).await;
     assert_eq!(gone.map(drop), Err(AuthError::BadCredentials));
 }
 

@@ -1,5 +1,6 @@
 //! A registry in a temporary folder, with every part of it in reach.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,6 +41,8 @@ pub(crate) const HOUR: Millis = 3_600_000;
 pub(crate) const GRACE: Millis = 4 * HOUR;
 pub(crate) const TRASH: Millis = 10 * HOUR;
 pub(crate) const IDLE: Millis = 6 * HOUR;
+/// Where requests come from.
+pub(crate) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 /// When the tests begin.
 const START: Millis = 1_800_000_000_000;
 
@@ -328,13 +331,13 @@ impl House {
 
     /// Whose request it is that comes with this header, as of now.
     pub(crate) async fn who(&self, header: &[u8]) -> Subject {
-        self.registry.identity().authenticate(Some(header)).await.expect("it is right")
+        self.registry.identity().authenticate(Some(header), HERE).await.expect("it is right")
     }
 
     /// Who logs in by that name with that password, or a token in its place.
     pub(crate) async fn login(&self, name: &str, password: &str) -> Option<Subject> {
         let encoded = base64::engine::general_purpose::STANDARD.encode(format!("{name}:{password}"));
-        self.registry.identity().authenticate(Some(format!("Basic {encoded}").as_bytes())).await.ok()
+        self.registry.identity().authenticate(Some(format!("Basic {encoded}").as_bytes()), HERE).await.ok()
     }
 
     /// What the account of that number is given, as of now.

@@ -17,7 +17,7 @@ use wharf_store::ledger::people::AccountKind;
 use wharf_store::ledger::trash::Trash as _;
 use wharf_store::ledger::{Ledger as _, people::People as _};
 
-use crate::house::{GRACE, House, TRASH, admin, name, noise, tagged};
+use crate::house::{GRACE, HERE, House, TRASH, admin, name, noise, tagged};
 
 const A: &str = "acme/app";
 const B: &str = "acme/lib";
@@ -238,7 +238,7 @@ async fn a_project_in_the_trash_is_closed_and_comes_back() {
     let item = house.registry.delete_project(&owner_then, &project("acme")).await.expect("an owner may");
     assert_eq!((item.kind, item.name.as_str(), item.deleted_by.as_str()), (TrashKind::Project, "acme", "user:oda"));
     // On every connection, at the next request.
-    assert!(house.registry.identity().authenticate(Some(&robot)).await.is_err());
+    assert!(house.registry.identity().authenticate(Some(&robot), HERE).await.is_err());
     let owner_now = house.who(&owner).await;
     assert!(house.registry.authorise(&owner_now, Action::Pull, &name(A)).await.is_err());
     assert!(house.registry.authorise(&Subject::anonymous(), Action::Pull, &name(A)).await.is_err());

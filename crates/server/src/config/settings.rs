@@ -139,7 +139,7 @@ pub const SETTINGS: &[Setting] = &[
         flag: None,
         sort: Sort::List,
         default: "",
-        about: "Addresses and networks, as in 10.0.0.0/8, whose X-Forwarded-Proto and X-Forwarded-Host are believed.",
+        about: "Addresses and networks, as in 10.0.0.0/8, whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed.",
         set: |config, text| put(&mut config.trusted_proxies, value::list(text)),
     },
     text(
