@@ -149,7 +149,9 @@ pub enum Command {
 #[derive(Debug, Subcommand)]
 pub enum AdminCommand {
     /// Give the user admin a new password; the server must be stopped. The user is made where it is missing.
-    #[command(after_help = "Examples:\n  \
+    #[command(
+        after_help = "All else that admin could log in with ends: its personal tokens, and what other clients remember.\n\n\
+        Examples:\n  \
         wharf admin reset --data /var/lib/wharf         prints a new random password\n  \
         wharf admin reset --password-stdin < file       takes the first line of a file")]
     Reset(ResetArgs),

@@ -9,7 +9,8 @@ use crate::cmd::serve;
 use crate::data::DataFolder;
 use crate::printer::Printer;
 
-/// `wharf admin reset`: a new password for the user `admin`, printed where it was made up. Tokens of the old one end.
+/// `wharf admin reset`: a new password for the user `admin`, printed where it was made up. All else that it could log in with
+/// ends.
 ///
 /// # Errors
 /// The server runs, nothing is there, the password does not do, or the ledger fails.

@@ -189,8 +189,8 @@ pub async fn ensure_admin(ledger: &dyn Ledger, password: Option<&str>) -> Result
     }
 }
 
-/// Gives `admin` another password and all rights, and makes it where it is not there; what was issued to it ends. Returns the
-/// password if it was made up.
+/// Gives `admin` another password and all rights, and makes it where it is not there; whatever else it could log in with ends:
+/// what was issued to it and its personal tokens. Returns the password if it was made up.
 ///
 /// # Errors
 /// [`PasswordError`].
@@ -215,9 +215,9 @@ async fn put_admin(
     let password_hash = tokio::task::spawn_blocking(move || hash_password(&password))
         .await
         .map_err(|error| PasswordError::Hash(error.to_string()))??;
-    let (id, description) = match row {
-        Some(row) => (row.id, row.description),
-        None => (ids::random()?, String::new()),
+    let (id, description, tokens) = match row {
+        Some(row) => (row.id, row.description, ledger.secrets(row.id).await?),
+        None => (ids::random()?, String::new(), Vec::new()),
     };
     let account = PeopleChange::PutAccount {
         id,
@@ -231,7 +231,8 @@ async fn put_admin(
     // Its binding has its own id, so that there is one of them whatever has been done to it.
     let (holder, gives) = (Holder::Account(id), Gives::BuiltIn(ADMINISTRATOR.to_owned()));
     let binding = PeopleChange::PutBinding { id, holder, gives, project: None, pattern: None };
-    let changes = vec![Change::People(account), Change::People(binding)];
+    let ends = tokens.into_iter().map(|row| PeopleChange::EndSecret { secret: row.id, account: id, at: None });
+    let changes = [account, binding].into_iter().chain(ends).map(Change::People).collect();
     ledger.commit(Commit { actor: "system".to_owned(), changes, ..Commit::default() }).await?;
     Ok(made_up)
 }

@@ -727,12 +727,27 @@ async fn the_first_administrator() {
     let changes = [another, bind, disable, unbind].map(Change::People).into();
     ledger.commit(Commit { actor: "test".to_owned(), changes, ..Commit::default() }).await.expect("made");
     assert_eq!(login(&made_up).await, Err(AuthError::BadCredentials), "disabled");
+    // Whatever else it could log in with ends too.
+    let (token, hash) = personal::new(TOKEN).expect("randomness");
+    let (name_of_it, limits) = ("laptop".to_owned(), Vec::new());
+    let secret = PeopleChange::PutSecret { id: TOKEN, account: id, name: name_of_it, hash, limits, expires_at: None };
+    let changes = vec![Change::People(secret)];
+    ledger.commit(Commit { actor: "test".to_owned(), changes, ..Commit::default() }).await.expect("made");
+    assert!(ledger.secret(TOKEN).await.expect("answers").is_some());
     assert_eq!(reset_admin(&*ledger, Some("a:b")).await, Ok(None));
+    assert_eq!(login(&token).await, Err(AuthError::BadCredentials));
+    assert!(ledger.secrets(id).await.expect("answers").is_empty());
     assert_eq!(login(&made_up).await, Err(AuthError::BadCredentials), "at once");
     assert_eq!(login("a:b").await, Ok(true));
     let row = ledger.account(&name).await.expect("answers").expect("there");
     assert_eq!((row.id, row.description.as_str()), (id, "the first"), "the same user");
     assert_eq!(ledger.bindings(None, None, 9).await.expect("answers").len(), 2);
+    let policy = Policy::default();
+    let exchange = async |credential: Credential<'_>| identity.token(credential, &[], true, &policy, HERE).await;
+    let issued = exchange(Credential::Password { name: "admin", password: "a:b" }).await.expect("right");
+    let refresh = issued.refresh_token.expect("asked for");
+    exchange(Credential::Refresh(&refresh)).await.expect("it counts");
     assert!(reset_admin(&*ledger, None).await.expect("reset").is_some());
+    assert_eq!(exchange(Credential::Refresh(&refresh)).await.map(drop), Err(AuthError::BadCredentials));
     assert_eq!(reset_admin(&*ledger, Some("")).await, Err(local::PasswordError::Length));
 }
