@@ -14,6 +14,8 @@ mod pages;
 mod people;
 #[path = "cli/projects.rs"]
 mod projects;
+#[path = "cli/repositories.rs"]
+mod repositories;
 #[path = "cli/trash.rs"]
 mod trash;
 

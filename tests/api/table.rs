@@ -71,6 +71,8 @@ const API: &[Row] = &[
     Row("get", "/api/v1/projects/{project}", "", "", PROJECT_READ),
     Row("put", "/api/v1/projects/{project}", "", "{}", PROJECT_WRITE),
     Row("delete", "/api/v1/projects/{project}", "", "", OWNER),
+    Row("get", "/api/v1/repositories", "", "", LIST),
+    Row("get", "/api/v1/repositories", "/api/v1/repositories?project=acme", "", LIST),
     Row("get", "/api/v1/repositories/{repository}", "", "", PULL),
     Row("delete", "/api/v1/repositories/{repository}", "", "", DELETE),
     Row("get", "/api/v1/repositories/{repository}/tags/{tag}/history", "", "", PULL),

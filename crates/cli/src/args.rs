@@ -7,6 +7,7 @@ pub mod login;
 pub mod member;
 pub mod project;
 pub mod remote;
+pub mod repository;
 pub mod robot;
 pub mod role;
 pub mod token;
@@ -74,6 +75,9 @@ pub enum Command {
     /// Projects: what repositories are grouped by, and what is set for all of them.
     #[command(after_help = "Examples:\n  wharf project list\n  wharf project create acme --quota 100GiB")]
     Project(project::ProjectArgs),
+    /// Repositories: what is pushed to and pulled from.
+    #[command(after_help = "Examples:\n  wharf repository list acme\n  wharf repository delete acme/app")]
+    Repository(repository::RepositoryArgs),
     /// Who is given what: in a project, or in the system.
     #[command(after_help = "Examples:\n  wharf member list -p acme\n  wharf member add -p acme kim --role contributor")]
     Member(member::MemberArgs),
@@ -153,7 +157,8 @@ pub enum AdminCommand {
         after_help = "All else that admin could log in with ends: its personal tokens, and what other clients remember.\n\n\
         Examples:\n  \
         wharf admin reset --data /var/lib/wharf         prints a new random password\n  \
-        wharf admin reset --password-stdin < file       takes the first line of a file")]
+        wharf admin reset --password-stdin < file       takes the first line of a file"
+    )]
     Reset(ResetArgs),
 }
 

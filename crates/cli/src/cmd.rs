@@ -10,6 +10,7 @@ pub mod login;
 pub mod member;
 pub mod project;
 pub mod quota;
+pub mod repository;
 pub mod robot;
 pub mod role;
 pub mod serve;
@@ -31,6 +32,11 @@ fn resolve(args: &SettingArgs) -> Result<Resolved, ConfigError> {
 /// Names, one after the other.
 fn joined(names: &[Handle]) -> String {
     names.iter().map(Handle::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// Who may pull.
+fn access_of(public: bool) -> String {
+    if public { "public" } else { "private" }.to_owned()
 }
 
 /// What a binding gives: its role, else its permissions.

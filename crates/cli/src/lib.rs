@@ -59,6 +59,7 @@ fn run(command: Command, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Login(args) => cmd::login::login(&args, printer),
         Command::Logout(args) => cmd::login::logout(&args, printer),
         Command::Project(args) => cmd::project::run(&args, printer),
+        Command::Repository(args) => cmd::repository::run(&args, printer),
         Command::Member(args) => cmd::member::run(&args, printer),
         Command::Quota(args) => cmd::quota::run(&args, printer),
         Command::User(args) => cmd::user::run(&args, printer),

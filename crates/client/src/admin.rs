@@ -18,6 +18,7 @@ mod access;
 mod config;
 mod people;
 mod projects;
+mod repositories;
 mod trash;
 
 use bytes::Bytes;

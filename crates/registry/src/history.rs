@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use wharf_model::api::list::List;
-use wharf_model::api::repository::Repository;
 use wharf_model::api::trash::TagMove;
 use wharf_model::digest::Digest;
 use wharf_model::id::Id;
@@ -56,25 +55,6 @@ impl Names {
 }
 
 impl Registry {
-    /// The repository.
-    ///
-    /// # Errors
-    /// [`Error::NameUnknown`].
-    pub async fn repository(&self, access: &Access) -> Result<Repository, Error> {
-        access.expect(&[Action::Pull])?;
-        let name = access.repository.clone();
-        match self.0.ledger.repository(&name).await? {
-            Some(row) => Ok(Repository {
-                id: row.id,
-                project: name.project(),
-                name,
-                public: row.public,
-                created_at: row.created_at,
-            }),
-            None => Err(Error::NameUnknown(name)),
-        }
-    }
-
     /// The moves of a tag, the latest first.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ pub mod pull;
 pub mod push;
 pub mod referrers;
 pub mod registry;
+pub mod repositories;
 pub mod rights;
 pub mod robots;
 pub mod roles;

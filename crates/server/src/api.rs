@@ -35,6 +35,7 @@ fn routes() -> OpenApiRouter<Registry> {
         .routes(routes!(access::get))
         .routes(routes!(me::list_projects))
         .routes(routes!(projects::get, projects::put, trash::delete_project))
+        .routes(routes!(repositories::list))
         .routes(routes!(repositories::get, trash::delete_repository))
         .routes(routes!(repositories::history))
         .routes(routes!(repositories::restore))

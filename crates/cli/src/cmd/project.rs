@@ -5,6 +5,7 @@ use wharf_client::error::Error;
 use wharf_model::api::project::{ListedProject, Missing, Project, ProjectChange};
 use wharf_model::name::ProjectName;
 
+use super::access_of;
 use crate::Outcome;
 use crate::args::project::{ProjectArgs, ProjectCommand};
 use crate::printer::Printer;
@@ -51,10 +52,6 @@ async fn create(session: &Session<'_>, name: &ProjectName, change: &ProjectChang
     session.made(&project, &format!("the project {name} was made"))
 }
 
-fn access(public: bool) -> String {
-    if public { "public" } else { "private" }.to_owned()
-}
-
 /// What one may not read is a dash.
 fn row(project: &ListedProject) -> Vec<String> {
     let [repositories, used, quota] = match &project.usage {
@@ -65,7 +62,7 @@ fn row(project: &ListedProject) -> Vec<String> {
         ],
         None => ["-"; 3].map(str::to_owned),
     };
-    vec![project.name.to_string(), access(project.public), repositories, used, quota, project.description.clone()]
+    vec![project.name.to_string(), access_of(project.public), repositories, used, quota, project.description.clone()]
 }
 
 fn text(project: &Project) -> String {
@@ -77,7 +74,7 @@ fn text(project: &Project) -> String {
     let rules = project.immutable.iter().map(|rule| format!("{}={}", rule.repositories, rule.tags));
     let facts = sheet([
         ("name", Some(project.name.to_string())),
-        ("access", Some(access(project.public))),
+        ("access", Some(access_of(project.public))),
         ("description", Some(project.description.clone())),
         ("missing", project.missing.as_ref().map(|what| missing(what).to_owned())),
         ("artifact types", project.artifact_types.as_ref().map(|types| types.join(", "))),

@@ -4,6 +4,7 @@ use wharf_model::api::trash::{TagMove, TrashItem};
 use wharf_model::id::Id;
 use wharf_model::name::{ProjectName, RepositoryName, Tag};
 
+use super::repositories::of_repository;
 use super::{Admin, encoded};
 use crate::error::Error;
 
@@ -52,8 +53,6 @@ impl Admin {
     }
 }
 
-/// `/` in a repository's name is written `~` in our API.
 fn of_tag(repository: &RepositoryName, tag: &Tag) -> String {
-    let repository = repository.as_str().replace('/', "~");
-    format!("/api/v1/repositories/{repository}/tags/{}", encoded(tag.as_str()))
+    format!("{}/tags/{}", of_repository(repository), encoded(tag.as_str()))
 }

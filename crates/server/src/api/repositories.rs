@@ -10,7 +10,7 @@ use wharf_registry::access::Action;
 use wharf_registry::actor::Subject;
 use wharf_registry::registry::Registry;
 
-use super::request::{Paging, Segments, named};
+use super::request::{Of, Paging, Segments, named};
 use crate::error::Failure;
 
 /// The repository that a segment of a path names.
@@ -19,6 +19,19 @@ use crate::error::Failure;
 /// 400: it names none.
 pub(super) fn repository(segment: &str) -> Result<RepositoryName, Failure> {
     named(&segment.replace('~', "/"))
+}
+
+/// The repositories from which whoever asks may `pull`, by name; a page may have fewer than were asked for.
+#[utoipa::path(get, path = "/api/v1/repositories", tag = "repositories", operation_id = "list_repositories",
+    params(("project" = Option<String>, Query, description = "Only those of the project of that name"), Paging),
+    responses((status = 200, body = List<Repository>)))]
+pub async fn list(
+    State(registry): State<Registry>,
+    Extension(subject): Extension<Subject>,
+    Of(project): Of,
+    paging: Paging,
+) -> Result<Json<List<Repository>>, Failure> {
+    Ok(Json(registry.list_repositories(&subject, project.as_ref(), &paging.part()).await?))
 }
 
 /// What the repository is. It takes `pull`.

@@ -10,6 +10,7 @@ use serde_json::json;
 use utoipa::IntoParams;
 use wharf_model::code::ErrorCode;
 use wharf_model::limits::{API_PAGE_ENTRIES, API_PAGE_ENTRIES_MAX};
+use wharf_model::name::ProjectName;
 use wharf_registry::people::Part;
 
 use crate::error::Failure;
@@ -92,6 +93,17 @@ pub fn named<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result
         let failure = Failure::new(StatusCode::BAD_REQUEST, ErrorCode::NameInvalid, format!("{text}: {error}"));
         failure.detail(json!({ "name": text }))
     })
+}
+
+/// Of which project, where that is asked.
+pub struct Of(pub Option<ProjectName>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Of {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
+        Query::of(parts).get("project").map(|text| named(&text)).transpose().map(Of)
+    }
 }
 
 /// Which part of a list is wanted.

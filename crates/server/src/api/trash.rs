@@ -1,31 +1,17 @@
 //! `/api/v1/trash`, and what puts repositories and projects there.
 
-use axum::extract::{FromRequestParts, State};
+use axum::extract::State;
 use axum::{Extension, Json};
 use http::StatusCode;
-use http::request::Parts;
 use wharf_model::api::list::List;
 use wharf_model::api::trash::TrashItem;
-use wharf_model::name::ProjectName;
 use wharf_registry::access::Action;
 use wharf_registry::actor::Subject;
 use wharf_registry::registry::Registry;
 
 use super::repositories::repository;
-use super::request::{Paging, Segments, named};
+use super::request::{Of, Paging, Segments, named};
 use crate::error::Failure;
-use crate::extract::Query;
-
-/// Of which project, where that is asked.
-pub struct Of(Option<ProjectName>);
-
-impl<S: Send + Sync> FromRequestParts<S> for Of {
-    type Rejection = Failure;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
-        Query::of(parts).get("project").map(|text| named(&text)).transpose().map(Of)
-    }
-}
 
 /// What was deleted and can be restored, the latest first: where whoever asks may `restore`.
 #[utoipa::path(get, path = "/api/v1/trash", tag = "trash", operation_id = "list_trash",

@@ -1,0 +1,82 @@
+//! Repositories, as our API tells of them.
+
+use wharf_model::api::list::List;
+use wharf_model::api::repository::Repository;
+use wharf_model::name::{ProjectName, RepositoryName};
+use wharf_store::ledger::query::LedgerError;
+use wharf_store::ledger::readable::Readable;
+use wharf_store::ledger::trash::RepositoryRow;
+
+use crate::access::Action;
+use crate::actor::Subject;
+use crate::error::Error;
+use crate::people::Part;
+use crate::registry::{Access, Registry};
+
+impl Registry {
+    /// The repository.
+    ///
+    /// # Errors
+    /// [`Error::NameUnknown`].
+    pub async fn repository(&self, access: &Access) -> Result<Repository, Error> {
+        access.expect(&[Action::Pull])?;
+        let name = access.repository.clone();
+        match self.0.ledger.repository(&name).await? {
+            Some(row) => Ok(told(name, &row)),
+            None => Err(Error::NameUnknown(name)),
+        }
+    }
+
+    /// The repositories that `subject` may read, in the order of their names; those of a project, where one is named, of which
+    /// there are none where it is not there. A page may be shorter than was asked for.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`] as by [`Registry::authorise_list`]; or the ledger fails.
+    pub async fn list_repositories(
+        &self,
+        subject: &Subject,
+        project: Option<&ProjectName>,
+        part: &Part,
+    ) -> Result<List<Repository>, Error> {
+        let readable = self.authorise_list(subject)?;
+        let names = match project {
+            Some(project) => self.names_in(project, &readable, part).await?,
+            None => self.0.ledger.repositories(&readable, part.after.as_deref(), part.rows()).await?,
+        };
+        let page = part.cut(names, RepositoryName::clone);
+        let mut items = Vec::with_capacity(page.items.len());
+        for name in page.items {
+            // What has just gone, or gone private, is left out.
+            let found = self.0.ledger.repository(&name).await?;
+            let found = found.filter(|row| readable.holds(name.as_str(), row.public));
+            items.extend(found.map(|row| told(name, &row)));
+        }
+        Ok(List { items, next: page.next })
+    }
+
+    /// The one that is called as the project is, and those below it: others come between them.
+    async fn names_in(
+        &self,
+        project: &ProjectName,
+        readable: &Readable,
+        part: &Part,
+    ) -> Result<Vec<RepositoryName>, LedgerError> {
+        let (after, below) = (part.after.as_deref().unwrap_or_default(), format!("{project}/"));
+        let mut names = Vec::new();
+        if after < project.as_str()
+            && let Ok(name) = project.as_str().parse::<RepositoryName>()
+            && let Some(row) = self.0.ledger.repository(&name).await?
+            && readable.holds(name.as_str(), row.public)
+        {
+            names.push(name);
+        }
+        let rest = self.0.ledger.repositories(readable, Some(after.max(below.as_str())), part.rows()).await?;
+        names.extend(rest.into_iter().take_while(|name| name.as_str().starts_with(&below)));
+        names.truncate(part.rows());
+        Ok(names)
+    }
+}
+
+fn told(name: RepositoryName, row: &RepositoryRow) -> Repository {
+    Repository { id: row.id, project: name.project(), name, public: row.public, created_at: row.created_at }
+}
