@@ -39,7 +39,8 @@ fn question(query: &Query<'_>) -> Result<Question, Failure> {
 }
 
 /// Why somebody may or may not do something: in a repository, in a project, or in the system where neither is said. Anybody
-/// may ask about themselves; about others it takes `member:read` there, or `user:read`.
+/// may ask about themselves; about others it takes `member:read` there, or `user:read`, without which other projects' robots are
+/// not there.
 #[utoipa::path(get, path = "/api/v1/access", tag = "access", operation_id = "explain_access",
     params(
         ("subject" = Option<String>, Query, description = "About whom: `user:NAME`, `robot:NAME` or `group:NAME`; oneself where it is left out", example = "user:kim"),

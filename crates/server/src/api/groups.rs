@@ -33,7 +33,8 @@ pub async fn get(
     Ok(Json(registry.group(&subject, &named(&group)?).await?))
 }
 
-/// Makes the group, or changes it. It takes `group:write`, and to add members all that the group is given.
+/// Makes the group, or changes it. It takes `group:write`, and to change its members all that the group is
+/// given.
 #[utoipa::path(put, path = "/api/v1/groups/{group}", tag = "people", operation_id = "put_group",
     params(("group" = String, Path)), request_body = GroupChange, responses((status = 200, body = Group)))]
 pub async fn put(
@@ -45,7 +46,7 @@ pub async fn put(
     Ok(Json(registry.put_group(&subject, &named(&group)?, &change).await?))
 }
 
-/// Deletes the group and what it is given. It takes `group:write`.
+/// Deletes the group and what it is given. It takes `group:write`, and all of that.
 #[utoipa::path(delete, path = "/api/v1/groups/{group}", tag = "people", operation_id = "delete_group",
     params(("group" = String, Path)), responses((status = 204, description = "It is gone")))]
 pub async fn delete(

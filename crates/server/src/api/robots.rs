@@ -44,7 +44,7 @@ pub async fn get(
     Ok(Json(registry.robot(&subject, None, &named(&robot)?).await?))
 }
 
-/// Changes a robot of the system. It takes `user:write`.
+/// Changes a robot of the system. It takes `user:write`, and to disable or enable it all that it is given.
 #[utoipa::path(put, path = "/api/v1/robots/{robot}", tag = "robots", operation_id = "change_robot",
     params(("robot" = String, Path)), request_body = RobotChange,
     responses((status = 200, body = Robot)))]
@@ -57,7 +57,7 @@ pub async fn put(
     Ok(Json(registry.change_robot(&subject, None, &named(&robot)?, &change).await?))
 }
 
-/// Deletes a robot of the system. It takes `user:write`.
+/// Deletes a robot of the system. It takes `user:write`, and all that it is given.
 #[utoipa::path(delete, path = "/api/v1/robots/{robot}", tag = "robots", operation_id = "delete_robot",
     params(("robot" = String, Path)), responses((status = 204, description = "It is gone")))]
 pub async fn delete(
@@ -118,7 +118,7 @@ pub async fn get_in_project(
     Ok(Json(registry.robot(&subject, Some(&named(&project)?), &named(&robot)?).await?))
 }
 
-/// Changes a robot of the project. It takes `robot:write`.
+/// Changes a robot of the project. It takes `robot:write`, and to disable or enable it all that it is given.
 #[utoipa::path(put, path = "/api/v1/projects/{project}/robots/{robot}", tag = "robots", operation_id = "change_project_robot",
     params(("project" = String, Path), ("robot" = String, Path)), request_body = RobotChange,
     responses((status = 200, body = Robot)))]
@@ -131,7 +131,7 @@ pub async fn put_in_project(
     Ok(Json(registry.change_robot(&subject, Some(&named(&project)?), &named(&robot)?, &change).await?))
 }
 
-/// Deletes a robot of the project. It takes `robot:write`.
+/// Deletes a robot of the project. It takes `robot:write`, and all that it is given.
 #[utoipa::path(delete, path = "/api/v1/projects/{project}/robots/{robot}", tag = "robots", operation_id = "delete_project_robot",
     params(("project" = String, Path), ("robot" = String, Path)), responses((status = 204, description = "It is gone")))]
 pub async fn delete_in_project(

@@ -44,7 +44,7 @@ pub async fn get(
     Ok(Json(registry.user(&subject, &named(&user)?).await?))
 }
 
-/// Changes a user. It takes `user:write`.
+/// Changes a user. It takes `user:write`, and to disable or enable them all that they are given.
 #[utoipa::path(put, path = "/api/v1/users/{user}", tag = "people", operation_id = "change_user",
     params(("user" = String, Path)), request_body = UserChange, responses((status = 200, body = User)))]
 pub async fn put(
@@ -56,7 +56,7 @@ pub async fn put(
     Ok(Json(registry.change_user(&subject, &named(&user)?, &change).await?))
 }
 
-/// Deletes a user with all that they are given. It takes `user:write`.
+/// Deletes a user with all that they are given. It takes `user:write`, and all of that.
 #[utoipa::path(delete, path = "/api/v1/users/{user}", tag = "people", operation_id = "delete_user",
     params(("user" = String, Path)), responses((status = 204, description = "They are gone")))]
 pub async fn delete(
@@ -83,7 +83,8 @@ pub async fn put_password(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Ends what was issued to a user: bearer and refresh tokens. It takes `user:write`, or to be oneself.
+/// Ends what was issued to a user: bearer and refresh tokens. It takes `user:write` and all that they are given, or to be
+/// oneself.
 #[utoipa::path(delete, path = "/api/v1/users/{user}/sessions", tag = "people", operation_id = "end_sessions",
     params(("user" = String, Path)), responses((status = 204, description = "They have ended")))]
 pub async fn delete_sessions(
@@ -119,7 +120,7 @@ pub async fn post_token(
     Ok((StatusCode::CREATED, Json(registry.new_token(&subject, &named(&user)?, &new).await?)))
 }
 
-/// Ends a token, and what was issued for it. It takes `user:write`, or to be oneself.
+/// Ends a token, and what was issued for it. It takes `user:write` and all that its user is given, or to be oneself.
 #[utoipa::path(delete, path = "/api/v1/users/{user}/tokens/{token}", tag = "people", operation_id = "delete_token",
     params(("user" = String, Path), ("token" = String, Path)),
     responses((status = 204, description = "It has ended")))]
