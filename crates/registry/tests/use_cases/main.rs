@@ -7,6 +7,7 @@ mod caches;
 mod faults;
 mod followers;
 mod gc;
+mod hidden;
 mod house;
 mod model;
 mod people;
