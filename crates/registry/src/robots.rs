@@ -40,10 +40,10 @@ impl Registry {
         let home = self.authorise_in(subject, project, Permission::RobotRead, Permission::UserRead).await?;
         let which = Accounts::Robots(home.as_ref().map(|home| home.id));
         let rows = self.0.ledger.accounts(which, part.after.as_deref(), part.rows()).await?;
-        let page = part.cut(rows, |row| row.name.clone());
+        let (page, now) = (part.cut(rows, |row| row.name.clone()), self.0.ledger.now().await?);
         let mut items = Vec::with_capacity(page.items.len());
         for row in page.items {
-            items.push(self.told_robot(row, home.as_ref()).await?);
+            items.push(self.told_robot_at(row, home.as_ref(), now).await?);
         }
         Ok(List { items, next: page.next })
     }
@@ -178,8 +178,12 @@ impl Registry {
     }
 
     async fn told_robot(&self, row: AccountRow, home: Option<&Project>) -> Result<Robot, Error> {
-        let bindings = self.0.ledger.bindings_of(row.id).await?.into_iter().filter_map(bindings::told).collect();
         let now = self.0.ledger.now().await?;
+        self.told_robot_at(row, home, now).await
+    }
+
+    async fn told_robot_at(&self, row: AccountRow, home: Option<&Project>, now: Millis) -> Result<Robot, Error> {
+        let bindings = self.0.ledger.bindings_of(row.id).await?.into_iter().filter_map(bindings::told).collect();
         let secrets = self.0.ledger.secrets(row.id).await?.into_iter().filter(|row| tokens::is_open(row, now));
         let tokens = secrets.map(tokens::told).collect();
         let project = home.map(|home| home.name.clone());
