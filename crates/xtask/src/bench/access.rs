@@ -25,9 +25,10 @@ const PASSWORD: &str = "correct horse battery staple";
 
 /// Measures pulls and pushes; the catalog is with the other lists.
 pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
+    // Rates swing by a tenth from round to round; what knowing and allowing cost of themselves, in nanoseconds, is measured by
+    // the registry's example `access_speed`.
     let mut rate =
-        Series::new("manifest by tag by one of 10,000 users with 20,000 bindings, against an empty server", "×")
-            .target(Peer::Wharf, Target::Times(0.97));
+        Series::new("manifest by tag by one of 10,000 users with 20,000 bindings, against an empty server", "×");
     let mut cost =
         Series::new("the same: CPU of the server for each request", "×").target(Peer::Wharf, Target::Below(1.03));
     let (full, empty) = (bench.yard.start(Peer::Wharf)?, bench.yard.start(Peer::Wharf)?);
