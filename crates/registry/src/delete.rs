@@ -19,11 +19,12 @@ impl Registry {
     /// [`Error::ManifestUnknown`]; [`Error::Immutable`] where a rule of the project keeps the tag, or one that would go.
     pub async fn delete_manifest(&self, access: &Access, reference: &Reference) -> Result<(), Error> {
         access.expect(&[Action::Delete])?;
-        let repository = access.repository.clone();
+        let (repository, expects) = (access.repository.clone(), access.expects());
         let change = match reference {
-            Reference::Tag(tag) => Change::DeleteTag { repository, tag: tag.clone(), previous: None },
+            Reference::Tag(tag) => Change::DeleteTag { repository, expects, tag: tag.clone(), previous: None },
             Reference::Digest(digest) => Change::DeleteManifest {
                 repository,
+                expects,
                 digest: *digest,
                 keep: self.trash_time(access.rules().trash_days),
                 tags: Vec::new(),
@@ -44,14 +45,7 @@ impl Registry {
     /// [`Error::BlobUnknown`].
     pub async fn delete_blob(&self, access: &Access, digest: &Digest) -> Result<(), Error> {
         access.expect(&[Action::Delete])?;
-        self.commit(
-            access,
-            vec![Change::DeleteBlob {
-                repository: access.repository.clone(),
-                digest: *digest,
-                freed: Freed::default(),
-            }],
-        )
-        .await
+        let (repository, expects, freed) = (access.repository.clone(), access.expects(), Freed::default());
+        self.commit(access, vec![Change::DeleteBlob { repository, expects, digest: *digest, freed }]).await
     }
 }

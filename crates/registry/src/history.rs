@@ -9,7 +9,7 @@ use wharf_model::id::Id;
 use wharf_model::name::{Reference, RepositoryName, Tag};
 use wharf_model::permission::Permission;
 use wharf_store::ledger::Ledger;
-use wharf_store::ledger::change::{Change, Digests, Expected, Refused};
+use wharf_store::ledger::change::{Change, Digests, Expected, Expects, Refused};
 use wharf_store::ledger::query::LedgerError;
 use wharf_store::ledger::trash::MoveRow;
 
@@ -95,13 +95,15 @@ impl Registry {
         repository: &RepositoryName,
         tag: &Tag,
     ) -> Result<TagMove, Error> {
-        self.authorise_repository(subject, repository, Permission::Restore).await?;
         for _ in 0..ATTEMPTS_MAX {
-            let changes = self.taking_back(repository, tag).await?;
+            let expects = self.authorise_repository(subject, repository, Permission::Restore).await?;
+            let changes = self.taking_back(repository, expects, tag).await?;
             match self.0.ledger.commit(subject.commit(changes)).await {
                 Ok(_) => return self.latest_move(subject, repository, tag).await,
                 // Others have done something to it.
-                Err(Refused::TagMoved(..) | Refused::ManifestUnknown(_) | Refused::Unknown(_)) => {}
+                Err(
+                    Refused::TagMoved(..) | Refused::ManifestUnknown(_) | Refused::Unknown(_) | Refused::ProjectChanged,
+                ) => {}
                 Err(refused) => return Err(Error::refused(refused, repository)),
             }
         }
@@ -109,7 +111,12 @@ impl Registry {
     }
 
     /// What takes the tag's latest move back that can be.
-    async fn taking_back(&self, repository: &RepositoryName, tag: &Tag) -> Result<Vec<Change>, Error> {
+    async fn taking_back(
+        &self,
+        repository: &RepositoryName,
+        expects: Expects,
+        tag: &Tag,
+    ) -> Result<Vec<Change>, Error> {
         let ledger = &self.0.ledger;
         let moves = ledger.tag_moves(repository, tag, None, MOVES_MAX).await?;
         let moves = moves.ok_or_else(|| Error::NameUnknown(repository.clone()))?;
@@ -124,7 +131,7 @@ impl Registry {
             }
             asked.push(digest);
             if let Some(mut changes) = self.bringing_back(repository, &digest).await? {
-                changes.push(point(repository, tag, digest, now));
+                changes.push(point(repository, expects, tag, digest, now));
                 return Ok(changes);
             }
         }
@@ -155,10 +162,11 @@ impl Registry {
 }
 
 /// Points the tag to the manifest, if it still points to what it was seen to.
-fn point(repository: &RepositoryName, tag: &Tag, digest: Digest, seen: Option<Digest>) -> Change {
+fn point(repository: &RepositoryName, expects: Expects, tag: &Tag, digest: Digest, seen: Option<Digest>) -> Change {
     let expected = match seen {
         Some(seen) => Expected { among: Some(Digests::These(vec![seen])), not_among: None },
         None => Expected { among: None, not_among: Some(Digests::Any) },
     };
-    Change::PointTag { repository: repository.clone(), tag: tag.clone(), digest, expected, previous: None }
+    let (repository, tag) = (repository.clone(), tag.clone());
+    Change::PointTag { repository, expects, tag, digest, expected, previous: None }
 }

@@ -7,7 +7,7 @@ use wharf_model::manifest::{Manifest, Role};
 use wharf_model::media::MediaType;
 use wharf_model::name::{ProjectName, Reference, Tag};
 use wharf_model::permission::Permission;
-use wharf_store::ledger::change::{Change, Edge};
+use wharf_store::ledger::change::{Change, Edge, Expects};
 pub use wharf_store::ledger::change::{Digests, Expected};
 
 use crate::access::Action;
@@ -73,6 +73,8 @@ impl Registry {
         let repository = access.repository.clone();
         let point = |tag: &Tag, expected| Change::PointTag {
             repository: repository.clone(),
+            // As what makes the repository says, in the same commit.
+            expects: Expects::Anything,
             tag: tag.clone(),
             digest,
             expected,

@@ -120,8 +120,13 @@ impl Access {
             // Who may only attach makes no repositories.
             return Err(Error::NameUnknown(self.repository.clone()));
         }
-        let expects = self.project.map_or(Expects::Nothing, Expects::Project);
-        Ok(Change::EnsureRepository { repository: self.repository.clone(), expects, made_project: false })
+        let (repository, expects) = (self.repository.clone(), self.expects());
+        Ok(Change::EnsureRepository { repository, expects, made_project: false })
+    }
+
+    /// What the project has to be still when something is changed in it.
+    pub(crate) fn expects(&self) -> Expects {
+        expected(self.project)
     }
 
     /// Guards a use case against a wrong row in a route table.
@@ -232,7 +237,8 @@ impl Registry {
         Ok(ProjectAccess { project })
     }
 
-    /// The authorise step for what is in a repository and is no [`Action`]. What anybody may in open mode does not count.
+    /// The authorise step for what is in a repository and is no [`Action`]. What anybody may in open mode does not count. What
+    /// its project has to be still when something is changed in it.
     ///
     /// # Errors
     /// As [`Registry::authorise`].
@@ -241,9 +247,9 @@ impl Registry {
         subject: &Subject,
         repository: &RepositoryName,
         permission: Permission,
-    ) -> Result<(), Error> {
+    ) -> Result<Expects, Error> {
         let (_, place) = self.place(repository).await?;
-        granted(access::administer(subject, permission, &place)).map(drop)
+        granted(access::administer(subject, permission, &place)).map(|_| expected(place.project))
     }
 
     /// Where a repository of that name is, or would be.
@@ -273,10 +279,12 @@ impl Registry {
         Closed(self.0.open.clone().write_owned().await)
     }
 
-    /// Makes `changes` on behalf of whoever holds `access`.
+    /// Makes `changes` on behalf of whoever holds `access`. Where another project has come into the place of the one that was
+    /// looked at, the repository has gone with that.
     pub(crate) async fn commit(&self, access: &Access, changes: Vec<Change>) -> Result<(), Error> {
         match self.0.ledger.commit(access.subject.commit(changes)).await {
             Ok(_) => Ok(()),
+            Err(Refused::ProjectChanged) => Err(Error::NameUnknown(access.repository.clone())),
             Err(refused) => Err(Error::refused(refused, &access.repository)),
         }
     }
@@ -334,6 +342,10 @@ impl Registry {
     pub async fn jobs(&self) -> Result<Vec<(&'static str, u64)>, LedgerError> {
         Ok(vec![(RECLAIM, self.0.ledger.count_jobs(RECLAIM).await?)])
     }
+}
+
+fn expected(project: Option<Id>) -> Expects {
+    project.map_or(Expects::Nothing, Expects::Project)
 }
 
 pub(crate) fn granted(decision: Decision) -> Result<Permissions, Error> {

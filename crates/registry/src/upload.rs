@@ -154,20 +154,23 @@ impl Registry {
         access.expect(&[Action::Push])?;
         let mut readable = access::readable(&access.subject, &self.0.settings.policy);
         let from = match from {
-            Some(from) => match self.authorise(&access.subject, Action::Pull, &from).await {
-                Ok(_) => {
-                    readable = Readable::All;
-                    Some(from)
-                }
-                Err(Error::Denied | Error::Unauthorized) => None,
-                Err(error) => return Err(error),
-            },
+            Some(from) => {
+                readable = Readable::All;
+                from
+            }
             // Looked for here, not in the commit: a blob may be in very many repositories that the caller may not read.
-            None => self.0.ledger.home_of_blob(&digest, &readable).await?,
+            None => match self.0.ledger.home_of_blob(&digest, &readable).await? {
+                Some(from) => from,
+                None => return Ok(false),
+            },
         };
-        let Some(from) = from else { return Ok(false) };
+        let from_project = match self.authorise(&access.subject, Action::Pull, &from).await {
+            Ok(source) => source.expects(),
+            Err(Error::Denied | Error::Unauthorized) => return Ok(false),
+            Err(error) => return Err(error),
+        };
         let repository = access.repository.clone();
-        let mount = Change::MountBlob { repository, digest, from, readable };
+        let mount = Change::MountBlob { repository, digest, from, from_project, readable };
         match self.commit_into(access, |_| Ok(()), vec![mount]).await? {
             None => Ok(true),
             Some(Refused::BlobUnknown(_) | Refused::RepositoryUnknown) => Ok(false),

@@ -50,6 +50,7 @@ fn push(repository: &RepositoryName, text: String, tag: &str) -> Vec<Change> {
         },
         Change::PointTag {
             repository: repository.clone(),
+            expects: Expects::Anything,
             tag: tag.parse().expect("a tag"),
             digest,
             expected: Expected::default(),
@@ -65,6 +66,7 @@ async fn fill(ledger: &dyn Ledger, tags: usize, repositories: usize) {
     for chunk in (0..tags).collect::<Vec<_>>().chunks(10_000) {
         let point = |at: &usize| Change::PointTag {
             repository: many.clone(),
+            expects: Expects::Anything,
             tag: format!("t{at:08}").parse().expect("a tag"),
             digest,
             expected: Expected::default(),

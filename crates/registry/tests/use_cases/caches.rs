@@ -35,6 +35,7 @@ fn moved(repository: &str) -> Entry {
     let (tag, digest) = ("latest".parse().expect("a tag"), sha256(b"new"));
     entry(vec![Change::PointTag {
         repository: name(repository),
+        expects: Expects::Anything,
         tag,
         digest,
         expected: Expected::default(),

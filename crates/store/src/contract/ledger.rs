@@ -205,11 +205,23 @@ pub(super) fn heap(location: &str) -> Place {
 }
 
 pub(super) fn mount(repository: &str, text: &str, from: &str, readable: Readable) -> Change {
-    Change::MountBlob { repository: name(repository), digest: digest(text), from: name(from), readable }
+    Change::MountBlob {
+        repository: name(repository),
+        digest: digest(text),
+        from: name(from),
+        from_project: Expects::Anything,
+        readable,
+    }
 }
 
-pub(super) fn delete_blob(repository: &str, text: &str) -> Change {
-    Change::DeleteBlob { repository: name(repository), digest: digest(text), freed: Freed::default() }
+/// Takes the blob of that text out of the repository.
+pub fn delete_blob(repository: &str, text: &str) -> Change {
+    Change::DeleteBlob {
+        repository: name(repository),
+        expects: Expects::Anything,
+        digest: digest(text),
+        freed: Freed::default(),
+    }
 }
 
 pub(super) fn sweep(repository: &str, text: &str) -> Change {
@@ -245,6 +257,7 @@ pub fn index(repository: &str, text: &str, children: &[&str]) -> Change {
 pub(super) fn point(repository: &str, to: &str, text: &str) -> Change {
     Change::PointTag {
         repository: name(repository),
+        expects: Expects::Anything,
         tag: tag(to),
         digest: digest(text),
         expected: Expected::default(),
@@ -253,13 +266,20 @@ pub(super) fn point(repository: &str, to: &str, text: &str) -> Change {
 }
 
 pub(super) fn delete_tag(repository: &str, text: &str) -> Change {
-    Change::DeleteTag { repository: name(repository), tag: tag(text), previous: None }
+    Change::DeleteTag { repository: name(repository), expects: Expects::Anything, tag: tag(text), previous: None }
 }
 
 /// Deletes the manifest with that text.
 pub fn delete_manifest(repository: &str, text: &str, keep: Millis) -> Change {
     let (repository, digest) = (name(repository), digest(text));
-    Change::DeleteManifest { repository, digest, keep, tags: Vec::new(), children: Vec::new() }
+    Change::DeleteManifest {
+        repository,
+        expects: Expects::Anything,
+        digest,
+        keep,
+        tags: Vec::new(),
+        children: Vec::new(),
+    }
 }
 
 /// Purges an entry of the trash, or a step of it.
@@ -883,6 +903,7 @@ pub async fn manifests_are_read_by_tag_and_digest(bench: &Bench) {
     };
     let pointed = Change::PointTag {
         repository: name("p/a"),
+        expects: Expects::Anything,
         tag: tag("v2"),
         digest: Digest::of(Algorithm::Sha512, b"m"),
         expected: Expected::default(),
@@ -923,7 +944,14 @@ pub async fn the_same_manifest_again_changes_nothing(bench: &Bench) {
 }
 
 fn point_expecting(to: &str, text: &str, expected: Expected) -> Change {
-    Change::PointTag { repository: name("p/a"), tag: tag(to), digest: digest(text), expected, previous: None }
+    Change::PointTag {
+        repository: name("p/a"),
+        expects: Expects::Anything,
+        tag: tag(to),
+        digest: digest(text),
+        expected,
+        previous: None,
+    }
 }
 
 /// A tag points to a manifest that is there, moves from where it is expected to be, and goes; the manifest stays.

@@ -298,7 +298,7 @@ impl Model {
                 self.members.insert((repository, blob), self.now);
                 self.lost.remove(&(repository, blob));
             }
-            Change::MountBlob { repository, digest, from, readable } => {
+            Change::MountBlob { repository, digest, from, readable, .. } => {
                 let (repository, blob) = (self.there(repository)?, blob_at(digest));
                 let is_source = |at: usize| {
                     let named = repository_at(from) == at;
@@ -417,6 +417,7 @@ impl Model {
         };
         let point = || Change::PointTag {
             repository: repository.clone(),
+            expects: Expects::Anything,
             tag: tag(TAGS[pick(c, TAGS.len())]),
             digest: digest(MANIFESTS[manifest].0),
             expected: Expected::default(),
@@ -442,9 +443,20 @@ impl Model {
             4 => {
                 let from = name(REPOSITORIES[pick(c, REPOSITORIES.len())]);
                 let readable = if c >= 128 { Readable::All } else { Readable::public() };
-                vec![Change::MountBlob { repository, digest: digest(BLOBS[blob]), from, readable }]
+                vec![Change::MountBlob {
+                    repository,
+                    digest: digest(BLOBS[blob]),
+                    from,
+                    from_project: Expects::Anything,
+                    readable,
+                }]
             }
-            5 => vec![Change::DeleteBlob { repository, digest: digest(BLOBS[blob]), freed: Freed::default() }],
+            5 => vec![Change::DeleteBlob {
+                repository,
+                expects: Expects::Anything,
+                digest: digest(BLOBS[blob]),
+                freed: Freed::default(),
+            }],
             6 | 7 => vec![put_manifest()],
             8 => vec![
                 ensure(),
@@ -454,9 +466,15 @@ impl Model {
             ],
             9 => vec![put_manifest(), point()],
             10 => vec![point()],
-            11 => vec![Change::DeleteTag { repository, tag: tag(TAGS[pick(c, TAGS.len())]), previous: None }],
+            11 => vec![Change::DeleteTag {
+                repository,
+                expects: Expects::Anything,
+                tag: tag(TAGS[pick(c, TAGS.len())]),
+                previous: None,
+            }],
             12 | 13 => vec![Change::DeleteManifest {
                 repository,
+                expects: Expects::Anything,
                 digest: digest(MANIFESTS[manifest].0),
                 keep: Millis::from(c % 4) * GRACE / 2,
                 tags: Vec::new(),

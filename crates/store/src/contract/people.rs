@@ -8,8 +8,11 @@ use wharf_model::id::Id;
 use wharf_model::name::RepositoryName;
 use wharf_model::permission::{ADMINISTRATOR, Permissions, built_in};
 
-use super::ledger::{Bench, START, make_project, name};
-use crate::ledger::change::{Change, Expects, Refused};
+use super::ledger::{
+    Bench, START, delete_blob, delete_manifest, delete_tag, digest, ensure, inline, make_project, mount, name, point,
+    put_blob, put_manifest,
+};
+use crate::ledger::change::{Change, Contents, Expects, Refused};
 use crate::ledger::people::{
     AccountKind, Accounts, Gives, Holder, PasswordHash, PeopleChange, SecretHash, SecretRow, Thing,
 };

@@ -84,25 +84,23 @@ impl<S: Sql> Context<'_, S> {
             Change::PutProject { project, expects, id, set } => self.put_project(project, *expects, *id, set).await,
             Change::People(change) => self.people(change).await,
             Change::PutBlob { .. } => self.put_blob(change).await,
-            Change::MountBlob { repository, digest, from, readable } => {
-                self.mount_blob(repository, digest, from, readable).await
-            }
-            Change::DeleteBlob { repository, digest, freed } => {
-                *freed = self.delete_blob(repository, digest).await?;
+            Change::MountBlob { .. } => self.mount_blob(change).await,
+            Change::DeleteBlob { repository, expects, digest, freed } => {
+                *freed = self.delete_blob(repository, *expects, digest).await?;
                 Ok(true)
             }
             Change::PutManifest { .. } => self.put_manifest(change).await,
-            Change::PointTag { repository, tag, digest, expected, previous } => {
-                let (moved, before) = self.point_tag(repository, tag, digest, expected).await?;
+            Change::PointTag { repository, expects, tag, digest, expected, previous } => {
+                let (moved, before) = self.point_tag(repository, *expects, tag, digest, expected).await?;
                 *previous = before;
                 Ok(moved)
             }
-            Change::DeleteTag { repository, tag, previous } => {
-                *previous = Some(self.delete_tag(repository, tag).await?);
+            Change::DeleteTag { repository, expects, tag, previous } => {
+                *previous = Some(self.delete_tag(repository, *expects, tag).await?);
                 Ok(true)
             }
-            Change::DeleteManifest { repository, digest, keep, tags, children } => {
-                (*tags, *children) = self.delete_manifest(repository, digest, *keep).await?;
+            Change::DeleteManifest { repository, expects, digest, keep, tags, children } => {
+                (*tags, *children) = self.delete_manifest(repository, *expects, digest, *keep).await?;
                 Ok(true)
             }
             Change::DeleteRepository { repository, expects, entry, keep, contents } => {

@@ -198,6 +198,9 @@ pub enum Change {
         digest: Digest,
         /// The repository that it is in.
         from: RepositoryName,
+        /// What the project of that has to be; else the blob is not there.
+        #[serde(skip)]
+        from_project: Expects,
         /// What the caller may read.
         #[serde(skip)]
         readable: Readable,
@@ -206,6 +209,9 @@ pub enum Change {
     DeleteBlob {
         /// The repository.
         repository: RepositoryName,
+        /// What its project has to be; else it is refused.
+        #[serde(skip)]
+        expects: Expects,
         /// The blob.
         digest: Digest,
         /// Filled: what nobody holds any more.
@@ -237,6 +243,9 @@ pub enum Change {
     PointTag {
         /// The repository.
         repository: RepositoryName,
+        /// What its project has to be; else it is refused.
+        #[serde(skip)]
+        expects: Expects,
         /// The tag.
         tag: Tag,
         /// The manifest.
@@ -251,6 +260,9 @@ pub enum Change {
     DeleteTag {
         /// The repository.
         repository: RepositoryName,
+        /// What its project has to be; else it is refused.
+        #[serde(skip)]
+        expects: Expects,
         /// The tag.
         tag: Tag,
         /// Filled: what it pointed to.
@@ -262,6 +274,9 @@ pub enum Change {
     DeleteManifest {
         /// The repository.
         repository: RepositoryName,
+        /// What its project has to be; else it is refused.
+        #[serde(skip)]
+        expects: Expects,
         /// The manifest.
         digest: Digest,
         /// When it is purged: so many milliseconds from now.

@@ -309,7 +309,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::super::apply;
-    use super::super::change::{Change, Commit, Expects};
+    use super::super::change::{Change, Commit, Expects, Refused};
     use super::*;
     use crate::contract::ledger::{self as rules, Bench};
 

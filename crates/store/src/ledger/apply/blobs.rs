@@ -7,9 +7,8 @@ use wharf_model::name::RepositoryName;
 use super::projects::Home;
 use super::{Context, just, returned};
 use crate::blobs::Location;
-use crate::ledger::change::{Change, Freed, Known, Place, Refused};
+use crate::ledger::change::{Change, Expects, Freed, Known, Place, Refused};
 use crate::ledger::query::LedgerError;
-use crate::ledger::readable::Readable;
 use crate::ledger::sql::{Sql, Value, digest_values};
 
 /// The row of a blob.
@@ -118,14 +117,13 @@ impl<S: Sql> Context<'_, S> {
         self.sql.any(find, &[algorithm, hash, repository.into()]).await
     }
 
-    pub(super) async fn mount_blob(
-        &mut self,
-        to: &RepositoryName,
-        digest: &Digest,
-        from: &RepositoryName,
-        readable: &Readable,
-    ) -> Result<bool, Refused> {
-        let home = self.home(to).await?;
+    pub(super) async fn mount_blob(&mut self, change: &Change) -> Result<bool, Refused> {
+        let Change::MountBlob { repository, digest, from, from_project, readable } = change else { return Ok(false) };
+        let home = self.home(repository).await?;
+        match self.expected_project(from.project_str(), *from_project).await {
+            Err(Refused::ProjectChanged) => return Err(Refused::BlobUnknown(*digest)),
+            found => found.map(drop)?,
+        }
         let (algorithm, hash) = digest_values(digest);
         let shown_since = self.now - self.grace / 2;
         let find = "SELECT b.id, b.size, r.public FROM blob b JOIN member m ON m.blob = b.id
@@ -143,8 +141,13 @@ impl<S: Sql> Context<'_, S> {
         Ok(true)
     }
 
-    pub(super) async fn delete_blob(&mut self, repository: &RepositoryName, digest: &Digest) -> Result<Freed, Refused> {
-        let home = self.home(repository).await?;
+    pub(super) async fn delete_blob(
+        &mut self,
+        repository: &RepositoryName,
+        expects: Expects,
+        digest: &Digest,
+    ) -> Result<Freed, Refused> {
+        let home = self.home_in(repository, expects).await?;
         let blob = self.blob(digest).await?.ok_or(Refused::BlobUnknown(*digest))?;
         let delete = "DELETE FROM member WHERE repository = $1 AND blob = $2
             AND (unreferenced_since IS NULL OR unreferenced_since > $3)";

@@ -28,6 +28,14 @@ impl<S: Sql> Context<'_, S> {
         Ok(Home { repository: row.int(0)?, project: row.int(1)? })
     }
 
+    /// The same; refused where its project is not what was expected.
+    pub(super) async fn home_in(&mut self, name: &RepositoryName, expects: Expects) -> Result<Home, Refused> {
+        if expects != Expects::Anything {
+            self.expected_project(name.project_str(), expects).await?;
+        }
+        self.home(name).await
+    }
+
     /// Whether it was made, and its project with it.
     pub(super) async fn ensure_repository(
         &mut self,

@@ -5,7 +5,7 @@ use wharf_model::name::{RepositoryName, Tag};
 
 use super::Context;
 use super::projects::Home;
-use crate::ledger::change::{Expected, Refused};
+use crate::ledger::change::{Expected, Expects, Refused};
 use crate::ledger::query::LedgerError;
 use crate::ledger::sql::Sql;
 
@@ -20,11 +20,12 @@ impl<S: Sql> Context<'_, S> {
     pub(super) async fn point_tag(
         &mut self,
         name: &RepositoryName,
+        expects: Expects,
         tag: &Tag,
         digest: &Digest,
         expected: &Expected,
     ) -> Result<(bool, Option<Digest>), Refused> {
-        let Home { repository, project } = self.home(name).await?;
+        let Home { repository, project } = self.home_in(name, expects).await?;
         let manifest = self.manifest(repository, digest).await?.ok_or(Refused::ManifestUnknown(*digest))?;
         let before = self.tag(repository, tag).await?;
         let points_to = before.as_ref().map(|(_, digest)| *digest);
@@ -46,8 +47,13 @@ impl<S: Sql> Context<'_, S> {
         Ok((true, points_to))
     }
 
-    pub(super) async fn delete_tag(&mut self, name: &RepositoryName, tag: &Tag) -> Result<Digest, Refused> {
-        let Home { repository, project } = self.home(name).await?;
+    pub(super) async fn delete_tag(
+        &mut self,
+        name: &RepositoryName,
+        expects: Expects,
+        tag: &Tag,
+    ) -> Result<Digest, Refused> {
+        let Home { repository, project } = self.home_in(name, expects).await?;
         let (_, before) = self.tag(repository, tag).await?.ok_or_else(|| Refused::TagUnknown(tag.clone()))?;
         self.check_movable(project, name, std::slice::from_ref(tag)).await?;
         let delete = "DELETE FROM tag WHERE repository = $1 AND name = $2";

@@ -38,10 +38,12 @@ impl<S: Sql> Context<'_, S> {
     pub(super) async fn delete_manifest(
         &mut self,
         repository: &RepositoryName,
+        expects: Expects,
         digest: &Digest,
         keep: Millis,
     ) -> Result<(Vec<Tag>, Vec<Digest>), Refused> {
-        let Home { repository: number, project } = self.home(repository).await?;
+        let home = self.home_in(repository, expects).await?;
+        let Home { repository: number, project } = home;
         let first = self.manifest(number, digest).await?.ok_or(Refused::ManifestUnknown(*digest))?;
         let tags = self.delete_tags_of(number, first, digest).await?;
         self.check_movable(project, repository, &tags).await?;
