@@ -16,7 +16,8 @@ impl Registry {
     /// Deletes a tag (the manifest stays) or a manifest (with the tags that point to it), by what `reference` is.
     ///
     /// # Errors
-    /// [`Error::ManifestUnknown`]; [`Error::Immutable`] where a rule of the project keeps the tag, or one that would go.
+    /// [`Error::ManifestUnknown`]; [`Error::Immutable`] where a rule of the project keeps the tag, or one that would go, or
+    /// one that needs the manifest.
     pub async fn delete_manifest(&self, access: &Access, reference: &Reference) -> Result<(), Error> {
         access.expect(&[Action::Delete])?;
         let (repository, expects) = (access.repository.clone(), access.expects());
@@ -42,7 +43,7 @@ impl Registry {
     /// Takes a blob out of the repository: 404 from then on. Its bytes stay while a manifest holds them.
     ///
     /// # Errors
-    /// [`Error::BlobUnknown`].
+    /// [`Error::BlobUnknown`]; [`Error::Immutable`] where a tag that a rule of the project keeps needs it.
     pub async fn delete_blob(&self, access: &Access, digest: &Digest) -> Result<(), Error> {
         access.expect(&[Action::Delete])?;
         let (repository, expects, freed) = (access.repository.clone(), access.expects(), Freed::default());

@@ -379,6 +379,7 @@ impl Error {
             Refused::LastAdministrator | Refused::TooManyBindings => Error::Denied,
             Refused::Quota(exceeded) => Error::Quota { exceeded, trash_bytes: None },
             Refused::Immutable(held) => Error::Immutable(held),
+            Refused::TooMuchToCheck => Error::Unsupported(refused.to_string()),
             Refused::Failed(error) => error.into(),
         }
     }

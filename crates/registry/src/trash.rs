@@ -66,6 +66,7 @@ impl Registry {
             Ok(_) => self.made_entry(subject, entry).await,
             Err(Refused::ProjectChanged | Refused::Unknown(_)) => Err(Error::ProjectUnknown(name.clone())),
             Err(Refused::Immutable(kept)) => Err(Error::Immutable(kept)),
+            Err(refused @ Refused::TooMuchToCheck) => Err(Error::Conflict(refused.to_string())),
             Err(Refused::Failed(error)) => Err(error.into()),
             Err(refused) => Err(Error::Internal(refused.to_string())),
         }

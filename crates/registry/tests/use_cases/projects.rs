@@ -11,6 +11,7 @@ use wharf_model::digest::{Algorithm, Digest, Hasher};
 use wharf_model::limits::{QUOTA_FIRST_STEP_BYTES, QUOTA_STEP_BYTES};
 use wharf_model::media::OCI_INDEX;
 use wharf_model::name::{ProjectName, Reference};
+use wharf_registry::access::Action;
 use wharf_registry::actor::Subject;
 use wharf_registry::error::Error;
 use wharf_registry::upload::Chunk;
@@ -221,9 +222,32 @@ async fn immutable_tags_stay_over_push_and_delete() {
     for reference in [tagged("v1"), Reference::Digest(digest)] {
         assert!(matches!(house.delete(A, &reference).await, Err(Error::Immutable(_))), "{reference}");
     }
+    let access = house.access(Action::Delete, A).await;
+    assert!(matches!(house.registry.delete_blob(&access, &one).await, Err(Error::Immutable(_))), "it needs that");
     assert_eq!(house.push_image(A, "v1", &[one]).await, digest, "the same again");
     house.delete(A, &tagged("latest")).await.expect("no rule keeps it");
     assert_eq!(house.pull(A, &tagged("v1")).await, Some(image(&[one])));
+}
+
+/// Another project of that name has come into the place of the one that was looked at: nothing of that goes.
+#[tokio::test]
+async fn what_is_deleted_is_in_the_project_that_was_looked_at() {
+    let house = House::new().await;
+    let push = async || {
+        let blob = house.push_blob(A, b"one").await;
+        (blob, house.push_image(A, "v1", &[blob]).await)
+    };
+    push().await;
+    let access = house.access(Action::Delete, A).await;
+    house.registry.delete_project(&admin(), &acme()).await.expect("deleted");
+    let (blob, manifest) = push().await;
+    for reference in [tagged("v1"), Reference::Digest(manifest)] {
+        let refused = house.registry.delete_manifest(&access, &reference).await;
+        assert!(matches!(refused, Err(Error::NameUnknown(_))), "{refused:?}");
+    }
+    let refused = house.registry.delete_blob(&access, &blob).await;
+    assert!(matches!(refused, Err(Error::NameUnknown(_))), "{refused:?}");
+    assert!(house.pull(A, &tagged("v1")).await.is_some());
 }
 
 /// What is reserved while the second piece of a body is waited for; the body ends there.

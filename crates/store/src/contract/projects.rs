@@ -12,12 +12,13 @@
 use futures_util::future::join_all;
 use wharf_model::api::project::{Immutable, Missing, Project, ProjectChange, Usage};
 use wharf_model::id::Id;
+use wharf_model::manifest::Role;
 
 use super::ledger::{
-    Bench, GRACE, delete_blob, delete_manifest, delete_tag, digest, ending, ensure, heap, inline, layers, make_project,
-    mount, name, options, point, put_blob, put_manifest, set_project, sweep, tag, upload,
+    Bench, GRACE, delete_blob, delete_manifest, delete_tag, digest, edge, ending, ensure, heap, index, inline, layers,
+    make_project, mount, name, options, point, put_blob, put_manifest, set_project, sweep, tag, upload,
 };
-use super::trash::{delete_repository, restore_repository};
+use super::trash::{delete_repository, restore_manifest, restore_repository};
 use crate::ledger::change::{Change, Refused};
 use crate::ledger::notes::UploadNote;
 use crate::ledger::project::{ImmutableTag, ProjectRules, QuotaExceeded};
@@ -34,6 +35,14 @@ fn keep(repositories: &str, tags: &str) -> Immutable {
 
 fn immutable(project: &str, rules: &[Immutable]) -> Change {
     set_project(project, ProjectChange { immutable: Some(rules.to_vec()), ..ProjectChange::default() })
+}
+
+/// What makes a repository with an untagged image of the layer "layer", whose project keeps such tags.
+pub fn kept_image(repository: &str, tags: &str) -> Vec<Change> {
+    let image =
+        vec![put_blob(repository, "layer", inline("layer")), put_manifest(repository, "image", layers(&["layer"]))];
+    let project = name(repository).project();
+    [vec![ensure(repository), immutable(project.as_str(), &[keep("**", tags)])], image].concat()
 }
 
 async fn project(bench: &Bench, text: &str) -> Project {
@@ -279,4 +288,43 @@ pub async fn immutable_tags_neither_move_nor_go(bench: &Bench) {
     assert_eq!(bench.refused(vec![delete_manifest("p/a", "m2", 0)]).await, held("v2", &of_a));
     bench.made(vec![delete_manifest("p/b", "m2", 0)]).await;
     bench.made(vec![immutable("p", &[]), point("p/a", "v1", "m2"), delete_tag("p/a", "rc.1")]).await;
+}
+
+/// What a tag that a rule keeps stands for stays whole: nothing goes that it needs, however far below. What is only attached,
+/// what other tags need and what is in other repositories goes.
+pub async fn immutable_tags_keep_what_they_need(bench: &Bench) {
+    bench.made(vec![immutable("p", &[keep("p/a", "v*")]), ensure("p/a"), ensure("p/b")]).await;
+    for repository in ["p/a", "p/b"] {
+        let blobs = ["layer", "cache", "own"].map(|text| put_blob(repository, text, inline(text)));
+        bench.made(blobs.to_vec()).await;
+        let manifests = vec![
+            put_manifest(repository, "child", layers(&["layer"])),
+            index(repository, "inner", &["child", "cache"]),
+            index(repository, "outer", &["inner"]),
+            put_manifest(repository, "other", layers(&["own", "layer"])),
+            put_manifest(repository, "attached", vec![edge(Role::Subject, "other")]),
+        ];
+        bench.made(manifests).await;
+        bench
+            .made(
+                [("v1", "outer"), ("v2", "attached"), ("new", "other")]
+                    .map(|(tag, to)| point(repository, tag, to))
+                    .to_vec(),
+            )
+            .await;
+    }
+    let held = Refused::Immutable(Box::new(ImmutableTag { tag: tag("v1"), rule: keep("p/a", "v*") }));
+    let needed = |repository| {
+        let manifests = ["child", "inner"].map(|text| delete_manifest(repository, text, GRACE));
+        manifests.into_iter().chain(["layer", "cache"].map(|text| delete_blob(repository, text))).collect::<Vec<_>>()
+    };
+    for change in needed("p/a") {
+        assert_eq!(bench.refused(vec![change.clone()]).await, held, "{change:?}");
+    }
+    bench.made(vec![delete_blob("p/a", "own"), delete_manifest("p/a", "other", GRACE)]).await;
+    bench.made(needed("p/b")).await;
+    // Neither what is in the trash nor what no such tag reaches keeps anything.
+    bench.made(vec![immutable("p", &[]), delete_tag("p/a", "v1"), delete_manifest("p/a", "outer", GRACE)]).await;
+    bench.made(vec![restore_manifest("p/a", bench.entry("p/a", "outer").await.id, false)]).await;
+    bench.made([vec![immutable("p", &[keep("p/a", "v*")])], needed("p/a")].concat()).await;
 }

@@ -29,12 +29,14 @@ use crate::ledger::readable::Readable;
 use crate::ledger::trash::TrashRow;
 
 /// Deletes a repository; the entry is called by a number.
-pub(super) fn delete_repository(repository: &str, entry: u8, keep: Millis) -> Change {
+/// Deletes the repository; `entry` names what that makes.
+pub fn delete_repository(repository: &str, entry: u8, keep: Millis) -> Change {
     let (repository, contents) = (name(repository), Contents::default());
     Change::DeleteRepository { repository, expects: Expects::Anything, entry: id(entry), keep, contents }
 }
 
-pub(super) fn delete_project(project: &str, entry: u8, keep: Millis) -> Change {
+/// Deletes the project; `entry` names what that makes.
+pub fn delete_project(project: &str, entry: u8, keep: Millis) -> Change {
     let (project, contents) = (name(project).project(), Contents::default());
     Change::DeleteProject { project, expects: Expects::Anything, entry: id(entry), keep, contents }
 }
@@ -57,7 +59,7 @@ fn nothing_there() -> Refused {
 }
 
 impl Bench {
-    async fn entry(&self, repository: &str, text: &str) -> TrashRow {
+    pub(super) async fn entry(&self, repository: &str, text: &str) -> TrashRow {
         let found = self.ledger.trashed_manifest(&name(repository), &digest(text)).await.unwrap();
         found.expect("it is in the trash")
     }

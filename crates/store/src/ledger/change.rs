@@ -205,7 +205,8 @@ pub enum Change {
         #[serde(skip)]
         readable: Readable,
     },
-    /// Takes the blob out of the repository. Its bytes stay while anything holds them. Refused where it is not there.
+    /// Takes the blob out of the repository. Its bytes stay while anything holds them. Refused where it is not there, or where
+    /// a tag that is immutable needs it.
     DeleteBlob {
         /// The repository.
         repository: RepositoryName,
@@ -270,7 +271,7 @@ pub enum Change {
     },
     /// Moves the manifest to the trash, with the tags that point to it; what it names stays held until it is purged.
     /// Children of an index that have no tag, and that no other live manifest names, go with it. Refused where it is not
-    /// there.
+    /// there, or where it has a tag that is immutable, or such a tag needs it.
     DeleteManifest {
         /// The repository.
         repository: RepositoryName,
@@ -440,6 +441,12 @@ pub enum Refused {
     /// A rule of the project keeps a tag where it is.
     #[error(transparent)]
     Immutable(Box<ImmutableTag>),
+    /// Whether a rule about immutable tags is against it takes more than is looked at in one commit.
+    #[error(
+        "whether an immutable tag is against it takes looking at more than goes into one change; delete the repositories, \
+         tags or manifests that it is about one by one first"
+    )]
+    TooMuchToCheck,
     /// The name is taken by somebody else.
     #[error("the name {0} is taken")]
     NameTaken(String),

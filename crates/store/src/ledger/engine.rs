@@ -291,7 +291,7 @@ impl<E: Engine> People for SqlLedger<E> {
     async fn bindings(
         &self,
         project: Option<Id>,
-        after: Option<Id>,
+        after: u64,
         limit: usize,
     ) -> Result<Vec<BindingRow>, LedgerError> {
         people::read::bindings(&mut self.engine.reader().await?, project, after, limit).await

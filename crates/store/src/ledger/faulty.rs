@@ -341,7 +341,7 @@ impl People for Faulty {
     async fn bindings(
         &self,
         project: Option<Id>,
-        after: Option<Id>,
+        after: u64,
         limit: usize,
     ) -> Result<Vec<BindingRow>, LedgerError> {
         self.call(self.inner.bindings(project, after, limit)).await

@@ -82,6 +82,14 @@ pub struct ImmutableTag {
     pub rule: Immutable,
 }
 
+impl ImmutableTag {
+    /// The first of the tags that one of the rules keeps, all of which are about its repository.
+    pub(crate) fn among(tags: &[Tag], rules: &[Immutable]) -> Option<ImmutableTag> {
+        let rule = |tag: &Tag| rules.iter().find(|rule| rule.tags.matches(tag.as_str()));
+        tags.iter().find_map(|tag| Some(ImmutableTag { tag: tag.clone(), rule: rule(tag)?.clone() }))
+    }
+}
+
 /// What is set of a project, as its row keeps it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -110,10 +118,9 @@ impl Settings {
         serde_json::from_str(text).map_err(|error| LedgerError::Corrupt(format!("a project's settings: {error}")))
     }
 
-    /// The first of the tags of the repository that a rule keeps where it is.
-    pub(crate) fn kept(&self, repository: &RepositoryName, tags: &[Tag]) -> Option<ImmutableTag> {
-        let rule = |tag: &Tag| self.immutable.iter().find(|rule| rule.holds(repository.as_str(), tag.as_str()));
-        tags.iter().find_map(|tag| Some(ImmutableTag { tag: tag.clone(), rule: rule(tag)?.clone() }))
+    /// The rules about tags of the repository.
+    pub(crate) fn rules_about(self, repository: &RepositoryName) -> Vec<Immutable> {
+        self.immutable.into_iter().filter(|rule| rule.repositories.matches(repository.as_str())).collect()
     }
 
     /// The text for a row.

@@ -14,7 +14,7 @@ use super::change::{Entry, Place};
 use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals};
 use super::readable::{NameRange, Readable};
 use super::sql::{Row, Sql, Value, digest_values};
-use super::trash::BEYOND_TRASH;
+use super::trash::{BEYOND_TRASH, kind};
 use super::{Seq, project};
 use crate::blobs::Location;
 use crate::clock::Millis;
@@ -254,8 +254,10 @@ pub(crate) async fn repositories(
         Readable::All => "SELECT name FROM repository WHERE name > $1 ORDER BY name LIMIT $2",
         Readable::Some(_) => "SELECT name FROM repository WHERE public = 1 AND name > $1 ORDER BY name LIMIT $2",
     };
-    let rows = sql.query(find, &[after.into(), (limit as i64).into()]).await?;
+    // One more tells whether there is more.
+    let rows = sql.query(find, &[after.as_str().into(), (limit as i64 + 1).into()]).await?;
     let mut names = rows.into_iter().map(|mut row| row.text(0)).collect::<Result<BTreeSet<_>, _>>()?;
+    let mut broke_off = None;
     if let Readable::Some(ranges) = readable {
         for range in ranges.iter() {
             // They begin one after the other: what is left begins beyond the page.
@@ -265,6 +267,14 @@ pub(crate) async fn repositories(
             add_range(sql, range, after, limit, &mut names).await?;
         }
     }
+    let is_full = names.len() > limit;
+    let names: Vec<String> = names.into_iter().take(limit).collect();
+    let told = names.last().map_or(told, String::as_str);
+    let next = match broke_off {
+        _ if is_full => Some(told.to_owned()),
+        Some((_, id)) => Some(format!("{told}~{id}")),
+        None => None,
+    };
     let parsed = |name: String| name.parse().map_err(|_| LedgerError::Corrupt(format!("a repository named {name}")));
     names.into_iter().take(limit).map(parsed).collect()
 }

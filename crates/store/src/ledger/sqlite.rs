@@ -314,9 +314,10 @@ mod tests {
     use crate::contract::ledger::{self as rules, Bench};
 
     /// Tables that are read whole: they have a handful of rows, or counting everything is what was asked for.
-    const SCANS: [&str; 7] = [
+    const SCANS: [&str; 8] = [
         "SCAN json_each VIRTUAL TABLE INDEX",
         "SCAN page",
+        "SCAN held",
         "SCAN (subquery",
         "SCAN CONSTANT ROW",
         "SCAN total",
@@ -360,6 +361,9 @@ mod tests {
         rules::usage_has_no_way_round(&bench().await).await;
         rules::uploads_reserve_and_give_back(&bench().await).await;
         rules::immutable_tags_neither_move_nor_go(&bench().await).await;
+        rules::immutable_tags_keep_what_they_need(&bench().await).await;
+        rules::trash_is_summed_up_to_a_bound(&bench().await).await;
+        rules::a_page_of_repositories_passes_over_so_many(&bench().await).await;
         rules::a_manifest_comes_back_with_its_tags(&bench().await).await;
         rules::children_come_back_with_their_index(&bench().await).await;
         rules::what_was_pushed_again_takes_the_entry(&bench().await).await;
@@ -463,6 +467,49 @@ mod tests {
             let (few, many) = (statements_to_delete(&shape(100)).await, statements_to_delete(&shape(800)).await);
             assert!(many <= 8 * few, "{what}: {few} statements for 100, {many} for 800");
         }
+    }
+
+    /// A ledger whose one repository has an image with that tag and as many more tags and manifests of the same layer.
+    async fn crowded(tags: usize, manifests: usize) -> (tempfile::TempDir, Session) {
+        let dir = tempfile::tempdir().expect("a folder");
+        let (path, texts) = (dir.path().join("ledger.db"), Texts::new(Dialect::Sqlite));
+        let shared = Shared { path, clock: Arc::new(SystemClock), texts, readers: Mutex::default() };
+        let mut session = Session::open(&Arc::new(shared), CACHE_WRITER_KIB).expect("a connection");
+        session.migrate().expect("a schema");
+        session.batch("BEGIN").await.expect("a transaction, so that nothing waits for the disk");
+        let changes = rules::kept_image("p/a", "final-*");
+        apply::apply(&mut session, Commit { changes, ..Commit::default() }, 1, 0, 0).await.expect("it is made");
+        let many = |count| {
+            format!(
+                "WITH RECURSIVE many(n) AS (SELECT 1 WHERE {count} > 0 UNION ALL SELECT n + 1 FROM many WHERE n < {count})"
+            )
+        };
+        let tag = format!("INSERT INTO tag {} SELECT 1, 't' || n, 1, 0, '' FROM many", many(tags));
+        let edge = format!(
+            "INSERT INTO edge {} SELECT 1, n + 1, e.role, e.algorithm, e.digest FROM many, edge e",
+            many(manifests)
+        );
+        session.batch(&tag).await.expect("tags");
+        session.batch(&edge).await.expect("edges");
+        (dir, session)
+    }
+
+    /// What is looked at for a rule about immutable tags is bounded: what takes more is refused, and goes in smaller steps.
+    #[tokio::test]
+    async fn immutable_tags_are_looked_for_up_to_a_bound() {
+        let try_it = async |tags, manifests, change: Change| {
+            let (_dir, mut session) = crowded(tags, manifests).await;
+            let commit = Commit { changes: vec![change], ..Commit::default() };
+            apply::apply(&mut session, commit, 2, 0, 0).await.map(drop)
+        };
+        let too_much = || Err(Refused::TooMuchToCheck);
+        for change in [rules::delete_repository("p/a", 1, 0), rules::delete_project("p", 1, 0)] {
+            assert_eq!(try_it(99_000, 0, change.clone()).await, Ok(()));
+            assert_eq!(try_it(100_001, 0, change).await, too_much());
+        }
+        assert_eq!(try_it(0, 9_000, rules::delete_blob("p/a", "layer")).await, Ok(()));
+        assert_eq!(try_it(0, 10_001, rules::delete_blob("p/a", "layer")).await, too_much());
+        assert_eq!(try_it(10_001, 0, rules::delete_blob("p/a", "layer")).await, too_much());
     }
 
     fn explain(session: &Session, text: &str) -> Vec<String> {

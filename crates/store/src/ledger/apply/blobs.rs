@@ -155,6 +155,7 @@ impl<S: Sql> Context<'_, S> {
         if self.sql.execute(delete, &[home.repository.into(), blob.id.into(), shown_since.into()]).await? == 0 {
             return Err(Refused::BlobUnknown(*digest));
         }
+        self.check_not_needed(&home, repository, digest).await?;
         if self.is_named(home.repository, digest).await? {
             self.note_lost(home.repository, blob.id, digest).await?;
             return Ok(Freed::default());

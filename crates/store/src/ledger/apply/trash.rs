@@ -47,6 +47,7 @@ impl<S: Sql> Context<'_, S> {
         let first = self.manifest(number, digest).await?.ok_or(Refused::ManifestUnknown(*digest))?;
         let tags = self.delete_tags_of(number, first, digest).await?;
         self.check_movable(project, repository, &tags).await?;
+        self.check_not_needed(&home, repository, digest).await?;
         self.trash(first, &tags, keep).await?;
         let (mut children, mut candidates) = (Vec::new(), BTreeMap::new());
         let mut going = self.let_go(number, first, &mut candidates).await?;
