@@ -171,11 +171,12 @@ impl Registry {
     }
 
     async fn all_bindings(&self, project: Option<Id>, left: &mut Left) -> Result<Vec<BindingRow>, Error> {
-        let mut all: Vec<BindingRow> = Vec::new();
+        let (mut all, mut after) = (Vec::new(), 0);
         loop {
-            let page = self.0.ledger.bindings(project, all.last().map(|row| row.id), PAGE).await?;
+            let page = self.0.ledger.bindings(project, after, PAGE).await?;
+            after = page.last().map_or(after, |(number, _)| *number);
             let is_last = page.len() < PAGE;
-            all.extend(left.take(page)?);
+            all.extend(left.take(page)?.into_iter().map(|(_, row)| row));
             if is_last {
                 return Ok(all);
             }

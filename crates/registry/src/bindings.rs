@@ -55,11 +55,11 @@ impl Registry {
         part: &Part,
     ) -> Result<List<Binding>, Error> {
         let home = self.authorise_in(subject, project, Permission::MemberRead, Permission::MemberRead).await?;
-        let after = part.after.as_deref().map(str::parse::<Id>).transpose();
-        let after = after.map_err(|error| Error::field("last", error))?;
+        let after = part.after.as_deref().map_or(Ok(0), str::parse);
+        let after = after.map_err(|_| Error::field("last", "it is what `next` said on the page before"))?;
         let rows = self.0.ledger.bindings(home.map(|home| home.id), after, part.rows()).await?;
-        let page = part.cut(rows, |row| row.id);
-        Ok(List { items: page.items.into_iter().filter_map(told).collect(), next: page.next })
+        let page = part.cut(rows, |(number, _)| *number);
+        Ok(List { items: page.items.into_iter().filter_map(|(_, row)| told(row)).collect(), next: page.next })
     }
 
     /// Gives somebody something in the project, or in the system.

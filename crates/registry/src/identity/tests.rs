@@ -741,7 +741,7 @@ async fn the_first_administrator() {
     assert_eq!(login("a:b").await, Ok(true));
     let row = ledger.account(&name).await.expect("answers").expect("there");
     assert_eq!((row.id, row.description.as_str()), (id, "the first"), "the same user");
-    assert_eq!(ledger.bindings(None, None, 9).await.expect("answers").len(), 2);
+    assert_eq!(ledger.bindings(None, 0, 9).await.expect("answers").len(), 2);
     let policy = Policy::default();
     let exchange = async |credential: Credential<'_>| identity.token(credential, &[], true, &policy, HERE).await;
     let issued = exchange(Credential::Password { name: "admin", password: "a:b" }).await.expect("right");

@@ -279,7 +279,7 @@ async fn who_makes_a_project_owns_it() {
     house.registry.put_project(&admin(), &project("third"), &settings).await.expect("made");
     let third = house.project("third").await;
     use wharf_store::ledger::people::People as _;
-    assert!(house.ledger.bindings(Some(third), None, 9).await.expect("no fault").is_empty());
+    assert!(house.ledger.bindings(Some(third), 0, 9).await.expect("no fault").is_empty());
     let anonymous = house.registry.put_project(&Subject::anonymous(), &project("x"), &settings).await;
     assert!(matches!(anonymous, Err(Error::Unauthorized)));
     for name in ["acme", "none"] {

@@ -141,7 +141,7 @@ async fn nobody_binds_what_they_do_not_have() {
 async fn bindings_are_listed_and_deleted_in_their_place() {
     let (house, ann, bob, _) = house().await;
     let listed = house.registry.bindings(&bob, Some(&acme()), &Part { limit: 1, after: None }).await.expect("listed");
-    assert_eq!((listed.items.len(), listed.next.as_deref()), (1, Some(&*"0c".repeat(16))));
+    assert_eq!(listed.items.iter().map(|one| one.id).collect::<Vec<_>>(), [Id([12; 16])]);
     let rest = Part { limit: 9, after: listed.next };
     let listed = house.registry.bindings(&bob, Some(&acme()), &rest).await.expect("listed").items;
     assert_eq!(listed.iter().map(|one| one.subject.to_string()).collect::<Vec<_>>(), ["user:bob"]);

@@ -65,6 +65,8 @@ macro_rules! ledger_contract {
             repositories_are_listed_by_ranges
             a_repository_is_made_in_the_expected_project
             a_project_is_the_expected_one
+            what_is_changed_is_in_the_expected_project
+            lists_go_on_after_what_has_gone
             accounts_have_one_name_and_an_epoch
             accounts_are_listed_by_kind
             groups_have_members

@@ -125,6 +125,51 @@ pub async fn a_project_is_the_expected_one(bench: &Bench) {
     assert!(bench.ledger.project(&name("p").project()).await.unwrap().expect("it is there").public);
 }
 
+/// What is changed by its name is in the project that was looked at, not in one that has come into its place.
+pub async fn what_is_changed_is_in_the_expected_project(bench: &Bench) {
+    bench.made(vec![ensure("p/a"), ensure("q/a"), put_blob("p/a", "x", inline("x"))]).await;
+    bench.made(vec![put_manifest("p/a", "m", vec![]), point("p/a", "v1", "m")]).await;
+    let expecting = |change: &Change, expected| {
+        let mut change = change.clone();
+        match &mut change {
+            Change::PointTag { expects, .. }
+            | Change::DeleteTag { expects, .. }
+            | Change::DeleteManifest { expects, .. }
+            | Change::DeleteBlob { expects, .. }
+            | Change::MountBlob { from_project: expects, .. } => *expects = expected,
+            _ => {}
+        }
+        vec![change]
+    };
+    let p = project(bench, "p").await;
+    let changes = [
+        (mount("q/a", "x", "p/a", Readable::All), Refused::BlobUnknown(digest("x"))),
+        (point("p/a", "v2", "m"), Refused::ProjectChanged),
+        (delete_tag("p/a", "v1"), Refused::ProjectChanged),
+        (delete_manifest("p/a", "m", 0), Refused::ProjectChanged),
+        (delete_blob("p/a", "x"), Refused::ProjectChanged),
+    ];
+    for (change, refused) in changes {
+        for other in [Expects::Project(id(9)), Expects::Nothing] {
+            assert_eq!(bench.refused(expecting(&change, other)).await, refused, "{change:?}");
+        }
+        bench.made(expecting(&change, Expects::Project(p))).await;
+    }
+}
+
+/// A list goes on after what has gone meanwhile.
+pub async fn lists_go_on_after_what_has_gone(bench: &Bench) {
+    bench.made(vec![user(1, "ann")]).await;
+    let reader = || Gives::BuiltIn("reader".to_owned());
+    let bind = |number| binding(number, Holder::Account(id(1)), reader(), None, None);
+    bench.made(vec![bind(12), bind(11), bind(10)]).await;
+    let bound = bench.ledger.bindings(None, 0, 2).await.unwrap();
+    assert_eq!(bound.iter().map(|(_, row)| row.id).collect::<Vec<_>>(), [id(12), id(11)]);
+    bench.made(people(PeopleChange::DeleteBinding { binding: id(11), project: None })).await;
+    let rest = bench.ledger.bindings(None, bound[1].0, 2).await.unwrap();
+    assert_eq!(rest.iter().map(|(_, row)| row.id).collect::<Vec<_>>(), [id(10)]);
+}
+
 /// A name is one account's; what was issued ends with another password and where logging in is refused, else not.
 pub async fn accounts_have_one_name_and_an_epoch(bench: &Bench) {
     bench.made(vec![user(1, "ann"), user(2, "bob")]).await;
@@ -272,11 +317,12 @@ pub async fn bindings_give_what_they_say(bench: &Bench) {
     assert_eq!(bench.ledger.bindings_of(id(1)).await.unwrap()[0].permissions, permissions("pull,delete"));
     let list = async |project, after| {
         let rows = bench.ledger.bindings(project, after, 9).await.unwrap();
-        rows.into_iter().map(|row| row.id).collect::<Vec<_>>()
+        rows.into_iter().map(|(_, row)| row.id).collect::<Vec<_>>()
     };
-    assert_eq!(list(Some(acme), None).await, [id(10), id(12), id(13)]);
-    assert_eq!(list(Some(acme), Some(id(10))).await, [id(12), id(13)]);
-    assert_eq!(list(None, None).await, [id(11)]);
+    assert_eq!(list(Some(acme), 0).await, [id(10), id(12), id(13)]);
+    let first = bench.ledger.bindings(Some(acme), 0, 1).await.unwrap()[0].0;
+    assert_eq!(list(Some(acme), first).await, [id(12), id(13)]);
+    assert_eq!(list(None, 0).await, [id(11)]);
 }
 
 /// Nothing is bound to what is not there, and nothing that is bound goes; a binding is found through its project only.
@@ -303,7 +349,7 @@ pub async fn bindings_hold_on_to_what_they_name(bench: &Bench) {
     assert_eq!(bench.refused(vec![role(5, "owner", "pull")]).await, Refused::NameTaken("owner".to_owned()));
     bench.made(vec![binding(11, ann, Gives::BuiltIn("owner".to_owned()), None, None)]).await;
     bench.made(people(PeopleChange::DeleteAccount { account: id(1) })).await;
-    assert!(bench.ledger.bindings(None, None, 9).await.unwrap().is_empty());
+    assert!(bench.ledger.bindings(None, 0, 9).await.unwrap().is_empty());
 }
 
 /// Where somebody administers, somebody who can log in always will: whatever way leads to nobody is refused.

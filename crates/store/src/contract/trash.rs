@@ -329,7 +329,7 @@ pub async fn a_project_goes_and_comes_back(bench: &Bench) {
     assert_eq!(listed, ["p", "p/a", "p/p/a", "px/a"].map(name));
     assert_eq!(bench.tagged("p/a", "v1").await, Some(digest("m")));
     assert_eq!(bench.ledger.account(&handle("p+ci")).await.unwrap().map(|row| row.id), Some(id(3)));
-    assert_eq!(bench.ledger.bindings(Some(project), None, 9).await.unwrap().len(), 1);
+    assert_eq!(bench.ledger.bindings(Some(project), 0, 9).await.unwrap().len(), 1);
     bench.made(vec![restore_repository("p/old", id(1))]).await;
     assert!(bench.trash().await.iter().all(|row| row.id == id(7)), "but for the other one");
 }
@@ -431,7 +431,7 @@ pub async fn a_project_is_purged_in_steps(bench: &Bench) {
     assert_eq!(freed.blobs, 701);
     assert!(bench.trash().await.is_empty() && bench.purge_all(id(1)).await.0 == 0);
     assert!(bench.ledger.secret(id(5)).await.unwrap().is_none());
-    assert!(bench.ledger.bindings(Some(project), None, 9).await.unwrap().is_empty());
+    assert!(bench.ledger.bindings(Some(project), 0, 9).await.unwrap().is_empty());
     bench.is_empty(&[]).await;
     let again = account(3, "p+ci", AccountKind::User, None, false);
     bench.made(vec![ensure("p/a"), again]).await;

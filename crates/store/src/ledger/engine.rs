@@ -293,7 +293,7 @@ impl<E: Engine> People for SqlLedger<E> {
         project: Option<Id>,
         after: u64,
         limit: usize,
-    ) -> Result<Vec<BindingRow>, LedgerError> {
+    ) -> Result<Vec<(u64, BindingRow)>, LedgerError> {
         people::read::bindings(&mut self.engine.reader().await?, project, after, limit).await
     }
 

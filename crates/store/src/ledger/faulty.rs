@@ -343,7 +343,7 @@ impl People for Faulty {
         project: Option<Id>,
         after: u64,
         limit: usize,
-    ) -> Result<Vec<BindingRow>, LedgerError> {
+    ) -> Result<Vec<(u64, BindingRow)>, LedgerError> {
         self.call(self.inner.bindings(project, after, limit)).await
     }
 

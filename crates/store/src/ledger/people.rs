@@ -386,13 +386,14 @@ pub trait People: Send + Sync {
     /// All roles that are not built in.
     async fn roles(&self) -> Result<Vec<RoleRow>, LedgerError>;
 
-    /// The bindings in a project, or in the system, after the one with the id `after`, at most `limit`.
+    /// The bindings in a project, or in the system, after the number `after`, at most `limit`, with their numbers: one grows
+    /// with each that is made and is never another's, so that a list goes on after one that has gone.
     async fn bindings(
         &self,
         project: Option<Id>,
-        after: Option<Id>,
+        after: u64,
         limit: usize,
-    ) -> Result<Vec<BindingRow>, LedgerError>;
+    ) -> Result<Vec<(u64, BindingRow)>, LedgerError>;
 
     /// All bindings of an account, its groups' included; at most [`wharf_model::limits::BINDINGS_MAX`].
     async fn bindings_of(&self, account: Id) -> Result<Vec<BindingRow>, LedgerError>;

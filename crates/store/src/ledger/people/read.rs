@@ -35,12 +35,12 @@ macro_rules! select_secret {
     };
 }
 
-/// What [`binding_row`] reads; `$from` says where `b` comes from.
+/// What [`binding_row`] reads, and the binding's number; `$from` says where `b` comes from.
 macro_rules! select_binding {
     ($from:literal, $which:literal) => {
         concat!(
             "SELECT b.uid, a.uid, a.name, a.kind, t.uid, t.name, r.name, r.permissions, b.built_in, b.permissions, p.uid,
-                p.name, b.pattern
+                p.name, b.pattern, b.id
             FROM ",
             $from,
             " LEFT JOIN account a ON a.id = b.account LEFT JOIN team t ON t.id = b.team LEFT JOIN role r ON r.id = b.role
@@ -200,16 +200,15 @@ fn known(text: &str) -> Permissions {
 pub(crate) async fn bindings(
     sql: &mut impl Sql,
     project: Option<Id>,
-    after: Option<Id>,
+    after: u64,
     limit: usize,
-) -> Result<Vec<BindingRow>, LedgerError> {
-    let (after, limit) = (Value::from(after.as_ref()), Value::Int(limit as i64));
+) -> Result<Vec<(u64, BindingRow)>, LedgerError> {
+    let (after, limit) = (Value::Int(i64::try_from(after).unwrap_or(i64::MAX)), Value::Int(limit as i64));
     let rows = match &project {
         None => {
             let find = select_binding!(
                 "binding b",
-                "b.project IS NULL AND (b.account IS NULL OR a.name > '/~')
-                    AND b.id > coalesce((SELECT id FROM binding WHERE uid = $1), 0)
+                "b.project IS NULL AND (b.account IS NULL OR a.name > '/~') AND b.id > $1
                 ORDER BY b.id LIMIT $2"
             );
             sql.query(find, &[after, limit]).await?
@@ -217,14 +216,13 @@ pub(crate) async fn bindings(
         Some(project) => {
             let find = select_binding!(
                 "project h JOIN binding b ON b.project = h.id",
-                "h.uid = $1 AND (b.account IS NULL OR a.name > '/~')
-                    AND b.id > coalesce((SELECT id FROM binding WHERE uid = $2), 0)
+                "h.uid = $1 AND (b.account IS NULL OR a.name > '/~') AND b.id > $2
                 ORDER BY b.id LIMIT $3"
             );
             sql.query(find, &[project.into(), after, limit]).await?
         }
     };
-    rows.into_iter().map(binding_row).collect()
+    rows.into_iter().map(|mut row| Ok((row.unsigned(13)?, binding_row(row)?))).collect()
 }
 
 pub(crate) async fn bindings_of(sql: &mut impl Sql, account: Id) -> Result<Vec<BindingRow>, LedgerError> {
