@@ -1,5 +1,6 @@
 //! Reading: manifests, blobs, lists. No read writes anything.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use wharf_content::body::Body;
@@ -9,20 +10,20 @@ use wharf_model::page::Page;
 use wharf_model::range::{self, ByteRange, Requested};
 pub use wharf_store::blobs::Served;
 use wharf_store::ledger::change::Place;
-use wharf_store::ledger::query::ManifestRow;
+use wharf_store::ledger::query::{ManifestRow, RepositoryPage};
 use wharf_store::ledger::readable::Readable;
 
 use crate::access::Action;
 use crate::error::Error;
 use crate::registry::{Access, Registry};
 
-/// One page of a list, and whether more follows.
+/// One page of a list, and what the next one comes after.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed<T> {
     /// The entries.
     pub entries: Vec<T>,
-    /// Whether there are entries after the last one.
-    pub more: bool,
+    /// What the next page comes after; `None` where there is no more. A page may be short, or empty, and not the last.
+    pub next: Option<String>,
 }
 
 /// A blob that was found.
@@ -101,8 +102,9 @@ impl Registry {
     /// # Errors
     /// The ledger fails.
     pub async fn repositories(&self, readable: &Readable, page: &Page) -> Result<Listed<RepositoryName>, Error> {
-        let names = self.0.ledger.repositories(readable, page.after.as_deref(), page.limit + 1).await?;
-        Ok(listed(names, page.limit))
+        let RepositoryPage { names, next } =
+            self.0.ledger.repositories(readable, page.after.as_deref(), page.limit).await?;
+        Ok(Listed { entries: names, next })
     }
 
     /// `otherwise`, unless the whole repository is missing.
@@ -116,8 +118,9 @@ impl Registry {
 }
 
 /// The first `limit` of `entries`, which was asked for one more.
-fn listed<T>(mut entries: Vec<T>, limit: usize) -> Listed<T> {
-    let more = entries.len() > limit && limit > 0;
+fn listed<T: Display>(mut entries: Vec<T>, limit: usize) -> Listed<T> {
+    let more = entries.len() > limit;
     entries.truncate(limit);
-    Listed { entries, more }
+    let next = entries.last().filter(|_| more).map(ToString::to_string);
+    Listed { entries, next }
 }

@@ -3,7 +3,7 @@
 use wharf_model::api::list::List;
 use wharf_model::api::repository::Repository;
 use wharf_model::name::{ProjectName, RepositoryName};
-use wharf_store::ledger::query::LedgerError;
+use wharf_store::ledger::query::{LedgerError, RepositoryPage};
 use wharf_store::ledger::readable::Readable;
 use wharf_store::ledger::trash::RepositoryRow;
 
@@ -39,13 +39,12 @@ impl Registry {
         part: &Part,
     ) -> Result<List<Repository>, Error> {
         let readable = self.authorise_list(subject)?;
-        let names = match project {
+        let page = match project {
             Some(project) => self.names_in(project, &readable, part).await?,
-            None => self.0.ledger.repositories(&readable, part.after.as_deref(), part.rows()).await?,
+            None => self.0.ledger.repositories(&readable, part.after.as_deref(), part.limit).await?,
         };
-        let page = part.cut(names, RepositoryName::clone);
-        let mut items = Vec::with_capacity(page.items.len());
-        for name in page.items {
+        let mut items = Vec::with_capacity(page.names.len());
+        for name in page.names {
             // What has just gone, or gone private, is left out.
             let found = self.0.ledger.repository(&name).await?;
             let found = found.filter(|row| readable.holds(name.as_str(), row.public));
@@ -60,20 +59,27 @@ impl Registry {
         project: &ProjectName,
         readable: &Readable,
         part: &Part,
-    ) -> Result<Vec<RepositoryName>, LedgerError> {
+    ) -> Result<RepositoryPage, LedgerError> {
         let (after, below) = (part.after.as_deref().unwrap_or_default(), format!("{project}/"));
-        let mut names = Vec::new();
+        let mut first = None;
         if after < project.as_str()
             && let Ok(name) = project.as_str().parse::<RepositoryName>()
             && let Some(row) = self.0.ledger.repository(&name).await?
             && readable.holds(name.as_str(), row.public)
         {
-            names.push(name);
+            first = Some(name);
         }
-        let rest = self.0.ledger.repositories(readable, Some(after.max(below.as_str())), part.rows()).await?;
-        names.extend(rest.into_iter().take_while(|name| name.as_str().starts_with(&below)));
-        names.truncate(part.rows());
-        Ok(names)
+        let limit = part.limit - usize::from(first.is_some());
+        if let (Some(name), 0) = (&first, limit) {
+            return Ok(RepositoryPage { next: Some(name.to_string()), names: first.into_iter().collect() });
+        }
+        let mut page = self.0.ledger.repositories(readable, Some(after.max(below.as_str())), limit).await?;
+        if page.names.iter().any(|name| !name.as_str().starts_with(&below)) {
+            page.names.retain(|name| name.as_str().starts_with(&below));
+            page.next = None;
+        }
+        page.names.splice(0..0, first);
+        Ok(page)
     }
 }
 

@@ -36,7 +36,7 @@ use crate::clock::{Clock, Millis};
 use change::{Commit, Entry, Refused};
 use notes::{Cursor, Job, UploadNote};
 use people::People;
-use query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals};
+use query::{BlobRow, LedgerError, ManifestRow, PlaceRow, RepositoryPage, Totals};
 use readable::Readable;
 use trash::Trash;
 
@@ -145,14 +145,16 @@ pub trait Ledger: People + Trash {
         limit: usize,
     ) -> Result<Option<Vec<Tag>>, LedgerError>;
 
-    /// The repositories after `after`, at most `limit`, in byte order of their names. Reads a range of names for each that
-    /// `readable` has in the page's stretch, so that the moment of the answer is one for each range.
+    /// The repositories after `after`, a name or what the page before said, at most `limit`, in byte order of their names.
+    /// Reads ranges of names that `readable` has in the page's stretch, so that the moment of the answer is one for each. Of
+    /// those that are in a range and not among its names only some thousands are passed over for one page, which may then be
+    /// short, or empty, though it is not the last.
     async fn repositories(
         &self,
         readable: &Readable,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<RepositoryName>, LedgerError>;
+    ) -> Result<RepositoryPage, LedgerError>;
 
     /// The live manifests whose subject is `subject`, after the one with the digest `after` (in byte order of algorithm and
     /// digest), at most `limit`, of one artifact type where one is given.

@@ -175,7 +175,10 @@ async fn a_manifest_needs_its_blobs_in_its_own_repository() {
     let refused = house.put(B, tagged("latest"), image(&[digest])).await;
     assert!(matches!(refused, Err(Error::ManifestBlobUnknown(missing)) if missing == [digest]));
     assert!(house.pull(B, &tagged("latest")).await.is_none());
-    assert_eq!(house.ledger.repositories(&wharf_registry::access::Readable::All, None, 9).await.unwrap().len(), 1);
+    assert_eq!(
+        house.ledger.repositories(&wharf_registry::access::Readable::All, None, 9).await.unwrap().names.len(),
+        1
+    );
 }
 
 #[tokio::test]

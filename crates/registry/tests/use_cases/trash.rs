@@ -84,7 +84,7 @@ async fn a_repository_comes_back_whole() {
     assert_eq!((item.kind, item.name.as_str(), item.until - item.deleted_at), (TrashKind::Repository, A, TRASH));
     assert!(house.pull(A, &tagged("v1")).await.is_none() && house.pull(A, &Reference::Digest(digest)).await.is_none());
     assert!(matches!(house.delete_repository(A).await, Err(Error::NameUnknown(_))));
-    let listed = house.ledger.repositories(&Readable::All, None, 9).await.expect("no fault");
+    let listed = house.ledger.repositories(&Readable::All, None, 9).await.expect("no fault").names;
     assert_eq!(listed, [name(B)]);
     // An upload that was under way makes it anew; then the old one cannot come back.
     let blob = house.push_blob(A, b"new").await;

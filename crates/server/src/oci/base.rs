@@ -25,9 +25,8 @@ struct Catalog {
 pub async fn catalog(registry: &Registry, readable: &Readable, parts: &Parts) -> Outcome {
     let page = Query::of(parts).page()?;
     let listed = registry.repositories(readable, &page).await?;
-    let last = listed.entries.last().filter(|_| listed.more).map(ToString::to_string);
     let mut answer = respond::json("application/json", &Catalog { repositories: listed.entries });
-    if let Some(last) = last {
+    if let Some(last) = listed.next {
         respond::set_next(&mut answer, Route::Catalog, &[("n", &page.limit.to_string()), ("last", &last)]);
     }
     Ok(answer)

@@ -19,9 +19,8 @@ pub async fn list(call: Call<'_>) -> Outcome {
     let page = Query::of(call.parts).page()?;
     let name = call.access.repository().clone();
     let listed = call.registry.tags(&call.access, &page).await?;
-    let last = listed.entries.last().filter(|_| listed.more).map(ToString::to_string);
     let mut answer = respond::json("application/json", &TagList { name: name.clone(), tags: listed.entries });
-    if let Some(last) = last {
+    if let Some(last) = listed.next {
         respond::set_next(&mut answer, Route::Tags(name), &[("n", &page.limit.to_string()), ("last", &last)]);
     }
     Ok(answer)

@@ -63,6 +63,7 @@ macro_rules! ledger_contract {
             a_repository_brings_its_project
             repositories_are_listed_in_byte_order
             repositories_are_listed_by_ranges
+            a_page_of_repositories_passes_over_so_many
             a_repository_is_made_in_the_expected_project
             a_project_is_the_expected_one
             what_is_changed_is_in_the_expected_project
@@ -601,7 +602,7 @@ pub async fn repositories_are_listed_in_byte_order(bench: &Bench) {
     let names = ["a", "a-b", "a-b/c", "a.b", "a/b", "a/c", "a0", "b/a", "b_c/d"];
     bench.made(names.iter().rev().map(|one| ensure(one)).collect()).await;
     let list = async |readable: Readable, after: Option<&str>, limit| -> Vec<String> {
-        let list = bench.ledger.repositories(&readable, after, limit).await.unwrap();
+        let list = bench.ledger.repositories(&readable, after, limit).await.unwrap().names;
         list.iter().map(RepositoryName::to_string).collect()
     };
     assert_eq!(list(Readable::All, None, 100).await, names);

@@ -594,7 +594,7 @@ async fn compare(bench: &Bench, model: &Model) {
         compare_repository(bench, model, repository).await;
     }
     for (readable, prefix) in [(Readable::All, ""), (Readable::public(), "open/")] {
-        let found = bench.ledger.repositories(&readable, None, 10).await.unwrap();
+        let found = bench.ledger.repositories(&readable, None, 10).await.unwrap().names;
         let found: Vec<&str> = found.iter().map(RepositoryName::as_str).collect();
         let expect: Vec<&str> = model.repositories.iter().map(|at| REPOSITORIES[*at]).collect();
         assert_eq!(found, expect.into_iter().filter(|name| name.starts_with(prefix)).collect::<Vec<_>>());

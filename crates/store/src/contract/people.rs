@@ -16,6 +16,7 @@ use crate::ledger::change::{Change, Contents, Expects, Refused};
 use crate::ledger::people::{
     AccountKind, Accounts, Gives, Holder, PasswordHash, PeopleChange, SecretHash, SecretRow, Thing,
 };
+use crate::ledger::readable::{NameRange, Readable};
 
 pub(super) fn handle(text: &str) -> Handle {
     text.parse().expect("a name")
@@ -451,7 +452,6 @@ pub async fn tokens_end(bench: &Bench) {
 
 /// Pages of what may be read by ranges of names: no more than that, in order, whatever ranges overlap.
 pub async fn repositories_are_listed_by_ranges(bench: &Bench) {
-    use crate::ledger::readable::{NameRange, Readable};
     let names = ["a", "a-b/c", "a/b", "a/b/c", "a/c", "b", "b/a", "b/web", "b/x/web", "c/a", "d/a"];
     let ensure = |one: &&str| Change::EnsureRepository {
         repository: name(one),
@@ -461,7 +461,7 @@ pub async fn repositories_are_listed_by_ranges(bench: &Bench) {
     bench.made(names.iter().map(ensure).collect()).await;
     bench.made(vec![make_project("d", true)]).await;
     let list = async |ranges: Vec<NameRange>, after: Option<&str>, limit| -> Vec<String> {
-        let list = bench.ledger.repositories(&Readable::some(ranges), after, limit).await.unwrap();
+        let list = bench.ledger.repositories(&Readable::some(ranges), after, limit).await.unwrap().names;
         list.iter().map(RepositoryName::to_string).collect()
     };
     let a = || vec![NameRange::one("a".to_owned()), NameRange::below("a/".to_owned())];
@@ -476,4 +476,42 @@ pub async fn repositories_are_listed_by_ranges(bench: &Bench) {
     assert_eq!(list(overlapping.clone(), None, 9).await, ["a", "a/b", "a/b/c", "a/c", "b/web", "b/x/web", "d/a"]);
     assert_eq!(list(overlapping, Some("a/c"), 2).await, ["b/web", "b/x/web"]);
     assert!(list(a(), None, 0).await.is_empty());
+}
+
+/// Of names that are in a range and not to be read so many are passed over for one page and no more; what it tells of where the
+/// next begins names none of them, and leads there even where that has gone.
+pub async fn a_page_of_repositories_passes_over_so_many(bench: &Bench) {
+    const HIDDEN: usize = 10_500;
+    let hidden = |at: usize| format!("a/{at:05}");
+    let changes = (0..HIDDEN).map(hidden).chain(["a/00003/web", "a/z/web", "b", "pub"].map(str::to_owned));
+    bench.made(changes.map(|name| ensure(&name)).collect()).await;
+    bench.made(vec![make_project("pub", true)]).await;
+    let readable = Readable::some(vec![
+        NameRange::matching("a/".to_owned(), "a/**/web".parse().expect("a pattern")),
+        NameRange::matching("a/".to_owned(), "a/z/*".parse().expect("a pattern")),
+        NameRange::one("b".to_owned()),
+    ]);
+    let list = async |after: Option<&str>, limit| {
+        let page = bench.ledger.repositories(&readable, after, limit).await.unwrap();
+        (page.names.iter().map(RepositoryName::to_string).collect::<Vec<_>>(), page.next)
+    };
+    let (names, next) = list(None, 9).await;
+    let next = next.expect("there is more");
+    assert_eq!(names, ["a/00003/web"]);
+    assert!(next.strip_prefix("a/00003/web~").is_some_and(|id| id.parse::<Id>().is_ok()), "{next}");
+    assert_eq!(list(None, 1).await, (names, Some(next.clone())));
+    let rest = (["a/z/web", "b", "pub"].map(str::to_owned).to_vec(), None);
+    assert_eq!(list(Some(&next), 9).await, rest);
+    let (names, first) = list(Some("a/00003/web"), 9).await;
+    assert!(names.is_empty() && first.as_ref().is_some_and(|first| first.starts_with("a/00003/web~")), "{first:?}");
+    // Where it had broken off there is nothing any more: what follows the last that was told is looked at again.
+    let gone = |at: usize| Change::DeleteRepository {
+        repository: name(&hidden(at)),
+        expects: Expects::Anything,
+        entry: Id((at as u128).to_be_bytes()),
+        keep: 0,
+        contents: Contents::default(),
+    };
+    bench.made((9_900..HIDDEN).map(gone).collect()).await;
+    assert_eq!(list(Some(&next), 9).await, rest);
 }

@@ -279,7 +279,7 @@ async fn nothing_finds_it(bench: &Bench) {
     assert!(!bench.shows("p/a", "x").await);
     for after in [None, Some("!"), Some("/"), Some("/1")] {
         for readable in [Readable::All, Readable::public()] {
-            assert!(ledger.repositories(&readable, after, 9).await.unwrap().is_empty(), "{after:?} {readable:?}");
+            assert!(ledger.repositories(&readable, after, 9).await.unwrap().names.is_empty(), "{after:?} {readable:?}");
         }
     }
     for readable in [Readable::All, Readable::public()] {
@@ -311,7 +311,7 @@ pub async fn a_project_goes_and_comes_back(bench: &Bench) {
     for which in [Accounts::In(id(5)), Accounts::Robots(Some(project))] {
         assert!(bench.ledger.accounts(which, None, 9).await.unwrap().is_empty(), "{which:?}");
     }
-    let listed = bench.ledger.repositories(&Readable::All, None, 9).await.unwrap();
+    let listed = bench.ledger.repositories(&Readable::All, None, 9).await.unwrap().names;
     assert_eq!(listed, [name("px/a")]);
     assert!(!bench.shows("p/a", "x").await && bench.tagged("p/a", "v1").await.is_none());
     assert_eq!(bench.counted().await, (1, 0, 0));
@@ -325,7 +325,7 @@ pub async fn a_project_goes_and_comes_back(bench: &Bench) {
     };
     assert_eq!(contents, Contents { repositories: 3, manifests: 1, tags: 1 });
     assert_eq!(bench.ledger.project(&name("p").project()).await.unwrap().expect("it is there").id, project);
-    let listed = bench.ledger.repositories(&Readable::All, None, 9).await.unwrap();
+    let listed = bench.ledger.repositories(&Readable::All, None, 9).await.unwrap().names;
     assert_eq!(listed, ["p", "p/a", "p/p/a", "px/a"].map(name));
     assert_eq!(bench.tagged("p/a", "v1").await, Some(digest("m")));
     assert_eq!(bench.ledger.account(&handle("p+ci")).await.unwrap().map(|row| row.id), Some(id(3)));

@@ -14,7 +14,7 @@ use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 use super::change::{Commit, Entry, Refused};
 use super::notes::{Cursor, Job, UploadNote};
 use super::people::{self, AccountRow, Accounts, BindingRow, GroupRow, People, RoleRow, SecretRow};
-use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals};
+use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, RepositoryPage, Totals};
 use super::readable::Readable;
 use super::sql::Sql;
 use super::trash::{self, MoveRow, RepositoryRow, Trash, TrashMark, TrashRow};
@@ -152,7 +152,7 @@ impl<E: Engine> Ledger for SqlLedger<E> {
         readable: &Readable,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<RepositoryName>, LedgerError> {
+    ) -> Result<RepositoryPage, LedgerError> {
         read::repositories(&mut self.engine.reader().await?, readable, after, limit).await
     }
 

@@ -15,7 +15,7 @@ use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 use super::change::{Commit, Entry, Refused};
 use super::notes::{Cursor, Job, UploadNote};
 use super::people::{AccountRow, Accounts, BindingRow, GroupRow, People, RoleRow, SecretRow};
-use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals};
+use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, RepositoryPage, Totals};
 use super::readable::Readable;
 use super::trash::{MoveRow, RepositoryRow, Trash, TrashMark, TrashRow};
 use super::{Ledger, Observer, Seq};
@@ -214,7 +214,7 @@ impl Ledger for Faulty {
         readable: &Readable,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<RepositoryName>, LedgerError> {
+    ) -> Result<RepositoryPage, LedgerError> {
         self.call(self.inner.repositories(readable, after, limit)).await
     }
 

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use wharf_model::digest::Digest;
 use wharf_model::id::Id;
 use wharf_model::media::MediaType;
+use wharf_model::name::RepositoryName;
 
 use super::change::Place;
 use super::project::ProjectRules;
@@ -44,6 +45,15 @@ pub struct PlaceRow {
     pub public: bool,
     /// What the project is set to; `None` where nothing is.
     pub rules: Option<Arc<ProjectRules>>,
+}
+
+/// Names of repositories, a page of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RepositoryPage {
+    /// The names, in byte order.
+    pub names: Vec<RepositoryName>,
+    /// What the next page comes after; `None` where there is no more. It tells nothing of what was passed over.
+    pub next: Option<String>,
 }
 
 /// A manifest of a repository.

@@ -11,7 +11,7 @@ use wharf_model::id::Id;
 use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 
 use super::change::{Entry, Place};
-use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, Totals};
+use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, RepositoryPage, Totals};
 use super::readable::{NameRange, Readable};
 use super::sql::{Row, Sql, Value, digest_values};
 use super::trash::{BEYOND_TRASH, kind};
@@ -23,6 +23,10 @@ use crate::clock::Millis;
 const HOMES_MAX: i64 = 1_000;
 /// How many of them are read at a time.
 const HOMES_PAGE: i64 = 100;
+/// How many names of a range are read at a time, at least.
+const RANGE_PAGE: usize = 500;
+/// How many names that are in a range and not to be read are passed over for one page, about.
+const PASSED_MAX: usize = 10_000;
 
 pub(crate) async fn log(sql: &mut impl Sql, after: Seq, limit: usize) -> Result<Vec<Entry>, LedgerError> {
     let find = "SELECT seq, at, actor, changes FROM log WHERE seq > $1 ORDER BY seq LIMIT $2";
@@ -248,8 +252,12 @@ pub(crate) async fn repositories(
     readable: &Readable,
     after: Option<&str>,
     limit: usize,
-) -> Result<Vec<RepositoryName>, LedgerError> {
-    let after = after.unwrap_or_default().max(BEYOND_TRASH);
+) -> Result<RepositoryPage, LedgerError> {
+    if limit == 0 {
+        return Ok(RepositoryPage::default());
+    }
+    let (told, id) = after.map_or(("", None), cursor);
+    let after = place_in_list(sql, told, id).await?;
     let find = match readable {
         Readable::All => "SELECT name FROM repository WHERE name > $1 ORDER BY name LIMIT $2",
         Readable::Some(_) => "SELECT name FROM repository WHERE public = 1 AND name > $1 ORDER BY name LIMIT $2",
@@ -259,13 +267,10 @@ pub(crate) async fn repositories(
     let mut names = rows.into_iter().map(|mut row| row.text(0)).collect::<Result<BTreeSet<_>, _>>()?;
     let mut broke_off = None;
     if let Readable::Some(ranges) = readable {
-        for range in ranges.iter() {
-            // They begin one after the other: what is left begins beyond the page.
-            if names.iter().nth(limit.saturating_sub(1)).is_some_and(|last| range.from() > last.as_str()) {
-                break;
-            }
-            add_range(sql, range, after, limit, &mut names).await?;
-        }
+        broke_off = add_ranges(sql, ranges, &after, limit + 1, &mut names).await?;
+    }
+    if let Some((last, _)) = &broke_off {
+        names.retain(|name| name <= last);
     }
     let is_full = names.len() > limit;
     let names: Vec<String> = names.into_iter().take(limit).collect();
@@ -276,34 +281,66 @@ pub(crate) async fn repositories(
         None => None,
     };
     let parsed = |name: String| name.parse().map_err(|_| LedgerError::Corrupt(format!("a repository named {name}")));
-    names.into_iter().take(limit).map(parsed).collect()
+    Ok(RepositoryPage { names: names.into_iter().map(parsed).collect::<Result<_, _>>()?, next })
 }
 
-/// Adds the first `limit` names of the range that follow `after`.
-async fn add_range(
+/// What a page comes after: the last name that was told. Where the page before broke off at a repository that is not to be
+/// told, a tilde follows, which is in no name, and the id of that.
+fn cursor(after: &str) -> (&str, Option<Id>) {
+    after.split_once('~').map_or((after, None), |(told, id)| (told, id.parse().ok()))
+}
+
+/// The name after which a list goes on; where the repository has gone, what follows the last name is looked at again.
+async fn place_in_list(sql: &mut impl Sql, told: &str, id: Option<Id>) -> Result<String, LedgerError> {
+    let place = told.max(BEYOND_TRASH).to_owned();
+    let Some(id) = id else { return Ok(place) };
+    let row = sql.one("SELECT name FROM repository WHERE uid = $1", &[(&id).into()]).await?;
+    Ok(row.map(|mut row| row.text(0)).transpose()?.map_or(place.clone(), |name| name.max(place)))
+}
+
+/// Adds the first `limit` names of the ranges that follow `after`. Where too many had to be passed over, the last that was
+/// looked at, and its id. Goes through the ranges once, in order, with those at a time that overlap.
+async fn add_ranges(
     sql: &mut impl Sql,
-    range: &NameRange,
+    ranges: &[NameRange],
     after: &str,
     limit: usize,
     names: &mut BTreeSet<String>,
-) -> Result<(), LedgerError> {
-    let (mut after, to, mut left) = (after.to_owned(), range.to(), limit);
-    while left > 0 && to > after {
-        let find = "SELECT name FROM repository WHERE name > $1 AND name >= $2 AND name < $3 ORDER BY name LIMIT $4";
-        let parameters = [after.as_str().into(), range.from().into(), to.as_str().into(), (left as i64).into()];
-        let rows = sql.query(find, &parameters).await?;
-        let is_last = rows.len() < left;
-        for mut row in rows {
-            after = row.text(0)?;
-            if range.holds(&after) && names.insert(after.clone()) {
-                left -= 1;
-            }
-        }
-        if is_last {
+) -> Result<Option<(String, Id)>, LedgerError> {
+    let (mut after, mut found, mut passed) = (after.to_owned(), 0, 0);
+    let mut left = ranges;
+    while let [range, others @ ..] = left {
+        let (from, to) = (range.from(), range.to());
+        let is_beyond = names.iter().nth(limit - 1).is_some_and(|last| from > last.as_str());
+        if found >= limit || is_beyond {
             break;
         }
+        let overlapping = &left[..1 + others.partition_point(|other| other.from() < to.as_str())];
+        while to > after && found < limit {
+            let find =
+                "SELECT name, uid FROM repository WHERE name > $1 AND name >= $2 AND name < $3 ORDER BY name LIMIT $4";
+            let page = RANGE_PAGE.max(limit - found);
+            let parameters = [after.as_str().into(), from.into(), to.as_str().into(), (page as i64).into()];
+            let rows = sql.query(find, &parameters).await?;
+            let (is_last, mut last) = (rows.len() < page, None);
+            for mut row in rows {
+                after = row.text(0)?;
+                last = Some(row.id(1)?);
+                let is_held = overlapping.iter().any(|range| range.holds(&after));
+                (found, passed) = if is_held { (found + 1, passed) } else { (found, passed + 1) };
+                names.extend(is_held.then(|| after.clone()));
+            }
+            if let Some(id) = last.filter(|_| passed >= PASSED_MAX && found < limit) {
+                return Ok(Some((after, id)));
+            }
+            if is_last {
+                break;
+            }
+        }
+        let is_done = |other: &NameRange| other.to() <= to;
+        left = &left[1 + others.iter().take_while(|other| is_done(other)).count()..];
     }
-    Ok(())
+    Ok(None)
 }
 
 pub(crate) async fn referrers(
