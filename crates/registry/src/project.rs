@@ -14,6 +14,8 @@ use crate::registry::Registry;
 
 /// How often a project is asked for anew because others made or removed it meanwhile.
 const ATTEMPTS_MAX: usize = 3;
+/// How many edges, manifests and blobs of the trash are summed up at most to tell why there is no room.
+const TRASH_SUMMED_MAX: usize = 10_000;
 
 impl Registry {
     /// The project, for those who may see it, with what of its use is in the trash.
@@ -22,7 +24,7 @@ impl Registry {
     /// [`Error::ProjectUnknown`], or not allowed.
     pub async fn project(&self, subject: &Subject, name: &ProjectName) -> Result<Project, Error> {
         let mut project = self.authorise_project(subject, name, Permission::ProjectRead).await?.project;
-        project.usage.trash_bytes = Some(self.0.ledger.trash_bytes(project.id).await?);
+        project.usage.trash_bytes = self.0.ledger.trash_bytes(project.id, usize::MAX).await?;
         Ok(project)
     }
 
@@ -79,11 +81,12 @@ impl Registry {
         Ok(changes)
     }
 
-    /// The error; where a quota is used up, with how much of it the trash holds.
+    /// The error; where a quota is used up, with how much of it the trash holds, unless that takes looking at much: a client
+    /// that has no room may ask again and again.
     pub(crate) async fn with_trash(&self, error: Error) -> Error {
         match error {
             Error::Quota { exceeded, trash_bytes: None } => {
-                let trash_bytes = self.0.ledger.trash_bytes(exceeded.id).await.ok();
+                let trash_bytes = self.0.ledger.trash_bytes(exceeded.id, TRASH_SUMMED_MAX).await.ok().flatten();
                 Error::Quota { exceeded, trash_bytes }
             }
             other => other,

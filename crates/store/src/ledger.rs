@@ -117,8 +117,9 @@ pub trait Ledger: People + Trash {
     ) -> Result<Vec<ProjectName>, LedgerError>;
 
     /// How many of the bytes that the project uses only the trash holds: manifests in it, and blobs that one of them names
-    /// and no live manifest of the project. Costs in proportion to what the trash holds.
-    async fn trash_bytes(&self, project: Id) -> Result<u64, LedgerError>;
+    /// and no live manifest of the project. Costs in proportion to what the trash holds; `None`, at a cost in proportion to
+    /// `most`, where that is more than so many edges, manifests and blobs.
+    async fn trash_bytes(&self, project: Id, most: usize) -> Result<Option<u64>, LedgerError>;
 
     /// What is known of the place of that name: its project, and the repository itself, where they are there.
     async fn place(&self, name: &RepositoryName) -> Result<PlaceRow, LedgerError>;

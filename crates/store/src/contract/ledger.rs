@@ -86,6 +86,8 @@ macro_rules! ledger_contract {
             uploads_reserve_and_give_back
             a_reservation_needs_room
             immutable_tags_neither_move_nor_go
+            immutable_tags_keep_what_they_need
+            trash_is_summed_up_to_a_bound
             blobs_rest_in_the_ledger_or_on_the_heap
             a_blob_needs_its_repository
             the_loser_of_two_uploads_is_reclaimed

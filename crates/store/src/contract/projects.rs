@@ -56,7 +56,7 @@ async fn uses(bench: &Bench, text: &str) -> (u64, u64, u64) {
 }
 
 async fn trash_bytes(bench: &Bench, text: &str) -> u64 {
-    bench.ledger.trash_bytes(project(bench, text).await.id).await.unwrap()
+    bench.ledger.trash_bytes(project(bench, text).await.id, usize::MAX).await.unwrap().expect("all is counted")
 }
 
 fn exceeded(refused: Refused) -> QuotaExceeded {
@@ -140,6 +140,26 @@ pub async fn usage_counts_blobs_once_and_manifests_each_time(bench: &Bench) {
     bench.advance(GRACE);
     bench.purge().await;
     assert_eq!((uses(bench, "p").await.0, trash_bytes(bench, "p").await), (5, 0));
+}
+
+/// What of a project's use is in the trash is told where that takes looking at so much and no more: a manifest counts with each
+/// thing that it names, and a repository with all that is in it.
+pub async fn trash_is_summed_up_to_a_bound(bench: &Bench) {
+    bench
+        .made(vec![
+            ensure("p/a"),
+            ensure("p/b"),
+            put_blob("p/a", "x", inline("x")),
+            put_blob("p/b", "yy", inline("yy")),
+        ])
+        .await;
+    bench.made(vec![put_manifest("p/a", "m", layers(&["x"])), put_manifest("p/b", "mm", layers(&["yy"]))]).await;
+    let told = async |most| bench.ledger.trash_bytes(project(bench, "p").await.id, most).await.unwrap();
+    assert_eq!(told(0).await, Some(0));
+    bench.made(vec![delete_manifest("p/a", "m", GRACE)]).await;
+    assert_eq!((told(0).await, told(1).await), (None, Some(2)));
+    bench.made(vec![delete_repository("p/b", 1, GRACE)]).await;
+    assert_eq!((told(3).await, told(4).await), (None, Some(6)));
 }
 
 /// Whatever takes a blob out of a repository takes it out of the count, where it was the last.

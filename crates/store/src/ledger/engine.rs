@@ -110,11 +110,11 @@ impl<E: Engine> Ledger for SqlLedger<E> {
     }
 
     /// Takes as long as the trash is large, and SQLite would hold up the calling task's thread.
-    async fn trash_bytes(&self, project: Id) -> Result<u64, LedgerError> {
+    async fn trash_bytes(&self, project: Id, most: usize) -> Result<Option<u64>, LedgerError> {
         let mut reader = self.engine.reader().await?;
         let runtime = tokio::runtime::Handle::current();
         let asked =
-            tokio::task::spawn_blocking(move || runtime.block_on(read::trash_bytes(&mut reader, project))).await;
+            tokio::task::spawn_blocking(move || runtime.block_on(read::trash_bytes(&mut reader, project, most))).await;
         asked.unwrap_or_else(|error| Err(LedgerError::Unavailable(error.to_string())))
     }
 

@@ -176,8 +176,8 @@ impl Ledger for Faulty {
         self.call(self.inner.project_names(public_only, after, limit)).await
     }
 
-    async fn trash_bytes(&self, project: Id) -> Result<u64, LedgerError> {
-        self.call(self.inner.trash_bytes(project)).await
+    async fn trash_bytes(&self, project: Id, most: usize) -> Result<Option<u64>, LedgerError> {
+        self.call(self.inner.trash_bytes(project, most)).await
     }
 
     async fn place(&self, name: &RepositoryName) -> Result<PlaceRow, LedgerError> {

@@ -64,29 +64,51 @@ pub(crate) async fn project(sql: &mut impl Sql, name: &ProjectName) -> Result<Op
 }
 
 /// Manifests of the trash, and blobs that one of them names and no live one of the project does. Costs in proportion to what
-/// the trash holds.
-pub(crate) async fn trash_bytes(sql: &mut impl Sql, project: Id) -> Result<u64, LedgerError> {
-    let sum = "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM (
-        SELECT length(d.bytes) AS bytes FROM project p JOIN repository r ON r.project = p.id
-            JOIN trash t ON t.repository = r.id JOIN document d ON d.id = t.document
-        WHERE p.uid = $1
-        UNION ALL SELECT length(d.bytes) AS bytes FROM project p JOIN repository r ON r.project = p.id
-            JOIN manifest m ON m.repository = r.id JOIN document d ON d.id = m.document
-        WHERE p.uid = $1 AND r.name < '/~'
-        UNION ALL SELECT b.size FROM blob b WHERE b.id IN (
-            SELECT m.blob FROM project p JOIN repository r ON r.project = p.id JOIN member m ON m.repository = r.id
-            WHERE p.uid = $1 AND r.name < '/~' AND NOT EXISTS (SELECT 1 FROM member o JOIN repository s ON s.id = o.repository
-                WHERE o.blob = m.blob AND s.project = p.id AND s.name > '/~')
-            UNION ALL
-            SELECT n.id FROM project p JOIN repository r ON r.project = p.id JOIN trash t ON t.repository = r.id
-                JOIN edge e ON e.manifest = t.manifest
-                JOIN blob n ON n.algorithm = e.algorithm AND n.digest = e.digest
-                JOIN holding h ON h.project = p.id AND h.blob = n.id
-            WHERE p.uid = $1 AND NOT EXISTS (SELECT 1 FROM edge o JOIN manifest l ON l.id = o.manifest
-                JOIN repository s ON s.id = o.repository
-                WHERE o.algorithm = e.algorithm AND o.digest = e.digest AND s.project = p.id AND s.name > '/~'))) AS held";
+/// the trash holds, which is counted first, up to `most`.
+pub(crate) async fn trash_bytes(sql: &mut impl Sql, project: Id, most: usize) -> Result<Option<u64>, LedgerError> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let count = concat!(
+        "SELECT count(*) FROM (
+        SELECT 1 FROM project p CROSS JOIN trash t LEFT JOIN edge e ON e.manifest = t.manifest
+        WHERE p.uid = $1 AND t.project = p.id
+        UNION ALL SELECT 1 FROM project p CROSS JOIN trash t CROSS JOIN manifest m
+        WHERE p.uid = $1 AND t.project = p.id AND m.repository = t.repository AND t.kind = ",
+        kind!(repository),
+        " UNION ALL SELECT 1 FROM project p CROSS JOIN trash t CROSS JOIN member m
+        WHERE p.uid = $1 AND t.project = p.id AND m.repository = t.repository AND t.kind = ",
+        kind!(repository),
+        " LIMIT $2) AS held"
+    );
+    let row = sql.one(count, &[(&project).into(), most.saturating_add(1).into()]).await?;
+    if row.map_or(Ok(0), |mut row| row.int(0))? > most {
+        return Ok(None);
+    }
+    let sum = concat!(
+        "SELECT CAST(coalesce(sum(bytes), 0) AS BIGINT) FROM (
+        SELECT length(d.bytes) AS bytes FROM project p CROSS JOIN trash t CROSS JOIN document d
+        WHERE p.uid = $1 AND t.project = p.id AND d.id = t.document
+        UNION ALL SELECT length(d.bytes) AS bytes
+        FROM project p CROSS JOIN trash t CROSS JOIN manifest m CROSS JOIN document d
+        WHERE p.uid = $1 AND t.project = p.id AND m.repository = t.repository AND d.id = m.document AND t.kind = ",
+        kind!(repository),
+        " UNION ALL SELECT b.size FROM blob b WHERE b.id IN (
+            SELECT m.blob FROM project p CROSS JOIN trash t CROSS JOIN member m
+            WHERE p.uid = $1 AND t.project = p.id AND m.repository = t.repository
+                AND NOT EXISTS (SELECT 1 FROM member o JOIN repository s ON s.id = o.repository
+                    WHERE o.blob = m.blob AND s.project = p.id AND s.name > '/~')
+                AND t.kind = ",
+        kind!(repository),
+        " UNION ALL
+            SELECT n.id FROM project p CROSS JOIN trash t CROSS JOIN edge e CROSS JOIN blob n CROSS JOIN holding h
+            WHERE p.uid = $1 AND t.project = p.id AND e.manifest = t.manifest
+                AND n.algorithm = e.algorithm AND n.digest = e.digest AND h.project = p.id AND h.blob = n.id
+                AND NOT EXISTS (SELECT 1 FROM edge o JOIN manifest l ON l.id = o.manifest
+                    JOIN repository s ON s.id = o.repository
+                    WHERE o.algorithm = e.algorithm AND o.digest = e.digest AND s.project = p.id AND s.name > '/~'))
+        ) AS held"
+    );
     let row = sql.one(sum, &[(&project).into()]).await?;
-    row.map_or(Ok(0), |mut row| row.unsigned(0))
+    row.map_or(Ok(0), |mut row| row.unsigned(0)).map(Some)
 }
 
 pub(crate) async fn project_names(
