@@ -1,6 +1,6 @@
 //! What both engines have in common: statements with `$1`-style parameters over three types, answered with rows.
 //!
-//! Questions (`read.rs`), changes (`apply.rs`) and notes (`noted.rs`) are written once against [`Sql`]. SQLite answers at
+//! Questions (`read.rs`), changes (`apply/`) and notes (`noted.rs`) are written once against [`Sql`]. SQLite answers at
 //! once, PostgreSQL later; neither is known there. The few words that the engines spell differently stand in braces, and
 //! [`Dialect::speak`] says them.
 
