@@ -229,6 +229,7 @@ mod tests {
     #[test]
     fn at_most_one_old_token_is_kept() {
         let secret = |number, expires_at| SecretRow {
+            number: 1,
             id: Id([number; 16]),
             account: Id([9; 16]),
             name: TOKEN.to_owned(),

@@ -27,12 +27,11 @@ impl Registry {
     /// Not allowed: it takes `user:write` or to be oneself; [`Error::NotThere`].
     pub async fn tokens(&self, subject: &Subject, user: &Handle, part: &Part) -> Result<List<Token>, Error> {
         let (row, _) = self.user_or_oneself(subject, user, Permission::UserWrite).await?;
-        let mut all = self.0.ledger.secrets(row.id).await?;
-        all.sort_by_key(|row| (row.created_at, row.id));
-        let after = mark_of(part)?;
-        let rows = all.into_iter().filter(|row| after.is_none_or(|after| (row.created_at, row.id) > after));
-        let rows = rows.take(part.rows()).map(told).collect();
-        Ok(part.cut(rows, |token| format!("{}.{}", token.created_at, token.id)))
+        let after = part.after.as_deref().map_or(Ok(0), str::parse::<u64>);
+        let after = after.map_err(|_| Error::field("last", "it is what `next` said on the page before"))?;
+        let all = self.0.ledger.secrets(row.id).await?;
+        let page = part.cut(all.into_iter().filter(|row| row.number > after).collect(), |row| row.number);
+        Ok(List { items: page.items.into_iter().map(told).collect(), next: page.next })
     }
 
     /// Makes a token of the user, who asks for it themselves and has shown the password.
@@ -86,13 +85,6 @@ impl Registry {
             other => Error::refused_people(other),
         })
     }
-}
-
-/// What a page comes after: when the last token of the one before was made, and its id. That may have gone since.
-fn mark_of(part: &Part) -> Result<Option<(Millis, Id)>, Error> {
-    let Some(text) = &part.after else { return Ok(None) };
-    let mark = text.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
-    mark.map(Some).ok_or_else(|| Error::field("last", "it is what `next` said on the page before"))
 }
 
 fn check(new: &NewToken) -> Result<(), Error> {

@@ -166,6 +166,7 @@ impl House {
     fn put_secret(&self, id: Id, account: Id, change: impl FnOnce(&mut SecretRow)) -> String {
         let (text, hash) = personal::new(id).expect("randomness");
         let mut row = SecretRow {
+            number: 1,
             id,
             account,
             name: "laptop".to_owned(),

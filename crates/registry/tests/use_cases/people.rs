@@ -355,12 +355,16 @@ async fn tokens_are_made_with_the_password() {
     assert_eq!(end(list(&bob).await), "denied");
     let first = Part { limit: 1, after: None };
     let next = house.registry.tokens(&admin(), &handle("ann"), &first).await.expect("listed").next;
-    let rest = house.registry.tokens(&admin(), &handle("ann"), &Part { limit: 1, after: next }).await.expect("listed");
+    let second = Part { limit: 1, after: next };
+    let rest = house.registry.tokens(&admin(), &handle("ann"), &second).await.expect("listed");
     assert_eq!((rest.items.len(), rest.items[0].id, rest.next), (1, made.made.id, None));
     let delete = async |subject: &Subject, id| house.registry.delete_token(subject, &handle("ann"), id).await;
     assert_eq!(end(delete(&token, made.made.id).await), "denied", "a limited token ends nothing");
     assert_eq!(end(delete(&bob, made.made.id).await), "denied");
     assert_eq!(end(delete(&ann, Id([3; 16])).await), "not there", "bob's");
+    assert_eq!(end(delete(&ann, listed[0].id).await), "ok");
+    let rest = house.registry.tokens(&admin(), &handle("ann"), &second).await.expect("listed");
+    assert_eq!(rest.items.iter().map(|token| token.id).collect::<Vec<_>>(), [made.made.id], "after one that has gone");
     assert_eq!(end(delete(&ann, made.made.id).await), "ok");
     assert!(house.login("ann", &secret).await.is_none());
 }

@@ -421,6 +421,7 @@ pub async fn tokens_end(bench: &Bench) {
     bench.made(vec![user(1, "ann"), user(2, "bob"), token(5, 1), token(6, 1)]).await;
     let found = bench.ledger.secret(id(5)).await.unwrap().expect("the token");
     let expect = SecretRow {
+        number: found.number,
         id: id(5),
         account: id(1),
         name: "laptop".to_owned(),

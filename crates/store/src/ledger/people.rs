@@ -75,6 +75,8 @@ impl std::fmt::Debug for PasswordHash {
 /// A token's row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretRow {
+    /// Grows with each that is made and is never another's, so that a list goes on after one that has gone.
+    pub number: u64,
     /// Names it.
     pub id: Id,
     /// Whose it is.
@@ -366,7 +368,7 @@ pub trait People: Send + Sync {
     /// The token with that id.
     async fn secret(&self, id: Id) -> Result<Option<SecretRow>, LedgerError>;
 
-    /// The tokens of an account.
+    /// The tokens of an account, in the order of their numbers.
     async fn secrets(&self, account: Id) -> Result<Vec<SecretRow>, LedgerError>;
 
     /// The group of that name.

@@ -28,7 +28,7 @@ macro_rules! select_account {
 macro_rules! select_secret {
     ($which:literal) => {
         concat!(
-            "SELECT s.uid, a.uid, s.name, s.hash, s.limits, s.created_at, s.expires_at, u.used_at
+            "SELECT s.uid, a.uid, s.name, s.hash, s.limits, s.created_at, s.expires_at, u.used_at, s.id
             FROM secret s JOIN account a ON a.id = s.account LEFT JOIN secret_use u ON u.secret = s.id WHERE ",
             $which
         )
@@ -136,6 +136,7 @@ fn secret_row(mut row: Row) -> Result<SecretRow, LedgerError> {
     let hash = row.bytes(3)?;
     let limits = serde_json::from_str(&row.text(4)?);
     Ok(SecretRow {
+        number: row.unsigned(8)?,
         id: row.id(0)?,
         account: row.id(1)?,
         name: row.text(2)?,
