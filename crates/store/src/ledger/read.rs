@@ -329,6 +329,9 @@ async fn add_ranges(
     limit: usize,
     names: &mut BTreeSet<String>,
 ) -> Result<Option<(String, Id)>, LedgerError> {
+    // One bound at each end: of two, an engine begins at whichever it likes, and reads all that lies between them.
+    const FROM: &str = "SELECT name, uid FROM repository WHERE name >= $1 AND name < $2 ORDER BY name LIMIT $3";
+    const AFTER: &str = "SELECT name, uid FROM repository WHERE name > $1 AND name < $2 ORDER BY name LIMIT $3";
     let (mut after, mut found, mut passed) = (after.to_owned(), 0, 0);
     let mut left = ranges;
     while let [range, others @ ..] = left {
@@ -339,11 +342,9 @@ async fn add_ranges(
         }
         let overlapping = &left[..1 + others.partition_point(|other| other.from() < to.as_str())];
         while to > after && found < limit {
-            let find =
-                "SELECT name, uid FROM repository WHERE name > $1 AND name >= $2 AND name < $3 ORDER BY name LIMIT $4";
             let page = RANGE_PAGE.max(limit - found);
-            let parameters = [after.as_str().into(), from.into(), to.as_str().into(), (page as i64).into()];
-            let rows = sql.query(find, &parameters).await?;
+            let (find, begin) = if after.as_str() < from { (FROM, from) } else { (AFTER, after.as_str()) };
+            let rows = sql.query(find, &[begin.into(), to.as_str().into(), (page as i64).into()]).await?;
             let (is_last, mut last) = (rows.len() < page, None);
             for mut row in rows {
                 after = row.text(0)?;
