@@ -185,10 +185,13 @@ fn small_artifacts_fill_the_disk() {
             assert_eq!(tags["tags"].as_array().unwrap().len(), kept.len(), "a tag for each that was acknowledged");
         };
         still_well(&server);
-        // An upload of a few bytes needs the ledger too.
+        // An upload of a few bytes needs the ledger too, which may have room in a file of its own for some.
         disk.fill();
-        let location = begin(&client, "acme/app");
-        expect_full(&client.request("PATCH", &location).body(noise(5, 9_000)).send());
+        let mut uploads = (0..1_000).map(|number| {
+            let location = begin(&client, "acme/app");
+            client.request("PATCH", &location).body(noise(number, 9_000)).send()
+        });
+        expect_full(&uploads.find(|answer| answer.status != 202).unwrap());
         assert_eq!(client.get("/readyz").status, 503, "no load for one that cannot take it");
 
         disk.make_room();
