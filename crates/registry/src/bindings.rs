@@ -90,8 +90,8 @@ impl Registry {
     /// Takes away what a binding of the project, or of the system, gives.
     ///
     /// # Errors
-    /// Not allowed: it takes `member:write` there; [`Error::NotThere`]; [`Error::Conflict`] where nobody would be left who
-    /// administers.
+    /// Not allowed: it takes `member:write` there; [`Error::Above`] where it gives what whoever takes it away has not;
+    /// [`Error::NotThere`]; [`Error::Conflict`] where nobody would be left who administers.
     pub async fn delete_binding(
         &self,
         subject: &Subject,
@@ -99,7 +99,13 @@ impl Registry {
         binding: Id,
     ) -> Result<(), Error> {
         let home = self.authorise_in(subject, project, Permission::MemberWrite, Permission::MemberWrite).await?;
-        let change = PeopleChange::DeleteBinding { binding, project: home.map(|home| home.id) };
+        let project = home.map(|home| home.id);
+        let row = self.0.ledger.binding(binding).await?;
+        let is_here = |row: &BindingRow| row.project.as_ref().map(|(id, _)| *id) == project;
+        if let Some(row) = row.filter(is_here) {
+            giving::check_reach(subject, &[row], || "whoever has that binding".to_owned())?;
+        }
+        let change = PeopleChange::DeleteBinding { binding, project };
         let result = self.commit_people(subject, vec![change]).await;
         result.map_err(|refused| match refused {
             Refused::Unknown(Thing::Binding) => not_there("binding", binding),

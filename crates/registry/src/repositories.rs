@@ -3,6 +3,7 @@
 use wharf_model::api::list::List;
 use wharf_model::api::repository::Repository;
 use wharf_model::name::{ProjectName, RepositoryName};
+use wharf_model::pattern::Pattern;
 use wharf_store::ledger::query::{LedgerError, RepositoryPage};
 use wharf_store::ledger::readable::Readable;
 use wharf_store::ledger::trash::RepositoryRow;
@@ -73,7 +74,10 @@ impl Registry {
         if let (Some(name), 0) = (&first, limit) {
             return Ok(RepositoryPage { next: Some(name.to_string()), names: first.into_iter().collect() });
         }
-        let mut page = self.0.ledger.repositories(readable, Some(after.max(below.as_str())), limit).await?;
+        // Not beyond the project: what is there to be read is none of this list's business.
+        let inside: Pattern = format!("{project}/**").parse().map_err(|_| LedgerError::Corrupt(below.clone()))?;
+        let readable = readable.matching(&[&inside]);
+        let mut page = self.0.ledger.repositories(&readable, Some(after.max(below.as_str())), limit).await?;
         if page.names.iter().any(|name| !name.as_str().starts_with(&below)) {
             page.names.retain(|name| name.as_str().starts_with(&below));
             page.next = None;

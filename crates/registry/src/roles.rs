@@ -6,7 +6,7 @@
 use wharf_model::api::access::{Role, RoleChange};
 use wharf_model::api::list::List;
 use wharf_model::handle::Handle;
-use wharf_model::permission::{BUILT_IN, BuiltIn, Permission, built_in};
+use wharf_model::permission::{BUILT_IN, BuiltIn, Permission, Permissions, built_in};
 use wharf_store::ids;
 use wharf_store::ledger::people::{PeopleChange, RoleRow};
 
@@ -43,7 +43,8 @@ impl Registry {
     /// Makes the role, or changes it, which is in force for all who have it.
     ///
     /// # Errors
-    /// Not allowed: it takes `role:write`; [`Error::Beyond`] where whoever changes it has not all of it in the whole system;
+    /// Not allowed: it takes `role:write`; [`Error::Beyond`] where whoever changes it has not all of it, as it was and will be, in the whole
+    /// system;
     /// [`Error::Conflict`] where it is built in; [`Error::Field`].
     pub async fn put_role(&self, subject: &Subject, name: &Handle, change: &RoleChange) -> Result<Role, Error> {
         self.authorise_system(subject, Permission::RoleWrite)?;
@@ -53,12 +54,12 @@ impl Registry {
         if change.permissions.is_empty() {
             return Err(Error::field("permissions", "at least one"));
         }
-        let gift = Gift { permissions: change.permissions, project: None, pattern: None };
+        let row = self.0.ledger.role(name).await?;
+        // What is taken from those who have the role counts as much as what is given to them.
+        let before = row.as_ref().map_or(Permissions::NONE, |row| row.permissions);
+        let gift = Gift { permissions: change.permissions.and(before), project: None, pattern: None };
         giving::check(subject, &gift, || "in the whole system".to_owned())?;
-        let id = match self.0.ledger.role(name).await? {
-            Some(row) => row.id,
-            None => ids::random()?,
-        };
+        let id = row.map_or_else(ids::random, |row| Ok(row.id))?;
         let (description, permissions) = (change.description.clone(), change.permissions);
         let put = PeopleChange::PutRole { id, name: name.clone(), description, permissions };
         self.change_people(subject, vec![put]).await?;

@@ -217,13 +217,14 @@ impl App {
 
     fn origin(&self, parts: &Parts, peer: &Peer) -> Origin {
         let settings = &self.0.settings;
-        let is_ignored = settings.url.is_none() && origin::is_ignored(parts, peer, &settings.trusted_proxies);
+        let is_ignored = origin::is_ignored(parts, peer, &settings.trusted_proxies);
         if is_ignored && !self.0.has_warned.swap(true, Ordering::Relaxed) {
             let proxy = peer.address.ip();
             tracing::warn!(
                 %proxy,
-                "X-Forwarded-Proto and X-Forwarded-Host are ignored, so clients may be sent to another address for their \
-                 token; name the proxy in trusted_proxies, or set --url"
+                "X-Forwarded-For, -Proto and -Host are ignored: all clients seem to come from the proxy, so that one who guesses \
+                 passwords locks out all, and without --url they may be sent to another address for their token; name the \
+                 proxy in trusted_proxies"
             );
         }
         Origin::of(parts, peer, settings.url.as_deref(), &settings.trusted_proxies)

@@ -64,8 +64,10 @@ impl fmt::Display for Origin {
 pub fn sender(parts: &Parts, peer: &Peer, trusted: &[Network]) -> IpAddr {
     let mut sender = peer.address.ip();
     let lines = parts.headers.get_all(X_FORWARDED_FOR).iter().rev();
-    let named = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(',')).map(str::trim);
+    // Each by itself: what anybody wrote further left may not even be text.
+    let named = lines.flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','));
     for name in named {
+        let name = std::str::from_utf8(name).unwrap_or_default().trim();
         if !trusted.iter().any(|network| network.contains(sender)) {
             break;
         }
@@ -101,7 +103,7 @@ pub fn has_one_host(parts: &Parts) -> bool {
 
 /// Whether somebody speaks of another address, whom nobody said to be a proxy of ours.
 pub fn is_ignored(parts: &Parts, peer: &Peer, trusted: &[Network]) -> bool {
-    let names = [X_FORWARDED_PROTO, X_FORWARDED_HOST];
+    let names = [X_FORWARDED_PROTO, X_FORWARDED_HOST, X_FORWARDED_FOR];
     names.iter().any(|name| parts.headers.contains_key(name)) && !is_trusted(peer, trusted)
 }
 
@@ -203,7 +205,7 @@ mod tests {
 
     #[test]
     fn senders() {
-        let check = |peer: &str, lines: &[&str], expect: &str| {
+        let check_bytes = |peer: &str, lines: &[&[u8]], expect: &str| {
             let mut request = http::Request::builder().uri("/v2/");
             for line in lines {
                 request = request.header("x-forwarded-for", *line);
@@ -213,6 +215,11 @@ mod tests {
             let found = sender(&parts, &peer, &["10.0.0.0/8".parse().unwrap()]);
             assert_eq!(found, expect.parse::<IpAddr>().unwrap(), "{peer:?} {lines:?}");
         };
+        let check = |peer: &str, lines: &[&str], expect: &str| {
+            check_bytes(peer, &lines.iter().map(|line| line.as_bytes()).collect::<Vec<_>>(), expect);
+        };
+        check_bytes("10.1.2.3:4", &[b"\xff, 198.51.100.7"], "198.51.100.7");
+        check_bytes("10.1.2.3:4", &[b"198.51.100.7, \xff"], "10.1.2.3");
         check("192.0.2.1:4", &[], "192.0.2.1");
         check("192.0.2.1:4", &["198.51.100.7"], "192.0.2.1");
         check("10.1.2.3:4", &[], "10.1.2.3");

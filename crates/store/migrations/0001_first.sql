@@ -106,7 +106,7 @@ CREATE TABLE edge (
     digest {bytes} NOT NULL,
     PRIMARY KEY (manifest, role, algorithm, digest)
 ){keyed};
-CREATE INDEX edge_target ON edge (algorithm, digest, repository);
+CREATE INDEX edge_target ON edge (algorithm, digest, repository, role);
 
 CREATE TABLE tag (
     repository {int} NOT NULL REFERENCES repository (id),

@@ -1,9 +1,10 @@
 //! Guessing is made slow: after some wrong passwords for one name from one place, further ones from there are answered as
 //! wrong without being looked at, each time for twice as long; and after many more for one name, wherever they come from, for a
-//! short while each time. So nobody keeps others out by failing in their name, unless it is done from very many places and goes on
-//! all the time. In memory only: a restart forgets, and a replica counts for itself.
+//! short while each time; but for where that name has logged in of late, which only its own failures hold. So nobody keeps others
+//! out by failing in their name where they usually are; elsewhere only from many places, going on all the time. In memory only: a restart forgets, and a replica counts for itself.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use moka::sync::Cache;
 use wharf_store::clock::Millis;
@@ -16,6 +17,8 @@ const EVERYWHERE: Bounds = Bounds { wrong: 200, pause_ms: 8_000 };
 const WINDOW_MS: Millis = 5 * 60 * 1000;
 /// The first pause, in milliseconds.
 const PAUSE_MS: Millis = 1_000;
+/// For how long a place from which somebody has logged in is one where their name is not held for what happens elsewhere.
+const AT_HOME: Duration = Duration::from_secs(30 * 24 * 3_600);
 /// How many names are known at most, and how many names with places. More than that at once cost each of them a password
 /// hash, which is slow as well.
 const KNOWN_MAX: u64 = 10_000;
@@ -54,6 +57,8 @@ pub(super) fn network(address: IpAddr) -> u64 {
 pub(super) struct Lockout {
     by_name: Cache<Key, Failures>,
     by_place: Cache<Key, Failures>,
+    /// From where which name has logged in of late.
+    at_home: Cache<Key, ()>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -80,13 +85,16 @@ impl Failures {
 
 impl Lockout {
     pub(super) fn new() -> Lockout {
-        Lockout { by_name: Cache::new(KNOWN_MAX), by_place: Cache::new(KNOWN_MAX) }
+        let at_home = Cache::builder().max_capacity(KNOWN_MAX).time_to_live(AT_HOME).build();
+        Lockout { by_name: Cache::new(KNOWN_MAX), by_place: Cache::new(KNOWN_MAX), at_home }
     }
 
     /// Whether such a password is not to be looked at now.
     pub(super) fn is_locked(&self, guess: &Guess, now: Millis) -> bool {
         let is_locked = |known: Option<Failures>| known.is_some_and(|failures| now < failures.locked_until);
-        is_locked(self.by_place.get(&guess.here)) || is_locked(self.by_name.get(&guess.name))
+        // Whoever is at home there is not kept out by what happens elsewhere.
+        let is_at_home = self.at_home.contains_key(&guess.here);
+        is_locked(self.by_place.get(&guess.here)) || !is_at_home && is_locked(self.by_name.get(&guess.name))
     }
 
     /// Such a password was wrong.
@@ -102,6 +110,7 @@ impl Lockout {
     /// Such a password was right. What failed elsewhere may have been others, and counts on.
     pub(super) fn right(&self, guess: &Guess) {
         self.by_place.invalidate(&guess.here);
+        self.at_home.insert(guess.here, ());
     }
 }
 
@@ -159,13 +168,14 @@ mod tests {
             lockout.wrong(&from(10 + count % 100), NOW);
             assert!(!lockout.is_locked(&from(1), NOW), "{count}");
         }
-        // That somebody logs in elsewhere does not help who guesses.
-        lockout.right(&from(1));
+        // That somebody logs in elsewhere does not help who guesses, nor does that hurt them.
+        lockout.right(&from(5));
         lockout.wrong(&from(10), NOW);
         let mut now = NOW;
         for pause in [1, 2, 4, 8, 8, 8].map(|seconds| seconds * 1000) {
             assert!(lockout.is_locked(&from(1), now + pause - 1), "{pause}");
             assert!(!lockout.is_locked(&from(1), now + pause), "{pause}");
+            assert!(!lockout.is_locked(&from(5), now), "who is at home there");
             now += pause;
             lockout.wrong(&from(200), now);
         }

@@ -173,6 +173,9 @@ async fn roles_hold_no_more_than_their_maker_has_everywhere() {
     assert_eq!(put(&eve, "puller", json!(["pull", "role:write"])).await, "ok");
     assert_eq!(put(&limited(&eve, "role:write", None), "puller", json!(["pull"])).await, "beyond");
     assert_eq!(put(&eve, "other", json!([])).await, "field");
+    // What she has not she does not take from others either.
+    assert_eq!(put(&admin(), "ops", json!(["pull", "push"])).await, "ok");
+    assert_eq!(put(&eve, "ops", json!(["pull"])).await, "beyond");
     assert_eq!(put(&eve, "acme+x", json!(["pull"])).await, "field");
     assert_eq!(put(&admin(), "owner", json!(["pull"])).await, "conflict", "built in");
     let delete = async |role: &str| end(house.registry.delete_role(&admin(), &handle(role)).await);
@@ -287,6 +290,8 @@ async fn nobody_acts_on_who_has_more() {
     };
     assert_eq!(all_of(&eve, &of_boss, 5).await, ["above"; 5]);
     assert_eq!(all_of(&limited(&admin(), "user:write", None), &of_boss, 5).await, ["above"; 5]);
+    let only_members = limited(&admin(), "member:write", None);
+    assert_eq!(end(house.registry.delete_binding(&only_members, None, Id([15; 16])).await), "above");
     let described = house.registry.change_user(&eve, &of_boss, &body(json!({ "description": "the boss" }))).await;
     assert_eq!(described.expect("changed").description, "the boss");
     house.user(6, "sub").await;

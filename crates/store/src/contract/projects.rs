@@ -344,6 +344,17 @@ pub async fn immutable_tags_keep_what_they_need(bench: &Bench) {
     bench.made(vec![delete_blob("p/a", "own"), delete_manifest("p/a", "other", GRACE)]).await;
     bench.made(needed("p/b")).await;
     // Neither what is in the trash nor what no such tag reaches keeps anything.
+    // Nor does what somebody says of it change.
+    let retyped = |text| {
+        let mut put = put_manifest("p/a", text, vec![]);
+        if let Change::PutManifest { media_type, .. } = &mut put {
+            *media_type = "application/x.other".parse().unwrap();
+        }
+        put
+    };
+    for text in ["child", "outer"] {
+        assert_eq!(bench.refused(vec![retyped(text)]).await, held, "{text}");
+    }
     bench.made(vec![immutable("p", &[]), delete_tag("p/a", "v1"), delete_manifest("p/a", "outer", GRACE)]).await;
     bench.made(vec![restore_manifest("p/a", bench.entry("p/a", "outer").await.id, false)]).await;
     bench.made([vec![immutable("p", &[keep("p/a", "v*")])], needed("p/a")].concat()).await;

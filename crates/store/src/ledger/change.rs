@@ -444,7 +444,7 @@ pub enum Refused {
     /// Whether a rule about immutable tags is against it takes more than is looked at in one commit.
     #[error(
         "whether an immutable tag is against it takes looking at more than goes into one change; delete the repositories, \
-         tags or manifests that it is about one by one first"
+         tags or manifests that it is about one by one first, and purge what of them is in the trash"
     )]
     TooMuchToCheck,
     /// The name is taken by somebody else.

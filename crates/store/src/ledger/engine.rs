@@ -297,6 +297,10 @@ impl<E: Engine> People for SqlLedger<E> {
         people::read::bindings(&mut self.engine.reader().await?, project, after, limit).await
     }
 
+    async fn binding(&self, binding: Id) -> Result<Option<BindingRow>, LedgerError> {
+        people::read::binding(&mut self.engine.reader().await?, binding).await
+    }
+
     async fn bindings_of(&self, account: Id) -> Result<Vec<BindingRow>, LedgerError> {
         people::read::bindings_of(&mut self.engine.reader().await?, account).await
     }

@@ -347,6 +347,10 @@ impl People for Faulty {
         self.call(self.inner.bindings(project, after, limit)).await
     }
 
+    async fn binding(&self, binding: Id) -> Result<Option<BindingRow>, LedgerError> {
+        self.call(self.inner.binding(binding)).await
+    }
+
     async fn bindings_of(&self, account: Id) -> Result<Vec<BindingRow>, LedgerError> {
         self.call(self.inner.bindings_of(account)).await
     }

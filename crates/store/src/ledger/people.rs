@@ -397,6 +397,9 @@ pub trait People: Send + Sync {
         limit: usize,
     ) -> Result<Vec<(u64, BindingRow)>, LedgerError>;
 
+    /// The binding of that id, in whichever place it is.
+    async fn binding(&self, binding: Id) -> Result<Option<BindingRow>, LedgerError>;
+
     /// All bindings of an account, its groups' included; at most [`wharf_model::limits::BINDINGS_MAX`].
     async fn bindings_of(&self, account: Id) -> Result<Vec<BindingRow>, LedgerError>;
 

@@ -27,6 +27,8 @@ const HOMES_PAGE: i64 = 100;
 const RANGE_PAGE: usize = 500;
 /// How many names that are in a range and not to be read are passed over for one page, about.
 const PASSED_MAX: usize = 10_000;
+/// How many times a name is held against a range for one page, about.
+const TRIED_MAX: usize = 500_000;
 
 pub(crate) async fn log(sql: &mut impl Sql, after: Seq, limit: usize) -> Result<Vec<Entry>, LedgerError> {
     let find = "SELECT seq, at, actor, changes FROM log WHERE seq > $1 ORDER BY seq LIMIT $2";
@@ -64,11 +66,12 @@ pub(crate) async fn project(sql: &mut impl Sql, name: &ProjectName) -> Result<Op
 }
 
 /// Manifests of the trash, and blobs that one of them names and no live one of the project does. Costs in proportion to what
-/// the trash holds, which is counted first, up to `most`.
+/// the trash holds times the project's repositories, which is counted first, up to `most`; what other projects hold makes no
+/// difference.
 pub(crate) async fn trash_bytes(sql: &mut impl Sql, project: Id, most: usize) -> Result<Option<u64>, LedgerError> {
     let most = i64::try_from(most).unwrap_or(i64::MAX);
     let count = concat!(
-        "SELECT count(*) FROM (
+        "SELECT count(*), (SELECT coalesce(max(repositories), 0) FROM project WHERE uid = $1) FROM (
         SELECT 1 FROM project p CROSS JOIN trash t LEFT JOIN edge e ON e.manifest = t.manifest
         WHERE p.uid = $1 AND t.project = p.id
         UNION ALL SELECT 1 FROM project p CROSS JOIN trash t CROSS JOIN manifest m
@@ -80,7 +83,9 @@ pub(crate) async fn trash_bytes(sql: &mut impl Sql, project: Id, most: usize) ->
         " LIMIT $2) AS held"
     );
     let row = sql.one(count, &[(&project).into(), most.saturating_add(1).into()]).await?;
-    if row.map_or(Ok(0), |mut row| row.int(0))? > most {
+    if let Some(mut row) = row
+        && row.int(0)?.saturating_mul(row.int(1)?.max(1)) > most
+    {
         return Ok(None);
     }
     let sum = concat!(
@@ -94,17 +99,17 @@ pub(crate) async fn trash_bytes(sql: &mut impl Sql, project: Id, most: usize) ->
         " UNION ALL SELECT b.size FROM blob b WHERE b.id IN (
             SELECT m.blob FROM project p CROSS JOIN trash t CROSS JOIN member m
             WHERE p.uid = $1 AND t.project = p.id AND m.repository = t.repository
-                AND NOT EXISTS (SELECT 1 FROM member o JOIN repository s ON s.id = o.repository
-                    WHERE o.blob = m.blob AND s.project = p.id AND s.name > '/~')
+                AND NOT EXISTS (SELECT 1 FROM repository s CROSS JOIN member o
+                    WHERE s.project = p.id AND s.name > '/~' AND o.repository = s.id AND o.blob = m.blob)
                 AND t.kind = ",
         kind!(repository),
         " UNION ALL
             SELECT n.id FROM project p CROSS JOIN trash t CROSS JOIN edge e CROSS JOIN blob n CROSS JOIN holding h
             WHERE p.uid = $1 AND t.project = p.id AND e.manifest = t.manifest
                 AND n.algorithm = e.algorithm AND n.digest = e.digest AND h.project = p.id AND h.blob = n.id
-                AND NOT EXISTS (SELECT 1 FROM edge o JOIN manifest l ON l.id = o.manifest
-                    JOIN repository s ON s.id = o.repository
-                    WHERE o.algorithm = e.algorithm AND o.digest = e.digest AND s.project = p.id AND s.name > '/~'))
+                AND NOT EXISTS (SELECT 1 FROM repository s CROSS JOIN edge o CROSS JOIN manifest l
+                    WHERE s.project = p.id AND s.name > '/~' AND o.algorithm = e.algorithm AND o.digest = e.digest
+                        AND o.repository = s.id AND l.id = o.manifest))
         ) AS held"
     );
     let row = sql.one(sum, &[(&project).into()]).await?;
@@ -331,14 +336,28 @@ async fn add_ranges(
 ) -> Result<Option<(String, Id)>, LedgerError> {
     // One bound at each end: of two, an engine begins at whichever it likes, and reads all that lies between them.
     const FROM: &str = "SELECT name, uid FROM repository WHERE name >= $1 AND name < $2 ORDER BY name LIMIT $3";
+    const NAMED: &str = "SELECT r.name FROM {texts $1} AS wanted CROSS JOIN repository r WHERE r.name = wanted.value";
     const AFTER: &str = "SELECT name, uid FROM repository WHERE name > $1 AND name < $2 ORDER BY name LIMIT $3";
-    let (mut after, mut found, mut passed) = (after.to_owned(), 0, 0);
+    let (mut after, mut found, mut passed, mut tried) = (after.to_owned(), 0, 0, 0);
     let mut left = ranges;
     while let [range, others @ ..] = left {
         let (from, to) = (range.from(), range.to());
         let is_beyond = names.iter().nth(limit - 1).is_some_and(|last| from > last.as_str());
         if found >= limit || is_beyond {
             break;
+        }
+        let singles: Vec<String> =
+            left.iter().map_while(NameRange::single).take(RANGE_PAGE).map(str::to_owned).collect();
+        if let Some(last) = singles.last() {
+            let is_new = |name: &String| *name > after;
+            let named = sql.query(NAMED, &[Value::List(&singles)]).await?;
+            let named = named.into_iter().map(|mut row| row.text(0)).collect::<Result<Vec<_>, _>>()?;
+            let new: Vec<String> = named.into_iter().filter(is_new).collect();
+            found += new.len();
+            names.extend(new);
+            left = &left[singles.len()..];
+            after = after.max(last.clone());
+            continue;
         }
         let overlapping = &left[..1 + others.partition_point(|other| other.from() < to.as_str())];
         while to > after && found < limit {
@@ -349,11 +368,13 @@ async fn add_ranges(
             for mut row in rows {
                 after = row.text(0)?;
                 last = Some(row.id(1)?);
-                let is_held = overlapping.iter().any(|range| range.holds(&after));
+                let holder = overlapping.iter().position(|range| range.holds(&after));
+                tried += holder.map_or(overlapping.len(), |at| at + 1);
+                let is_held = holder.is_some();
                 (found, passed) = if is_held { (found + 1, passed) } else { (found, passed + 1) };
                 names.extend(is_held.then(|| after.clone()));
             }
-            if let Some(id) = last.filter(|_| passed >= PASSED_MAX && found < limit) {
+            if let Some(id) = last.filter(|_| (passed >= PASSED_MAX || tried >= TRIED_MAX) && found < limit) {
                 return Ok(Some((after, id)));
             }
             if is_last {

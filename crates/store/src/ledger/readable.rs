@@ -30,6 +30,11 @@ impl NameRange {
         NameRange { from: prefix, below: true, patterns: vec![pattern] }
     }
 
+    /// Its name, where it is made for one.
+    pub fn single(&self) -> Option<&str> {
+        (!self.below && self.patterns.is_empty()).then_some(&*self.from)
+    }
+
     /// The first name that could be in it.
     pub fn from(&self) -> &str {
         &self.from

@@ -29,7 +29,7 @@ impl Dialect {
     /// Types: `{id}` (a number given once and never again), `{int}`, `{text}` (compared byte by byte), `{bytes}`; ends of
     /// tables: `{rows}`, `{keyed}` (kept in the order of the primary key). Expressions: `{now $k}`, the time of
     /// [`Sql::clock`]; `{digests $k}`, a table of the columns `role`, `algorithm` and `digest` from a [`Value::List`] that
-    /// [`digest_list`] made.
+    /// [`digest_list`] made; `{texts $k}`, one of the column `value` from any.
     pub(crate) fn speak(self, text: &str) -> String {
         let mut spoken = String::with_capacity(2 * text.len());
         let mut rest = text;
@@ -63,6 +63,10 @@ impl Dialect {
                     unhex(substr(value, 3)) AS digest FROM json_each(@))",
                 "(SELECT CAST(substr(value, 1, 1) AS BIGINT) AS role, CAST(substr(value, 2, 1) AS BIGINT) AS algorithm,
                     decode(substr(value, 3), 'hex') AS digest FROM unnest(CAST(@ AS TEXT[])) AS list (value))",
+            ),
+            "texts" => (
+                "(SELECT value FROM json_each(@))",
+                "(SELECT value FROM unnest(CAST(@ AS TEXT[])) AS list (value))",
             ),
             _ => ("unknown word", "unknown word"),
         };
@@ -103,7 +107,7 @@ pub(crate) enum Value<'a> {
     Int(i64),
     Text(&'a str),
     Bytes(&'a [u8]),
-    /// For `{digests $k}`.
+    /// For `{digests $k}` and `{texts $k}`.
     List(&'a [String]),
 }
 

@@ -109,6 +109,23 @@ impl<S: Sql> Context<'_, S> {
 
     // --- what tags need
 
+    /// Refused where a tag that a rule keeps points to the manifest, or needs it.
+    pub(super) async fn check_kept(
+        &mut self,
+        home: &Home,
+        name: &RepositoryName,
+        manifest: &Digest,
+    ) -> Result<(), Refused> {
+        let rules = self.settings(home.project).await?.rules_about(name);
+        if !rules.is_empty() {
+            let itself = digest_list(std::iter::once((None, manifest)));
+            let tags = self.tags_of_all(home.repository, &itself, &Left(NAMED_MAX)).await?;
+            check(&rules, &tags)?;
+            Left(NAMED_MAX).take(tags.len())?;
+        }
+        self.check_not_needed(home, name, manifest).await
+    }
+
     /// Refused where a tag that a rule keeps needs the manifest or blob: it points to a live manifest that names it, or that
     /// names one that does, and so on; what something is only attached to does not count. Or where that takes looking at more
     /// than [`NAMED_MAX`] edges and tags. Goes up from the target, a level with two statements, each manifest once.
@@ -143,16 +160,17 @@ impl<S: Sql> Context<'_, S> {
         targets: &[String],
         left: &mut Left,
     ) -> Result<Vec<Digest>, Refused> {
-        // Those in the trash, and what is only attached, are read as well, so that they count.
-        let find = "SELECT m.algorithm, m.digest, e.role FROM {digests $1} AS d CROSS JOIN edge e
+        // Those in the trash are read as well, so that they count. What is attached comes last among the roles, and is not
+        // even looked at: anybody may attach as much as they like.
+        let find = "SELECT m.algorithm, m.digest FROM {digests $1} AS d CROSS JOIN edge e
                 LEFT JOIN manifest m ON m.id = e.manifest
-            WHERE e.algorithm = d.algorithm AND e.digest = d.digest AND e.repository = $2 LIMIT $3";
-        let rows = self.sql.query(find, &[Value::List(targets), repository.into(), left.rows()]).await?;
+            WHERE e.algorithm = d.algorithm AND e.digest = d.digest AND e.repository = $2 AND e.role < $3 LIMIT $4";
+        let subject = Value::Int(Role::Subject.id().into());
+        let rows = self.sql.query(find, &[Value::List(targets), repository.into(), subject, left.rows()]).await?;
         left.take(rows.len())?;
         let mut parents = Vec::new();
         for mut row in rows {
-            let is_part = row.int(2)? != i64::from(Role::Subject.id());
-            parents.extend(row.maybe_digest(0)?.filter(|_| is_part));
+            parents.extend(row.maybe_digest(0)?);
         }
         Ok(parents)
     }

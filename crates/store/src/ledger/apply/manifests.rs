@@ -18,7 +18,8 @@ impl<S: Sql> Context<'_, S> {
         else {
             return Ok(false);
         };
-        let Home { repository, project } = self.home(repository).await?;
+        let (name, home) = (&*repository, self.home(repository).await?);
+        let Home { repository, project } = home;
         self.check_required(repository, edges).await?;
         let (algorithm, hash) = digest_values(digest);
         let (kind, artifact) = (Value::from(media_type.as_str()), Value::from(artifact_type.as_deref()));
@@ -27,6 +28,8 @@ impl<S: Sql> Context<'_, S> {
             let (id, found) = (row.int(0)?, row.text(1)?);
             let update = "UPDATE manifest SET media_type = $2, artifact_type = $3 WHERE id = $1";
             if found != media_type.as_str() {
+                // Some clients take it for something else then: an immutable tag is not to be changed so either.
+                self.check_kept(&home, name, digest).await?;
                 self.sql.execute(update, &[id.into(), kind, artifact]).await?;
             }
             *created = false;

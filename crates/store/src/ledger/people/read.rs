@@ -226,6 +226,10 @@ pub(crate) async fn bindings(
     rows.into_iter().map(|mut row| Ok((row.unsigned(13)?, binding_row(row)?))).collect()
 }
 
+pub(crate) async fn binding(sql: &mut impl Sql, binding: Id) -> Result<Option<BindingRow>, LedgerError> {
+    sql.one(select_binding!("binding b", "b.uid = $1"), &[(&binding).into()]).await?.map(binding_row).transpose()
+}
+
 pub(crate) async fn bindings_of(sql: &mut impl Sql, account: Id) -> Result<Vec<BindingRow>, LedgerError> {
     let find = select_binding!(
         "(SELECT b.id FROM account o JOIN binding b ON b.account = o.id WHERE o.uid = $1
