@@ -1,6 +1,13 @@
-//! Bytes on the move: streams between whoever has content and whoever wants it.
+//! Bytes on the move: streams between whoever has content and whoever wants it, the ends of a copy, and the one copy that
+//! pull, push, relocation and replication share.
 //!
-//! No HTTP, no SQL. Later rooms of this crate are the two ends of a copy and the copy itself (docs of the project's
-//! design); today there is the stream.
+//! No HTTP, no SQL.
+//!
+//! - [`body`]: a stream of bytes
+//! - [`source`], [`target`]: the two ends
+//! - [`error`]: why something did not arrive
 
 pub mod body;
+pub mod error;
+pub mod source;
+pub mod target;

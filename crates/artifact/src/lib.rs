@@ -1,0 +1,1 @@
+//! What a thing is: from a folder to an artifact and back. No async, no network.

@@ -1,0 +1,59 @@
+//! Why bytes did not get where they were to go, by what there is to do about it.
+
+use std::io;
+
+use wharf_model::digest::Digest;
+
+/// Why a copy, or a part of it, was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something that is needed is not there.
+    #[error("{place} has no {what}")]
+    Missing {
+        /// A tag, a digest.
+        what: String,
+        /// Where it was looked for.
+        place: String,
+    },
+    /// The bytes are not those that the digest names.
+    #[error("{place} gave wrong bytes for {expected}: theirs are {actual}")]
+    Wrong {
+        /// Who gave them.
+        place: String,
+        /// What was asked for.
+        expected: Digest,
+        /// What came.
+        actual: Digest,
+    },
+    /// More or fewer bytes than were announced.
+    #[error("{place} gave {actual} bytes for {digest}, not {expected}")]
+    Length {
+        /// Who gave them.
+        place: String,
+        /// What was asked for.
+        digest: Digest,
+        /// Bytes that were announced.
+        expected: u64,
+        /// Bytes that came: all, or one too many.
+        actual: u64,
+    },
+    /// What is there has a form that cannot be copied.
+    #[error("{place}: {why}")]
+    Form {
+        /// Where it is.
+        place: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file cannot be read or written.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was being done, with what.
+        what: String,
+        /// Why not.
+        error: io::Error,
+    },
+    /// What an end of the copy says of itself; whoever knows that end can ask it for more.
+    #[error(transparent)]
+    End(Box<dyn std::error::Error + Send + Sync>),
+}
