@@ -57,3 +57,27 @@ pub enum Error {
     #[error(transparent)]
     End(Box<dyn std::error::Error + Send + Sync>),
 }
+
+impl Error {
+    /// What a failed read or write means: what was put into it by [`Error::into_io`], or that doing `what` failed.
+    pub fn from_io(error: io::Error, what: impl FnOnce() -> String) -> Error {
+        match error.downcast::<Error>() {
+            Ok(inner) => inner,
+            Err(error) => Error::Io { what: what(), error },
+        }
+    }
+
+    /// As an error of a [`crate::body::Body`], to be had back by [`Error::from_io`].
+    pub fn into_io(self) -> io::Error {
+        match self {
+            Error::Io { error, what } => io::Error::new(error.kind(), Error::Io { what, error }),
+            Error::Missing { .. } => io::Error::new(io::ErrorKind::NotFound, self),
+            other => io::Error::new(io::ErrorKind::InvalidData, other),
+        }
+    }
+
+    /// Something at `place` has a form that cannot be copied.
+    pub fn form(place: impl Into<String>, why: impl std::fmt::Display) -> Error {
+        Error::Form { place: place.into(), why: why.to_string() }
+    }
+}

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use bytes::Bytes;
 use wharf_model::descriptor::Descriptor;
-use wharf_model::digest::Digest;
+use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::media::MediaType;
 use wharf_model::name::{Reference, RepositoryName, Tag};
 
@@ -19,6 +19,13 @@ pub struct Fetched {
     pub digest: Digest,
     /// The bytes; at most [`wharf_model::limits::MANIFEST_BYTES_MAX`].
     pub bytes: Bytes,
+}
+
+impl Fetched {
+    /// The manifest of these bytes, named by their `SHA-256`.
+    pub fn new(media_type: MediaType, bytes: Bytes) -> Fetched {
+        Fetched { media_type, digest: Digest::of(Algorithm::Sha256, &bytes), bytes }
+    }
 }
 
 /// One repository of a registry: within one registry, blobs are mounted and need not travel.

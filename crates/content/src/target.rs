@@ -19,6 +19,15 @@ pub trait Origin: Send + Sync {
     async fn open(&self, from: u64) -> Result<Body, Error>;
 }
 
+/// How a manifest is found that is put somewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rank {
+    /// Through an index that is put after it: a part of something larger. A folder's list does not name it.
+    Part,
+    /// By itself: a root, or a referrer. A folder's list names it, with a tag or without.
+    Head,
+}
+
 /// One end of a copy: what is written to. Everything may be asked at the same time from many tasks; everything may be
 /// repeated.
 #[async_trait]
@@ -31,16 +40,30 @@ pub trait Target: Send + Sync {
         None
     }
 
+    /// Whether an image manifest that is there means that the blobs it names are there too, foreign ones apart: so with
+    /// registries, which check that when they take it; not so with folders, where looking for each costs next to nothing.
+    /// Nobody promises that for the children of an index, as that may be sparse.
+    fn keeps_whole(&self) -> bool {
+        true
+    }
+
+    /// Whether [`Target::put_blob`] hashes here what it is given, so that nobody need do it before.
+    fn verifies(&self) -> bool {
+        false
+    }
+
     /// Whether the blob is there.
     ///
     /// # Errors
     /// The target cannot be asked.
     async fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, Error>;
 
-    /// Puts a blob there, verified and durable as far as the target promises that. Repeats what can be repeated.
+    /// Puts a blob there, verified and durable as far as the target promises that. Repeats what can be repeated. What is
+    /// there already stays as it is, and that is no error.
     ///
     /// # Errors
-    /// The target refuses, or `origin` cannot be read, or has other bytes than the digest says.
+    /// The target refuses, or `origin` cannot be read, or has other bytes than the digest says: that is [`Error::Wrong`] or
+    /// [`Error::Length`], also where it is the registry that found out.
     async fn put_blob(&self, descriptor: &Descriptor, origin: &dyn Origin) -> Result<(), Error>;
 
     /// Takes the blob over from a repository of the same registry. `false` where that cannot be.
@@ -62,7 +85,7 @@ pub trait Target: Send + Sync {
     ///
     /// # Errors
     /// The target refuses.
-    async fn put_manifest(&self, manifest: &Fetched, tags: &[Tag]) -> Result<(), Error>;
+    async fn put_manifest(&self, manifest: &Fetched, tags: &[Tag], rank: Rank) -> Result<(), Error>;
 
     /// All has been put there: what is kept together (an index, an archive's end) is written.
     ///
