@@ -23,7 +23,7 @@ pub enum Error {
         /// What was asked for.
         expected: Digest,
         /// What came.
-        actual: Digest,
+        actual: Box<Digest>,
     },
     /// More or fewer bytes than were announced.
     #[error("{place} gave {actual} bytes for {digest}, not {expected}")]

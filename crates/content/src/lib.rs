@@ -3,11 +3,19 @@
 //!
 //! No HTTP, no SQL.
 //!
-//! - [`body`]: a stream of bytes
-//! - [`source`], [`target`]: the two ends
+//! - [`body`]: a stream of bytes; [`verify`]: one that checks what it is
+//! - [`source`], [`target`]: the two ends; [`memory`]: one of each in memory; [`layout`]: a folder; [`archive`]: a tar
+//! - [`copy`]: from one to the other; [`platform`]: of which platforms; [`observer`]: who hears of it
 //! - [`error`]: why something did not arrive
 
+//pub mod archive;
 pub mod body;
+pub mod copy;
 pub mod error;
+//pub mod layout;
+pub mod memory;
+pub mod observer;
+pub mod platform;
 pub mod source;
 pub mod target;
+pub mod verify;

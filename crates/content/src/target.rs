@@ -62,8 +62,8 @@ pub trait Target: Send + Sync {
     /// there already stays as it is, and that is no error.
     ///
     /// # Errors
-    /// The target refuses, or `origin` cannot be read, or has other bytes than the digest says: that is [`Error::Wrong`] or
-    /// [`Error::Length`], also where it is the registry that found out.
+    /// The target refuses, or `origin` cannot be read, or has other bytes than the digest says: [`Error::Wrong`] or
+    /// [`Error::Length`], where it is found out here.
     async fn put_blob(&self, descriptor: &Descriptor, origin: &dyn Origin) -> Result<(), Error>;
 
     /// Takes the blob over from a repository of the same registry. `false` where that cannot be.

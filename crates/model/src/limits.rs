@@ -86,3 +86,48 @@ pub const QUOTA_FIRST_STEP_BYTES: u64 = 1 << 20;
 pub const TRASH_DAYS_MAX: u32 = 3_650;
 /// Most patterns of artifact types in one project.
 pub const ARTIFACT_TYPES_MAX: usize = 100;
+/// Deepest graph that is copied, in manifests below one another: indexes in indexes, and referrers of referrers. What people
+/// make is 4 deep; a hostile end has no bound.
+pub const COPY_DEPTH_MAX: usize = 16;
+/// Most manifests of one graph that is copied, its referrers included; each costs some 200 bytes of memory until the end.
+pub const COPY_MANIFESTS_MAX: usize = 100_000;
+/// Most different blobs of one graph that is copied; each costs some 100 bytes of memory until the end.
+pub const COPY_BLOBS_MAX: usize = 1_000_000;
+/// Most bytes of manifests that a copy keeps until their parts have travelled; it asks for others twice.
+pub const COPY_KEPT_BYTES_MAX: usize = 32 << 20;
+/// Most entries of an archive; each costs some 200 bytes of memory while it is open.
+pub const ARCHIVE_ENTRIES_MAX: usize = 200_000;
+/// Longest extended header (a long name, a PAX record) in an archive, in bytes.
+pub const ARCHIVE_HEADER_BYTES_MAX: u64 = 1 << 20;
+/// Most bytes that a compressed archive is unpacked to.
+pub const ARCHIVE_UNPACKED_BYTES_MAX: u64 = 256 << 30;
+/// Largest config of an image that is read into memory, in bytes: as for manifests.
+pub const IMAGE_CONFIG_BYTES_MAX: usize = MANIFEST_BYTES_MAX;
+/// Most entries of a tree that is packed, and of an artifact that is unpacked: a tree is held in memory, at some 200 bytes an
+/// entry.
+pub const TREE_ENTRIES_MAX: usize = 5_000_000;
+/// Longest path of an entry, in bytes (Linux's `PATH_MAX`, with its NUL).
+pub const TREE_PATH_BYTES_MAX: usize = 4_095;
+/// Longest name in a path, in bytes (Linux's `NAME_MAX`).
+pub const TREE_NAME_BYTES_MAX: usize = 255;
+/// Most folders above an entry; an unpacking holds them open.
+pub const TREE_DEPTH_MAX: usize = 256;
+/// Largest ignore file that is read, in bytes.
+pub const IGNORE_BYTES_MAX: u64 = 1 << 20;
+/// Largest extended header of a tar member, in bytes: a long name, or extended attributes (Linux allows 64 KiB each).
+pub const TAR_EXTENSION_BYTES_MAX: u64 = 1 << 20;
+/// Most bytes that the names in one layer have together: they are held in memory.
+pub const LAYER_NAME_BYTES_MAX: u64 = 1 << 30;
+/// Most bytes that one artifact is unpacked to.
+pub const UNPACK_BYTES_MAX: u64 = 1 << 40;
+/// How many times as large as what was fetched a layer may become, beyond [`UNPACK_RATIO_FREE_BYTES`]. What teams ship
+/// shrinks to a fiftieth at best; an empty disk image to a ten-thousandth, which is what the free bytes are for.
+pub const UNPACK_RATIO_MAX: u64 = 200;
+/// How large a layer may become whatever it was made of, in bytes.
+pub const UNPACK_RATIO_FREE_BYTES: u64 = 1 << 30;
+/// Largest window of a zstd frame that is unpacked, as a power of two in bytes: what the reference decoder allows.
+pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+/// Largest file that is searched for credentials, in bytes.
+pub const SECRET_FILE_BYTES_MAX: u64 = 1 << 20;
+/// How much of such a file is read, in bytes.
+pub const SECRET_READ_BYTES: usize = 64 << 10;
