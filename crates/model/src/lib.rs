@@ -11,6 +11,7 @@ pub mod descriptor;
 pub mod digest;
 pub mod handle;
 pub mod id;
+pub mod image_ref;
 pub mod limits;
 pub mod manifest;
 pub mod media;

@@ -124,6 +124,11 @@ impl Tag {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// A tag that stands in this crate.
+    pub(crate) fn known(text: &'static str) -> Tag {
+        Tag(text.into())
+    }
 }
 
 impl FromStr for Tag {

@@ -12,6 +12,7 @@ use std::str::FromStr;
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::{Algorithm, Digest, Hasher};
 use wharf_model::id::Id;
+use wharf_model::image_ref::ImageRef;
 use wharf_model::limits::{
     MANIFEST_DESCRIPTORS_MAX, MEDIA_TYPE_BYTES_MAX, NAME_BYTES_MAX, PAGE_ENTRIES_MAX, SCOPES_MAX, TAG_BYTES_MAX,
 };
@@ -115,6 +116,41 @@ fuzz_text!(
         assert!(is_tag(&digest.referrers_tag()));
         let json = serde_json::to_string(&digest).expect("a string");
         assert_eq!(serde_json::from_str::<Digest>(&json).expect("what was just written"), digest);
+    }
+);
+
+fuzz_text!(
+    image_ref,
+    &[
+        "docker.io",
+        "index.docker.io",
+        "library",
+        "localhost",
+        "Host",
+        "r.io",
+        "[::1]",
+        ":5000",
+        ":65536",
+        "/",
+        ":",
+        "@",
+        "latest",
+        "://",
+        "-",
+        ".",
+        SHA256
+    ],
+    |text| {
+        let Ok(image) = text.parse::<ImageRef>() else { return };
+        let printed = image.to_string();
+        assert_eq!(printed.parse(), Ok(image.clone()), "{text:?} {printed:?}");
+        assert!(image.tag.is_some() || image.digest.is_some(), "it names something: {text:?}");
+        assert!(image.repository.as_str().split('/').all(is_component), "{text:?}");
+        let is_host = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"[]:.-".contains(&byte);
+        assert!(!image.host.is_empty() && image.host.bytes().all(is_host), "{text:?}");
+        assert_eq!(image.reference().to_string().contains(':'), image.digest.is_some(), "the digest counts: {text:?}");
+        let place = ImageRef::parse_repository(&format!("{}/{}", image.host, image.repository));
+        assert_eq!(place, Ok((image.host, image.repository)));
     }
 );
 
