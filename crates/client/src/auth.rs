@@ -4,12 +4,18 @@
 //! A login goes to the origin that it belongs to, and to the token service which that origin names; to the latter only where
 //! the way there is not worse protected than the way to the registry. No redirect is followed.
 
+mod session;
+
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use reqwest::{Method, StatusCode, Url};
 use serde::Deserialize;
+
+pub(crate) use session::Session;
 
 use crate::credentials::{Login, Secret};
 use crate::error::Error;
@@ -20,6 +26,10 @@ use crate::origin::{Origin, is_loopback};
 const CHALLENGES_MAX: usize = 16;
 /// What we call ourselves to token services that ask.
 const CLIENT_ID: &str = "wharf";
+/// How long a token counts where nothing is said of it, as the specification has it.
+const TOKEN_LIFE: Duration = Duration::from_secs(60);
+/// Longest that a token is kept, whatever is said of it.
+const TOKEN_LIFE_MAX: Duration = Duration::from_secs(3600);
 
 /// How a registry wants to be answered (RFC 9110 §11.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,8 +173,9 @@ async fn answer_to(http: &Http, origin: &Origin, refusal: &Answer, login: &Login
         (_, Login::Registry(token)) => Ok(sensitive(&format!("Bearer {}", token.reveal()))),
         (Some(Challenge::Bearer { realm, service, scope }), _) => {
             let realm = realm_of(origin, &realm)?;
-            let question = Question { service: service.as_deref(), scope: scope.as_deref() };
-            token(http, origin, realm, &question, login).await
+            let scopes: Vec<String> = scope.into_iter().collect();
+            let question = Question { service: service.as_deref(), scopes: &scopes };
+            Ok(token(http, origin, realm, &question, Some(login)).await?.header)
         }
         (Some(Challenge::Basic), Login::Password { user, password }) => Ok(basic(user, password)),
         _ => {
@@ -197,7 +208,14 @@ fn realm_of(origin: &Origin, realm: &str) -> Result<Url, Error> {
 /// What a token is asked for.
 struct Question<'a> {
     service: Option<&'a str>,
-    scope: Option<&'a str>,
+    scopes: &'a [String],
+}
+
+/// A token as it is sent, and how long it counts from when it was asked for.
+#[derive(Clone)]
+struct Token {
+    header: HeaderValue,
+    life: Duration,
 }
 
 #[derive(Deserialize)]
@@ -206,45 +224,68 @@ struct Issued {
     token: Option<Secret>,
     #[serde(default)]
     access_token: Option<Secret>,
+    #[serde(default)]
+    expires_in: Option<u64>,
 }
 
+impl Issued {
+    fn token(self) -> Option<Token> {
+        let life = self.expires_in.map_or(TOKEN_LIFE, Duration::from_secs).min(TOKEN_LIFE_MAX);
+        let token = self.token.or(self.access_token).filter(|token| !token.is_empty())?;
+        Some(Token { header: sensitive(&format!("Bearer {}", token.reveal())), life })
+    }
+}
+
+/// A token of the service at `realm`, for `login` or for nobody.
 async fn token(
     http: &Http,
     origin: &Origin,
-    mut realm: Url,
+    realm: Url,
     question: &Question<'_>,
-    login: &Login,
-) -> Result<HeaderValue, Error> {
-    let mut form = form_urlencoded::Serializer::new(String::new());
-    form.extend_pairs(question.service.map(|service| ("service", service)));
-    form.extend_pairs(question.scope.map(|scope| ("scope", scope)));
-    let mut call = Call::new(Method::GET, realm.clone());
-    match login {
-        Login::Identity(refresh) => {
+    login: Option<&Login>,
+) -> Result<Token, Error> {
+    let call = question.call(realm, login);
+    let answer = http.send(&call).await?;
+    if !answer.status.is_success() {
+        return Err(Error::of(origin, answer.status.as_u16(), &answer.body, login.is_some()));
+    }
+    let issued: Option<Issued> = serde_json::from_slice(&answer.body).ok();
+    let strange = || Error::Strange { asked: call.asked(), why: "the answer has no token in it".to_owned() };
+    issued.and_then(Issued::token).ok_or_else(strange)
+}
+
+impl Question<'_> {
+    fn call(&self, mut realm: Url, login: Option<&Login>) -> Call {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(self.service.map(|service| ("service", service)));
+        if let Some(Login::Identity(refresh)) = login {
+            // As a form it is one parameter (RFC 6749 §3.3), in the URL one for each.
+            form.extend_pairs((!self.scopes.is_empty()).then(|| ("scope", self.scopes.join(" "))));
             form.append_pair("grant_type", "refresh_token").append_pair("refresh_token", refresh.reveal());
             form.append_pair("client_id", CLIENT_ID);
-            call.method = Method::POST;
+            let mut call = Call::new(Method::POST, realm);
             let kind = HeaderValue::from_static("application/x-www-form-urlencoded");
             call.headers.insert(CONTENT_TYPE, kind);
             call.body = Some(Bytes::from(form.finish()));
+            call.is_patient = false;
+            return call;
         }
-        Login::Password { user, password } => {
-            form.append_pair("account", user);
-            realm.query_pairs_mut().extend_pairs(form_urlencoded::parse(form.finish().as_bytes()));
-            call.url = realm;
-            call.headers.insert(AUTHORIZATION, basic(user, password));
+        form.extend_pairs(self.scopes.iter().map(|scope| ("scope", scope)));
+        let password = match login {
+            Some(Login::Password { user, password }) => Some((user, password)),
+            _ => None,
+        };
+        form.extend_pairs(password.map(|(user, _)| ("account", user)));
+        let form = form.finish();
+        if !form.is_empty() {
+            realm.query_pairs_mut().extend_pairs(form_urlencoded::parse(form.as_bytes()));
         }
-        Login::Registry(token) => return Ok(sensitive(&format!("Bearer {}", token.reveal()))),
+        let mut call = Call::new(Method::GET, realm);
+        // Nobody can be locked out who does not say who it is.
+        call.is_patient = password.is_none();
+        call.headers.extend(password.map(|(user, password)| (AUTHORIZATION, basic(user, password))));
+        call
     }
-    call.is_patient = false;
-    let answer = http.send(&call).await?;
-    if !answer.status.is_success() {
-        return Err(Error::of(origin, answer.status.as_u16(), &answer.body, true));
-    }
-    let issued: Option<Issued> = serde_json::from_slice(&answer.body).ok();
-    let token = issued.and_then(|issued| issued.token.or(issued.access_token)).filter(|token| !token.is_empty());
-    let strange = || Error::Strange { asked: call.asked(), why: "the answer has no token in it".to_owned() };
-    Ok(sensitive(&format!("Bearer {}", token.ok_or_else(strange)?.reveal())))
 }
 
 #[cfg(test)]

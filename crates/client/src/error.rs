@@ -97,6 +97,32 @@ pub enum Error {
         /// The deepest reason.
         why: String,
     },
+    /// The connection broke before all had come.
+    #[error("{asked}: the connection broke: {why}")]
+    Cut {
+        /// What was asked.
+        asked: Asked,
+        /// The deepest reason.
+        why: String,
+    },
+    /// The registry sends elsewhere, and that is not followed.
+    #[error("{asked}: is redirected to {to}, {why}")]
+    Redirect {
+        /// What was asked.
+        asked: Asked,
+        /// Where it sends to, without parameters.
+        to: String,
+        /// Why it is not followed.
+        why: &'static str,
+    },
+    /// The registry does not do that at all.
+    #[error("{server} {what}")]
+    Unsupported {
+        /// The registry.
+        server: String,
+        /// What it does not do, as the end of a sentence.
+        what: String,
+    },
     /// It did not prove who it is.
     #[error("{server} is not trusted: {why}")]
     Untrusted {
@@ -179,13 +205,22 @@ impl Error {
                 format!("it does not speak TLS; --plain-http speaks to {server} in the clear")
             }
             Error::Untrusted { .. } => "--ca-file names the authority that signed its certificate".to_owned(),
-            Error::Strange { asked, .. } if asked.server.starts_with("http://") => {
+            Error::Strange { asked, .. } | Error::Cut { asked, .. } if asked.server.starts_with("http://") => {
                 "if it speaks TLS, write https:// before its name".to_owned()
             }
-            Error::Busy { .. } | Error::Late { .. } => "try again in a moment".to_owned(),
+            Error::Busy { .. } | Error::Late { .. } | Error::Cut { .. } => "try again in a moment".to_owned(),
             Error::Failed { .. } => "the log of the server says more".to_owned(),
             _ => return None,
         })
+    }
+
+    /// Whether the same may go well a moment later: a connection that broke, 408, 429, 500, 502, 503, 504.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Error::Unreachable { .. } | Error::Cut { .. } | Error::Late { .. } | Error::Busy { .. } => true,
+            Error::Failed { status, .. } | Error::Refused { status, .. } => is_passing(*status),
+            _ => false,
+        }
     }
 
     /// The error that an answer is.
@@ -208,6 +243,17 @@ impl Error {
             _ => Error::Failed { server, status, message },
         }
     }
+}
+
+impl From<Error> for wharf_content::error::Error {
+    fn from(error: Error) -> Self {
+        wharf_content::error::Error::End(Box::new(error))
+    }
+}
+
+/// Whether an answer of that status may be another a moment later.
+pub(crate) fn is_passing(status: u16) -> bool {
+    matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
 }
 
 /// The first error of a body of the Distribution API's form, as far as people can be shown it.

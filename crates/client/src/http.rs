@@ -1,13 +1,20 @@
 //! One exchange with a registry: bounded in time and in size, no redirect followed, repeated where the other side asks for
-//! that.
+//! that. How many are under way at once.
 
+mod gate;
+mod reply;
+
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Certificate, Client, Method, StatusCode, Url, redirect};
+
+pub(crate) use gate::{Gate, Place};
+pub(crate) use reply::Reply;
 
 use crate::error::{Asked, Error};
 use crate::origin::{Origin, is_loopback};
@@ -15,15 +22,15 @@ use crate::origin::{Origin, is_loopback};
 /// How long making a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long the other side may be silent.
-const SILENCE: Duration = Duration::from_secs(120);
-/// How long an exchange may take in all.
-const TOTAL: Duration = Duration::from_secs(300);
+pub(crate) const SILENCE: Duration = Duration::from_secs(120);
+/// How long an exchange may take in all, but for the bytes of blobs.
+pub(crate) const TOTAL: Duration = Duration::from_secs(300);
 /// How often a request is sent at most.
 const ATTEMPTS_MAX: u32 = 4;
 /// The longest pause that is made because the other side asks for it.
 const PAUSE_MAX: Duration = Duration::from_secs(20);
 /// Largest answer that is read, in bytes.
-const ANSWER_BYTES_MAX: usize = 64 << 20;
+pub(crate) const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// Largest file of certificates that is read, in bytes.
 const CA_FILE_BYTES_MAX: u64 = 8 << 20;
 
@@ -34,6 +41,32 @@ pub struct HttpSettings {
     pub ca_file: Option<PathBuf>,
     /// What we call ourselves.
     pub user_agent: String,
+    /// How content is moved.
+    pub transfer: Transfer,
+}
+
+/// How content is moved: how patiently, and how much of it at once.
+#[derive(Clone, Debug)]
+pub struct Transfer {
+    /// The first pause before what failed is tried again; each further one is twice as long, with a quarter more or less by
+    /// chance.
+    pub pause: Duration,
+    /// Blobs of more than so many bytes are fetched by several ranges at once.
+    pub ranges_from: u64,
+    /// How many ranges of one blob are fetched at once; 1 or more.
+    pub ranges: usize,
+    /// How long such a range is, in bytes; 1 or more. So much of each may wait in memory.
+    pub range: u64,
+    /// The most that one request takes where a registry wants large blobs in chunks, in bytes.
+    pub chunk: u64,
+}
+
+impl Default for Transfer {
+    /// One second; beyond 64 MiB four ranges of 4 MiB; chunks of 64 MiB.
+    fn default() -> Transfer {
+        let pause = Duration::from_secs(1);
+        Transfer { pause, ranges_from: 64 << 20, ranges: 4, range: 4 << 20, chunk: 64 << 20 }
+    }
 }
 
 /// Sends requests. Connections are kept; cheap to clone is what it is not, so share it.
@@ -45,6 +78,8 @@ pub struct Http {
     authorities: Vec<Certificate>,
     /// Made when they are needed, as reading the system's certificates takes a while: through proxies, and without.
     clients: Mutex<[Option<Client>; 2]>,
+    /// By origin.
+    gates: Mutex<HashMap<String, Arc<Gate>>>,
 }
 
 /// A request. Its body may have a password in it, so that there is no way to print it.
@@ -89,28 +124,58 @@ impl Http {
     /// [`Error::CaFile`].
     pub fn new(settings: HttpSettings) -> Result<Http, Error> {
         let authorities = settings.ca_file.as_deref().map(read_authorities).transpose()?.unwrap_or_default();
-        Ok(Http { settings, authorities, clients: Mutex::default() })
+        Ok(Http { settings, authorities, clients: Mutex::default(), gates: Mutex::default() })
     }
 
     /// Sends it, again where it is answered with 429 or 503 and may be: at most four times, and with pauses of at most 20
     /// seconds. Redirects are an error: nothing that is asked here is elsewhere.
     pub(crate) async fn send(&self, call: &Call) -> Result<Answer, Error> {
-        let client = self.client(&call.url)?;
         let mut attempt = 1;
         loop {
-            let mut request = client.request(call.method.clone(), call.url.clone());
-            request = request.headers(call.headers.clone()).timeout(TOTAL);
-            if let Some(body) = &call.body {
-                request = request.body(body.clone());
+            let exchange = async {
+                let reply = self.open(call).await?;
+                let is_busy = matches!(reply.status, StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
+                match pause(&reply.headers, attempt).filter(|_| is_busy && call.is_patient) {
+                    Some(pause) => Ok(Err(pause)),
+                    None => reply.read_here(ANSWER_BYTES_MAX).await.map(Ok),
+                }
+            };
+            let late = |_| Error::Late { asked: call.asked() };
+            match tokio::time::timeout(TOTAL, exchange).await.map_err(late)?? {
+                Ok(answer) => return Ok(answer),
+                Err(pause) => tokio::time::sleep(pause).await,
             }
-            let answer = request.send().await.map_err(|error| failed(call, &error))?;
-            let is_busy = matches!(answer.status(), StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE);
-            let pause = pause(answer.headers(), attempt).filter(|_| is_busy && call.is_patient);
-            let Some(pause) = pause else { return read(call, answer).await };
-            drop(answer);
-            tokio::time::sleep(pause).await;
             attempt += 1;
         }
+    }
+
+    /// Sends it once, whatever the answer; the answer's body is still to be read.
+    pub(crate) async fn open(&self, call: &Call) -> Result<Reply, Error> {
+        let late = |_| Error::Late { asked: call.asked() };
+        let body = call.body.clone().map(reqwest::Body::from);
+        tokio::time::timeout(SILENCE, self.open_with(call, body)).await.map_err(late)?
+    }
+
+    /// The same with this body, and without a bound on the time that it takes to send it: that is whose body it is.
+    pub(crate) async fn open_with(&self, call: &Call, body: Option<reqwest::Body>) -> Result<Reply, Error> {
+        let client = self.client(&call.url)?;
+        let mut request = client.request(call.method.clone(), call.url.clone()).headers(call.headers.clone());
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let inner = request.send().await.map_err(|error| failed(call, &error))?;
+        Ok(Reply::new(call, inner))
+    }
+
+    /// How many exchanges there may be at once with whoever is at `origin`.
+    pub(crate) fn gate(&self, origin: &Origin) -> Arc<Gate> {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        gates.entry(origin.to_string()).or_default().clone()
+    }
+
+    /// How content is moved.
+    pub(crate) fn transfer(&self) -> &Transfer {
+        &self.settings.transfer
     }
 
     fn client(&self, url: &Url) -> Result<Client, Error> {
@@ -130,8 +195,9 @@ impl Http {
         let builder = Client::builder()
             .user_agent(&self.settings.user_agent)
             .redirect(redirect::Policy::none())
-            .connect_timeout(CONNECT)
-            .read_timeout(SILENCE);
+            // A connection for each transfer: on a shared one, a large blob holds up all others.
+            .http1_only()
+            .connect_timeout(CONNECT);
         let builder = if is_direct { builder.no_proxy() } else { builder };
         let authorities = self.authorities.clone();
         let builder =
@@ -158,22 +224,6 @@ fn pause(headers: &HeaderMap, attempt: u32) -> Option<Duration> {
     (attempt < ATTEMPTS_MAX && pause <= PAUSE_MAX).then_some(pause)
 }
 
-async fn read(call: &Call, mut answer: reqwest::Response) -> Result<Answer, Error> {
-    let status = answer.status();
-    if status.is_redirection() {
-        return Err(call.strange(format!("is answered with a redirect ({status}), which is not followed")));
-    }
-    let headers = std::mem::take(answer.headers_mut());
-    let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| failed(call, &error))? {
-        if body.len() + chunk.len() > ANSWER_BYTES_MAX {
-            return Err(call.strange(format!("the answer has more than {ANSWER_BYTES_MAX} bytes")));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(Answer { status, headers, body: body.into() })
-}
-
 /// Why there is no answer.
 fn failed(call: &Call, error: &reqwest::Error) -> Error {
     let server = Origin::of(&call.url).map(|origin| origin.name().to_owned()).unwrap_or_default();
@@ -185,8 +235,19 @@ fn failed(call: &Call, error: &reqwest::Error) -> Error {
     }
     match error.is_connect() {
         true => Error::Unreachable { server, why: deepest(error) },
+        false if is_cut(error) => Error::Cut { asked: call.asked(), why: deepest(error) },
         false => call.strange(deepest(error)),
     }
+}
+
+/// Whether the connection broke, rather than that something wrong came over it.
+fn is_cut(error: &reqwest::Error) -> bool {
+    // hyper does not let its errors be told apart from here but by their text.
+    let said = ["connection closed", "connection error", "end of file before message", "error writing a body"];
+    chain(error).any(|error| {
+        let text = error.to_string();
+        error.is::<std::io::Error>() || said.iter().any(|said| text.contains(said))
+    })
 }
 
 /// What TLS has against the other side, if it is that.

@@ -5,6 +5,7 @@
 //! - [`http`]: one exchange, bounded in time and size, repeated where the other side asks for that
 //! - [`credentials`]: the logins that people have, in the files and helpers of Docker and podman
 //! - [`auth`]: from a registry's challenge to what answers it
+//! - [`registry`], [`remote`]: a registry and one of its repositories, both ends of a copy
 //! - [`admin`]: typed calls of Wharf's own API
 //! - [`error`]: what can go wrong, by what there is to do about it
 //!
@@ -12,7 +13,13 @@
 
 pub mod admin;
 pub mod auth;
+mod back_off;
 pub mod credentials;
+mod download;
 pub mod error;
 pub mod http;
 pub mod origin;
+mod redirect;
+pub mod registry;
+pub mod remote;
+mod upload;
