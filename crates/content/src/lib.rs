@@ -12,7 +12,7 @@
 pub mod body;
 pub mod copy;
 pub mod error;
-//pub mod layout;
+pub mod layout;
 pub mod memory;
 pub mod observer;
 pub mod platform;
