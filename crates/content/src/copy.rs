@@ -15,6 +15,7 @@
 
 mod carry;
 mod graph;
+mod send;
 mod task;
 mod walk;
 
@@ -30,6 +31,8 @@ use crate::observer::Observer;
 use crate::platform::Platform;
 use crate::source::{Fetched, Source};
 use crate::target::Target;
+
+pub use self::send::send;
 
 /// Things that are under way at once where nothing is said.
 pub const CONCURRENCY: usize = 8;

@@ -10,6 +10,7 @@ use wharf_model::media::{DOCKER_MANIFEST, DOCKER_MANIFEST_LIST, MediaType, OCI_I
 use wharf_model::name::{Reference, Tag};
 
 use super::carry::Carried;
+use super::send::Counted;
 use super::{Options, Selection};
 use crate::error::Error;
 use crate::observer::{Observer, Outcome};
@@ -148,9 +149,11 @@ impl<'a> Ends<'a> {
         if self.options.dry_run {
             return Ok(Outcome::Sent);
         }
-        let origin = Carried::new(self.source, blob, !self.target.verifies(), self.observer.clone());
-        self.target.put_blob(blob, &origin).await.map_err(|error| self.blame(error, blob))?;
-        origin.settle(blob.size);
+        let carried = Carried { source: self.source, descriptor: blob, verifies: !self.target.verifies() };
+        let counted =
+            Counted { origin: &carried, digest: blob.digest, observer: self.observer.clone(), told: Arc::default() };
+        self.target.put_blob(blob, &counted).await.map_err(|error| self.blame(error, blob))?;
+        counted.settle(blob.size);
         Ok(Outcome::Sent)
     }
 
