@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod apply;
+pub mod end;
 pub mod group;
 pub mod login;
 pub mod member;

@@ -5,7 +5,9 @@ pub mod args;
 pub mod ask;
 pub mod cmd;
 pub mod data;
+pub mod end;
 pub mod printer;
+pub mod progress;
 pub mod session;
 pub mod table;
 pub mod units;
@@ -27,7 +29,7 @@ pub enum Outcome {
 }
 
 /// Runs the command that the arguments of this process name. Exits with 0 where it is done, 1 where the answer is no, 2
-/// where it failed or was misspelt.
+/// where it failed or was misspelt, 130 where Ctrl-C ended it.
 pub fn main() -> ExitCode {
     let printer = Printer;
     let cli = match Cli::try_parse() {
@@ -39,11 +41,15 @@ pub fn main() -> ExitCode {
             return ExitCode::from(if is_help { 0 } else { 2 });
         }
     };
-    // Whatever the shell says: the ledger, the blobs and what lies beside them are for nobody else to read.
-    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    if matches!(cli.command, Command::Serve(_) | Command::Admin(_)) {
+        // Whatever the shell says: the ledger, the blobs and what lies beside them are for nobody else to read. What is
+        // fetched for its owner is as any other file.
+        rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    }
     match run(cli.command, &printer) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
+        Err(error) if error.is::<session::Interrupted>() => ExitCode::from(130),
         Err(error) => {
             printer.failed(&error);
             ExitCode::from(2)

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind, Write as _};
 
 use wharf_client::error::Error;
+use wharf_content::error::Error as ContentError;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,9 +44,17 @@ impl Printer {
     /// What failed, on what, and why; and what to try next, where that can be said.
     pub fn failed(&self, error: &anyhow::Error) {
         self.note(&format!("wharf: {error:#}"));
-        let hint = error.chain().find_map(|error| error.downcast_ref::<Error>()).and_then(Error::hint);
+        let hint = error.chain().find_map(said_by_registry).and_then(Error::hint);
         if let Some(hint) = hint {
             self.note(&format!("hint: {hint}"));
         }
+    }
+}
+
+/// What a registry had to do with it, be it that content was moved.
+fn said_by_registry<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Error> {
+    match error.downcast_ref::<ContentError>() {
+        Some(ContentError::End(inner)) => inner.downcast_ref(),
+        _ => error.downcast_ref(),
     }
 }

@@ -1,5 +1,7 @@
 //! Which registry, as whom: what every command that speaks to one begins with, and how it tells what came of it.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use serde::Serialize;
 use wharf_client::admin::Admin;
@@ -16,6 +18,9 @@ use crate::table::{Table, printable};
 
 /// The registry that is meant where nothing is said: what `wharf serve` is, unless told otherwise.
 pub const DEFAULT_REGISTRY: &str = "127.0.0.1:5000";
+
+/// How long it is waited for threads that are busy with files when a command ends.
+const END_WAIT: Duration = Duration::from_secs(2);
 
 /// One command's talk with a registry.
 pub struct Session<'a> {
@@ -66,6 +71,28 @@ pub fn block_on<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
 }
 
+/// Somebody has asked the command to stop, by Ctrl-C.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("interrupted")]
+pub struct Interrupted;
+
+/// Runs `work`, which moves content, to its end, on all processors; or until Ctrl-C, which drops it where it is.
+///
+/// # Errors
+/// What `work` says, or [`Interrupted`].
+pub fn block_on_all<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(async {
+        tokio::select! {
+            done = work => done,
+            Ok(()) = tokio::signal::ctrl_c() => Err(Interrupted.into()),
+        }
+    });
+    // What waits for the disk ends soon, and takes what it began with it; what waits for standard input does not.
+    runtime.shutdown_timeout(END_WAIT);
+    done
+}
+
 /// The registry that is meant: `named`, else what the flag or the variable says, else our own.
 ///
 /// # Errors
@@ -81,7 +108,7 @@ pub fn origin(args: &ServerArgs, named: Option<&str>) -> Result<Origin> {
 /// The file of certificates cannot be read.
 pub fn http(args: &ServerArgs) -> Result<Http> {
     let user_agent = format!("wharf/{}", env!("CARGO_PKG_VERSION"));
-    Ok(Http::new(HttpSettings { ca_file: args.ca_file.clone(), user_agent })?)
+    Ok(Http::new(HttpSettings { ca_file: args.ca_file.clone(), user_agent, ..HttpSettings::default() })?)
 }
 
 /// Where logins are.
