@@ -13,9 +13,9 @@
 //! that had it, as other tools do; its blobs stay. Entries and fields that are not understood stay as they are.
 
 pub(crate) mod contents;
-mod files;
+pub(crate) mod files;
 pub(crate) mod list;
-mod write;
+pub(crate) mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -8,7 +8,7 @@
 //! - [`copy`]: from one to the other; [`platform`]: of which platforms; [`observer`]: who hears of it
 //! - [`error`]: why something did not arrive
 
-//pub mod archive;
+pub mod archive;
 pub mod body;
 pub mod copy;
 pub mod error;

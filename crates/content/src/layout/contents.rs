@@ -145,11 +145,10 @@ pub(crate) fn body(part: Part) -> Body {
 fn chunk(mut part: Part) -> io::Result<(Bytes, Part)> {
     let wanted = part.length.min(CHUNK_BYTES);
     let mut bytes = Vec::with_capacity(usize::try_from(wanted).unwrap_or_default());
-    (&mut part.file).take(wanted).read_to_end(&mut bytes)?;
+    (&mut part).take(wanted).read_to_end(&mut bytes)?;
     if bytes.is_empty() {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file became shorter"));
     }
-    part.length -= bytes.len() as u64;
     Ok((bytes.into(), part))
 }
 
@@ -174,20 +173,19 @@ impl<F: Files> Reader<F> {
 
     /// A file as a whole, if it is not larger than a manifest may be.
     fn small(&self, path: &str) -> Result<Option<Bytes>, Error> {
-        let Some(part) = self.open(path, 0)? else { return Ok(None) };
+        let Some(mut part) = self.open(path, 0)? else { return Ok(None) };
         let limit = MANIFEST_BYTES_MAX as u64;
         if part.length > limit {
             return Err(Error::form(&self.name, format!("{path} is larger than {limit} bytes")));
         }
         let mut bytes = Vec::new();
-        part.file.take(part.length).read_to_end(&mut bytes).map_err(|error| self.failed(path, error))?;
+        part.read_to_end(&mut bytes).map_err(|error| self.failed(path, error))?;
         Ok(Some(bytes.into()))
     }
 
     /// The entries of the list, and what names its state.
     fn entries(&self) -> Result<(Digest, Vec<Descriptor>), Error> {
-        let missing = || Error::Missing { what: LIST.to_owned(), place: self.name.clone() };
-        let bytes = self.small(LIST)?.ok_or_else(missing)?;
+        let bytes = self.small(LIST)?.ok_or_else(|| self.missing(LIST))?;
         let entries = list::read(&bytes).map_err(|error| Error::form(&self.name, error))?;
         Ok((Digest::of(Algorithm::Sha256, &bytes), entries))
     }
@@ -195,14 +193,27 @@ impl<F: Files> Reader<F> {
     fn manifest(&self, reference: &Reference) -> Result<Option<Fetched>, Error> {
         match reference {
             Reference::Digest(digest) => self.by_digest(digest),
-            Reference::Tag(tag) => {
-                let entries = self.entries()?.1;
-                // The last, as with files of an archive: tools that only add write it there.
-                let entry = entries.into_iter().rev().find(|entry| list::tag(entry).as_ref() == Some(tag));
-                let Some(entry) = entry else { return Ok(None) };
-                let missing = || Error::Missing { what: entry.digest.to_string(), place: self.name.clone() };
-                self.by_digest(&entry.digest)?.ok_or_else(missing).map(Some)
-            }
+            Reference::Tag(tag) => match self.tagged(tag)? {
+                Some(digest) => self.by_digest(&digest)?.ok_or_else(|| self.missing(digest)).map(Some),
+                None => Ok(None),
+            },
+        }
+    }
+
+    fn missing(&self, what: impl ToString) -> Error {
+        Error::Missing { what: what.to_string(), place: self.name.clone() }
+    }
+
+    /// What has the tag. Where images of several repositories do, nobody can know which is meant.
+    fn tagged(&self, tag: &Tag) -> Result<Option<Digest>, Error> {
+        let mut entries = self.entries()?.1.into_iter().filter(|entry| list::tag(entry).as_ref() == Some(tag));
+        let Some(first) = entries.next() else { return Ok(None) };
+        match entries.find(|other| other.digest != first.digest) {
+            Some(other) => Err(Error::form(
+                &self.name,
+                format!("both {} and {} have the tag {tag}; name one by its digest", first.digest, other.digest),
+            )),
+            None => Ok(Some(first.digest)),
         }
     }
 

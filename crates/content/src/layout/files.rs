@@ -1,8 +1,10 @@
 //! Plain files to read, be they in a folder or elsewhere.
 
 use std::fs::File;
-use std::io::{self, Seek as _, SeekFrom};
+use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Files by path, with `/` between the parts. All of it waits for the disk.
 pub(crate) trait Files: Send + Sync + std::fmt::Debug + 'static {
@@ -13,12 +15,34 @@ pub(crate) trait Files: Send + Sync + std::fmt::Debug + 'static {
     fn open(&self, path: &str, from: u64) -> io::Result<Option<Part>>;
 }
 
-/// Bytes of a file from where it stands on.
-#[derive(Debug)]
+/// A part of a file, read from its start on. Several parts of one file do not disturb each other.
+#[derive(Clone, Debug)]
 pub(crate) struct Part {
-    pub(crate) file: File,
-    /// How many are left.
+    pub(crate) file: Arc<File>,
+    /// Where it starts, in bytes.
+    pub(crate) start: u64,
+    /// How many bytes are left.
     pub(crate) length: u64,
+}
+
+impl Part {
+    /// What is left from byte `from` on.
+    pub(crate) fn skip(mut self, from: u64) -> Part {
+        let skipped = from.min(self.length);
+        self.start += skipped;
+        self.length -= skipped;
+        self
+    }
+}
+
+impl io::Read for Part {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let wanted = usize::try_from(self.length).map_or(bytes.len(), |length| length.min(bytes.len()));
+        let read = self.file.read_at(&mut bytes[..wanted], self.start)?;
+        self.start += read as u64;
+        self.length -= read as u64;
+        Ok(read)
+    }
 }
 
 /// A folder.
@@ -43,9 +67,8 @@ impl Files for Folder {
     fn open(&self, path: &str, from: u64) -> io::Result<Option<Part>> {
         // Asked first, as opening a pipe would wait for whoever writes to it.
         let Some(size) = self.size(path)? else { return Ok(None) };
-        let mut file = File::open(self.0.join(path))?;
-        file.seek(SeekFrom::Start(from))?;
-        Ok(Some(Part { file, length: size.saturating_sub(from) }))
+        let file = Arc::new(File::open(self.0.join(path))?);
+        Ok(Some(Part { file, start: 0, length: size }.skip(from)))
     }
 }
 

@@ -121,15 +121,25 @@ pub(super) async fn blob(root: &Path, synced: bool, descriptor: &Descriptor, mut
     let (chunks, waiting) = mpsc::channel(WAITING_CHUNKS);
     let (root, expected) = (root.to_owned(), descriptor.clone());
     let written = tokio::task::spawn_blocking(move || write(&root, synced, &expected, waiting));
+    feed(&mut body, descriptor, chunks).await?;
+    written.await.map_err(|error| Error::Io { what: "write a blob".to_owned(), error: io::Error::other(error) })?
+}
+
+/// Hands the chunks of a body over to whoever writes them, and says when that was all: a sender that is gone without that was
+/// dropped on the way.
+pub(crate) async fn feed(
+    body: &mut Body,
+    descriptor: &Descriptor,
+    chunks: mpsc::Sender<Option<Bytes>>,
+) -> Result<(), Error> {
     while let Some(chunk) = body.next().await {
         let chunk = chunk.map_err(|error| Error::from_io(error, || format!("read {}", descriptor.digest)))?;
         if chunks.send(Some(chunk)).await.is_err() {
-            break; // Its error comes now.
+            return Ok(()); // Whoever writes has more to say on it.
         }
     }
-    // Said, as a sender that is gone without it was dropped on the way.
     drop(chunks.send(None).await);
-    written.await.map_err(|error| Error::Io { what: "write a blob".to_owned(), error: io::Error::other(error) })?
+    Ok(())
 }
 
 fn write(
