@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, RETRY_AFTER};
 use reqwest::{Certificate, Client, Method, StatusCode, Url, redirect};
 
 pub(crate) use gate::{Gate, Place};
@@ -104,6 +104,11 @@ impl Call {
         Asked { server, method: self.method.clone(), path: self.url.path().to_owned() }
     }
 
+    /// Whether it is of a method that has a body, be that empty.
+    fn sends(&self) -> bool {
+        matches!(self.method, Method::POST | Method::PUT | Method::PATCH)
+    }
+
     fn strange(&self, why: impl Into<String>) -> Error {
         Error::Strange { asked: self.asked(), why: why.into() }
     }
@@ -152,7 +157,7 @@ impl Http {
     /// Sends it once, whatever the answer; the answer's body is still to be read.
     pub(crate) async fn open(&self, call: &Call) -> Result<Reply, Error> {
         let late = |_| Error::Late { asked: call.asked() };
-        let body = call.body.clone().map(reqwest::Body::from);
+        let body = call.body.clone().filter(|body| !body.is_empty()).map(reqwest::Body::from);
         tokio::time::timeout(SILENCE, self.open_with(call, body)).await.map_err(late)?
     }
 
@@ -160,8 +165,11 @@ impl Http {
     pub(crate) async fn open_with(&self, call: &Call, body: Option<reqwest::Body>) -> Result<Reply, Error> {
         let client = self.client(&call.url)?;
         let mut request = client.request(call.method.clone(), call.url.clone()).headers(call.headers.clone());
-        if let Some(body) = body {
-            request = request.body(body);
+        match body {
+            Some(body) => request = request.body(body),
+            // Not said by itself, and there are servers that wait for it.
+            None if call.sends() => request = request.header(CONTENT_LENGTH, 0),
+            None => (),
         }
         let inner = request.send().await.map_err(|error| failed(call, &error))?;
         Ok(Reply::new(call, inner))

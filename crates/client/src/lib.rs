@@ -6,6 +6,7 @@
 //! - [`credentials`]: the logins that people have, in the files and helpers of Docker and podman
 //! - [`auth`]: from a registry's challenge to what answers it
 //! - [`registry`], [`remote`]: a registry and one of its repositories, both ends of a copy
+//! - [`probe`]: what a registry takes
 //! - [`admin`]: typed calls of Wharf's own API
 //! - [`error`]: what can go wrong, by what there is to do about it
 //!
@@ -19,6 +20,7 @@ mod download;
 pub mod error;
 pub mod http;
 pub mod origin;
+pub mod probe;
 mod redirect;
 pub mod registry;
 pub mod remote;

@@ -190,8 +190,8 @@ impl Upload<'_> {
         }
         let _place = registry.gate().write().await;
         let watch = Watch::default();
-        let sending = reqwest::Body::wrap(Sending::new(body, length, watch.clone()));
-        let exchange = async { registry.open(ask, Some(sending)).await?.read_here(SMALL_BYTES_MAX).await };
+        let sending = (length > 0).then(|| reqwest::Body::wrap(Sending::new(body, length, watch.clone())));
+        let exchange = async { registry.open(ask, sending).await?.read_here(SMALL_BYTES_MAX).await };
         let result = tokio::select! {
             result = exchange => result,
             () = silence(&watch, length) => Err(Error::Cut {

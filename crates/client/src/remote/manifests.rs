@@ -157,7 +157,7 @@ impl Remote {
     }
 
     /// Puts a manifest under all of `tags`, or by its digest; whether the registry keeps track of its subject.
-    pub(super) async fn put_under(&self, manifest: &Fetched, tags: &[Tag]) -> Result<bool, ContentError> {
+    pub(crate) async fn put_under(&self, manifest: &Fetched, tags: &[Tag]) -> Result<bool, ContentError> {
         let mut left: Vec<Tag> = tags.to_vec();
         let mut has_subject = false;
         if left.len() > 1 && !self.registry.lacks_tag_parameters.load(Ordering::Relaxed) {
@@ -238,7 +238,7 @@ impl Remote {
     }
 
     /// The bytes of a manifest that is made here, as it is put.
-    pub(super) fn made(media_type: &'static str, bytes: Vec<u8>) -> Fetched {
+    pub(crate) fn made(media_type: &'static str, bytes: Vec<u8>) -> Fetched {
         let digest = Digest::of(Algorithm::Sha256, &bytes);
         Fetched { media_type: MediaType::known(media_type), digest, bytes: Bytes::from(bytes) }
     }

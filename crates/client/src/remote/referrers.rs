@@ -114,7 +114,7 @@ impl Remote {
     }
 
     /// Whether the registry has the referrers API, as far as it says so of `subject`.
-    pub(super) async fn has_referrers_api(&self, subject: &Digest) -> Result<bool, Error> {
+    pub(crate) async fn has_referrers_api(&self, subject: &Digest) -> Result<bool, Error> {
         Ok(self.listed(subject, None).await?.is_some())
     }
 
