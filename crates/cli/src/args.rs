@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod apply;
+pub mod copy;
 pub mod end;
 pub mod group;
 pub mod login;
@@ -73,6 +74,18 @@ pub enum Command {
     /// Forget the login to a registry.
     #[command(after_help = "Examples:\n  wharf logout\n  wharf logout registry.example.com")]
     Logout(login::LogoutArgs),
+    /// Copy images and artifacts: between registries, folders and archives, with what refers to them.
+    #[command(
+        after_help = "What is there already does not travel, and an interrupted copy goes on where it was. Standard output gets the digest.\n\n\
+        Examples:\n  \
+        wharf copy nginx:1.27 registry.example.com/mirror/nginx:1.27\n  \
+        wharf copy nginx:1.27 registry.example.com/mirror/nginx:1.27 --platform linux/amd64,linux/arm64\n  \
+        wharf copy registry.example.com/acme/app registry.internal/acme/app --tags 'v1.*'\n  \
+        wharf copy registry.example.com/acme/app:1.0 oci:folder\n  \
+        wharf copy registry.example.com/acme/app:1.0 docker-archive:app.tar --platform linux/amd64 --single\n  \
+        wharf copy oci-archive:app.tar registry.internal/acme/app:1.0 --dry-run"
+    )]
+    Copy(copy::CopyArgs),
     /// Projects: what repositories are grouped by, and what is set for all of them.
     #[command(after_help = "Examples:\n  wharf project list\n  wharf project create acme --quota 100GiB")]
     Project(project::ProjectArgs),

@@ -5,6 +5,7 @@ pub mod admin;
 pub mod apply;
 pub mod completions;
 pub mod config;
+pub mod copy;
 pub mod group;
 pub mod login;
 pub mod member;

@@ -4,23 +4,27 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 use tokio::sync::Mutex;
 use wharf_client::http::Http;
 use wharf_client::origin::Origin;
 use wharf_client::registry::Registry;
 use wharf_client::remote::Remote;
+use wharf_content::archive::{Archive, Writer};
 use wharf_content::layout::{Head, Layout};
+use wharf_content::memory::Memory;
 use wharf_content::source::Source;
 use wharf_content::target::Target;
 use wharf_model::image_ref::ImageRef;
-use wharf_model::limits::COPY_MANIFESTS_MAX;
 use wharf_model::manifest::Manifest;
 use wharf_model::name::{Reference, RepositoryName, Tag};
 
 use crate::args::end::{End, Place, ReachArgs};
 use crate::args::remote::ServerArgs;
 use crate::session;
+
+/// How many names are shown where one has to be chosen.
+const SHOWN: usize = 20;
 
 /// How registries are reached: one talk with each for all that a command does there, so that logins, tokens and connections
 /// are shared.
@@ -77,67 +81,124 @@ impl Reach {
     }
 }
 
-impl End {
-    /// What is read from.
-    ///
-    /// # Errors
-    /// There is no such folder or file, or it is none; or as [`Reach::registry`].
-    pub async fn source(&self, reach: &Reach) -> Result<Box<dyn Source>> {
-        Ok(match self {
-            End::Registry(image) => Box::new(reach.remote(image).await?),
-            End::Layout(place) => Box::new(Layout::open(&place.path).await?),
-            End::OciArchive(..) | End::DockerArchive(..) => bail!("{self}: archives are not read yet"),
-        })
-    }
+/// An end that is read from.
+pub struct Opened {
+    /// What is read.
+    pub source: Box<dyn Source>,
+    /// How it was written.
+    end: End,
+    /// What is found by itself there, but for registries.
+    heads: Vec<Head>,
+}
 
+impl Opened {
     /// What is meant in it: as written, else the only thing that is there.
     ///
     /// # Errors
     /// It cannot be read, or there are several things.
-    pub async fn reference(&self, source: &dyn Source) -> Result<Reference> {
-        match self {
+    pub async fn reference(&self) -> Result<Reference> {
+        match &self.end {
             End::Registry(image) => Ok(image.reference()),
             End::Layout(Place { reference: Some(reference), .. })
             | End::OciArchive(Place { reference: Some(reference), .. }) => Ok(reference.clone()),
-            End::Layout(place) => self.only(source, Layout::open(&place.path).await?.heads().await?).await,
-            End::OciArchive(..) | End::DockerArchive(..) => bail!("{self}: archives are not read yet"),
+            End::Layout(_) | End::OciArchive(_) | End::DockerArchive(_, None) => self.only().await,
+            End::DockerArchive(_, Some(image)) => {
+                let is_it = |name: &String| name.parse::<ImageRef>().is_ok_and(|name| name == *image);
+                let head = self.heads.iter().find(|head| head.name.as_ref().is_some_and(is_it));
+                let names: Vec<&str> = self.heads.iter().filter_map(|head| head.name.as_deref()).take(SHOWN).collect();
+                let none = || format!("there is no {image} in {}; there is: {}", self.source.name(), names.join(", "));
+                Ok(Reference::Digest(head.with_context(none)?.descriptor.digest))
+            }
         }
     }
 
-    /// The only one of these that refers to no other.
-    async fn only(&self, source: &dyn Source, heads: Vec<Head>) -> Result<Reference> {
-        let mut digests: Vec<_> = heads.iter().map(|head| head.descriptor.digest).collect();
+    /// The only one of the heads that refers to no other.
+    async fn only(&self) -> Result<Reference> {
+        let mut digests: Vec<_> = self.heads.iter().map(|head| head.descriptor.digest).collect();
         digests.sort_unstable();
         digests.dedup();
-        digests.truncate(COPY_MANIFESTS_MAX);
         let mut roots = Vec::new();
         for digest in digests {
-            let found = source.manifest(&Reference::Digest(digest)).await?;
+            let found = self.source.manifest(&Reference::Digest(digest)).await?;
             let manifest = found.and_then(|found| Manifest::parse(&found.bytes, Some(&found.media_type)).ok());
             if manifest.is_some_and(|manifest| manifest.subject.is_none()) {
                 roots.push(digest);
             }
         }
-        let tags: Vec<&str> = heads.iter().filter_map(|head| head.tag.as_ref()).map(Tag::as_str).take(20).collect();
+        let tags = self.heads.iter().filter_map(|head| head.tag.as_ref()).map(Tag::as_str);
         match roots[..] {
-            [] => bail!("there is nothing in {self}"),
+            [] => bail!("there is nothing in {}", self.end),
             [only] => Ok(Reference::Digest(only)),
             _ => bail!(
-                "there are several things in {self}; say which, by :TAG or @DIGEST; there are {}",
-                tags.join(", ")
+                "there are several things in {}; say which by :TAG or @DIGEST; tags are: {}",
+                self.end,
+                tags.take(SHOWN).collect::<Vec<_>>().join(", ")
             ),
         }
     }
 
-    /// What is written to; folders are made.
+    /// The tag under which it is there, where it is known.
+    pub fn tag(&self, reference: &Reference) -> Option<Tag> {
+        match reference {
+            Reference::Tag(tag) => Some(tag.clone()),
+            Reference::Digest(digest) => {
+                let mut heads = self.heads.iter().filter(|head| head.descriptor.digest == *digest);
+                heads.find_map(|head| head.tag.clone())
+            }
+        }
+    }
+}
+
+impl End {
+    /// What is read from.
+    ///
+    /// # Errors
+    /// There is no such folder or file, or it is none; or as [`Reach::registry`].
+    pub async fn open(&self, reach: &Reach) -> Result<Opened> {
+        let (source, heads): (Box<dyn Source>, _) = match self {
+            End::Registry(image) => (Box::new(reach.remote(image).await?), Vec::new()),
+            End::Layout(place) => {
+                let layout = Layout::open(&place.path).await?;
+                let heads = layout.heads().await?;
+                (Box::new(layout), heads)
+            }
+            End::OciArchive(Place { path, .. }) | End::DockerArchive(path, _) => {
+                let archive = Archive::open(path).await?;
+                let heads = archive.heads().await?;
+                (Box::new(archive), heads)
+            }
+        };
+        Ok(Opened { source, end: self.clone(), heads })
+    }
+
+    /// What is written to; folders are made. Archives keep the name that `from` has, unless they were given one.
     ///
     /// # Errors
     /// It cannot be written to; or as [`Reach::registry`].
-    pub async fn target(&self, reach: &Reach) -> Result<Box<dyn Target>> {
+    pub async fn target(&self, reach: &Reach, from: &End) -> Result<Box<dyn Target>> {
+        let name = |image: &ImageRef| format!("{}/{}", image.host, image.repository);
+        let from = match from {
+            End::Registry(image) | End::DockerArchive(_, Some(image)) => Some(image),
+            End::Layout(_) | End::OciArchive(_) | End::DockerArchive(_, None) => None,
+        };
         Ok(match self {
             End::Registry(image) => Box::new(reach.remote(image).await?),
             End::Layout(place) => Box::new(Layout::create(&place.path).await?),
-            End::OciArchive(..) | End::DockerArchive(..) => bail!("{self}: archives are not written yet"),
+            End::OciArchive(place) => Box::new(Writer::create(&place.path, from.map(name)).await?),
+            End::DockerArchive(path, image) => Box::new(Writer::create(path, image.as_ref().or(from).map(name)).await?),
+        })
+    }
+
+    /// What would be written to, to be asked what it lacks: nothing is made, and archives, which are replaced, lack
+    /// everything.
+    ///
+    /// # Errors
+    /// It cannot be read; or as [`Reach::registry`].
+    pub async fn target_as_is(&self, reach: &Reach) -> Result<Box<dyn Target>> {
+        Ok(match self {
+            End::Registry(image) => Box::new(reach.remote(image).await?),
+            End::Layout(place) if place.path.exists() => Box::new(Layout::open(&place.path).await?),
+            End::Layout(_) | End::OciArchive(_) | End::DockerArchive(..) => Box::new(Memory::new()),
         })
     }
 }

@@ -64,6 +64,7 @@ fn run(command: Command, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Admin(AdminCommand::Reset(args)) => cmd::admin::reset(&args, printer),
         Command::Login(args) => cmd::login::login(&args, printer),
         Command::Logout(args) => cmd::login::logout(&args, printer),
+        Command::Copy(args) => cmd::copy::run(&args, printer),
         Command::Project(args) => cmd::project::run(&args, printer),
         Command::Repository(args) => cmd::repository::run(&args, printer),
         Command::Member(args) => cmd::member::run(&args, printer),

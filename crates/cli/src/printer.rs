@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind, Write as _};
 
+use serde::Serialize;
 use wharf_client::error::Error;
 use wharf_content::error::Error as ContentError;
 
@@ -28,6 +29,16 @@ impl Printer {
             Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// One thing: as JSON, or by `text`.
+    ///
+    /// # Errors
+    /// As [`Printer::line`].
+    pub fn show<T: Serialize>(&self, is_json: bool, thing: &T, text: impl FnOnce(&T) -> String) -> io::Result<()> {
+        let text = if is_json { serde_json::to_string_pretty(thing)? } else { text(thing) };
+        // A list of nothing is no empty line.
+        if text.is_empty() { Ok(()) } else { self.line(&text) }
     }
 
     /// A line for whoever watches, in one write, so that it is not torn by the log.

@@ -98,6 +98,15 @@ fn place(prefix: &'static str, rest: &str) -> Result<Place, EndError> {
 }
 
 impl End {
+    /// The repository, folder or file, without what is meant of it.
+    pub fn place(&self) -> String {
+        match self {
+            End::Registry(image) => format!("{}/{}", image.host, image.repository),
+            End::Layout(place) | End::OciArchive(place) => place.path.display().to_string(),
+            End::DockerArchive(path, _) => path.display().to_string(),
+        }
+    }
+
     /// The tag that it names; none where there is a digest.
     pub fn tag(&self) -> Option<Tag> {
         match self {
