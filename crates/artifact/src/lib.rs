@@ -1,1 +1,15 @@
 //! What a thing is: from a folder to an artifact and back. No async, no network.
+//!
+//! A folder becomes an artifact in four steps: [`tree::scan`] lists it, [`cut::cut`] says which entries share a layer,
+//! [`pack::Packer`] writes a layer, [`config::directory`] makes the manifest. The same tree gives the same digests on any
+//! machine. [`unpack::Target`] goes the other way, and trusts nothing that it reads. [`secrets`] looks for what should not be
+//! sent, and [`seen`] remembers what need not be read or fetched again.
+
+pub mod compression;
+pub mod config;
+pub mod cut;
+pub mod pack;
+pub mod secrets;
+pub mod seen;
+pub mod tree;
+pub mod unpack;

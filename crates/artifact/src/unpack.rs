@@ -1,0 +1,312 @@
+//! Puts the files of layers into a folder, and trusts nothing in them.
+//!
+//! **Nothing leaves the folder.** Every parent is opened by itself, without following links, from the folder down, so neither
+//! names nor links in a layer, nor whoever changes the folder meanwhile, lead out of it. A link or file in place of a folder
+//! is replaced. Devices are refused, setuid bits dropped, entries, bytes and growth are bounded ([`Limits`]).
+//!
+//! **Nothing wrong is ever in place.** A layer is unpacked beside, into a folder `.wharf-part-…` at the top of the target, and
+//! its files are renamed into their places when the stream has come to its end without an error. So a reader that fails at its
+//! end where the digest is not the expected one is all that a caller needs: then nothing of the layer has come into place. What
+//! an interruption left is removed by the next [`Target::open`].
+
+mod member;
+mod place;
+mod put;
+mod stage;
+mod stream;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+
+use serde::{Deserialize, Serialize};
+use wharf_model::limits::{
+    LAYER_NAME_BYTES_MAX, TAR_EXTENSION_BYTES_MAX, TREE_DEPTH_MAX, TREE_ENTRIES_MAX, TREE_NAME_BYTES_MAX,
+    TREE_PATH_BYTES_MAX, UNPACK_BYTES_MAX, UNPACK_RATIO_FREE_BYTES, UNPACK_RATIO_MAX,
+};
+use wharf_model::media::MediaType;
+
+use crate::compression::Compression;
+use place::{Folder, Walker};
+use stage::Stage;
+
+/// What to do with what the layers say beyond names and contents.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The times that files get.
+    pub times: Times,
+    /// Set owner and group, which only root may.
+    pub owners: bool,
+    /// Keep setuid and setgid bits.
+    pub special_bits: bool,
+    /// Set extended attributes.
+    pub xattrs: bool,
+    /// Layers of an image, which are to be unpacked in their order, one by one: a whiteout deletes what layers before it put in
+    /// place, and nothing else. Without it, `.wh.…` is refused.
+    pub whiteouts: bool,
+    /// Leave out devices and fifos instead of refusing the layer.
+    pub skip_special: bool,
+    /// How much is unpacked at most.
+    pub limits: Limits,
+}
+
+/// The times that files get.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Times {
+    /// Those in the layers.
+    #[default]
+    Kept,
+    /// All the same, in nanoseconds since 1970. A time some seconds ago, rather than now, so that every later change of a file
+    /// changes its time.
+    At(i64),
+}
+
+/// How much one [`Target`] unpacks at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Entries of all layers.
+    pub entries: usize,
+    /// Bytes of all layers, unpacked.
+    pub bytes: u64,
+    /// How many times its size a layer may become, beyond `free_bytes`.
+    pub ratio: u64,
+    /// Bytes that a layer may become whatever its size.
+    pub free_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            entries: TREE_ENTRIES_MAX,
+            bytes: UNPACK_BYTES_MAX,
+            ratio: UNPACK_RATIO_MAX,
+            free_bytes: UNPACK_RATIO_FREE_BYTES,
+        }
+    }
+}
+
+/// Something that was put in place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// Below the target, with `/` between the names.
+    pub path: Box<str>,
+    /// What it is.
+    pub kind: WrittenKind,
+    /// Size of a file, in bytes; else 0.
+    pub size: u64,
+    /// The time that was set, in nanoseconds since 1970; 0 where none is compared (folders, symlinks).
+    pub mtime: i64,
+    /// The permission bits that were set; 0 for symlinks.
+    pub mode: u32,
+}
+
+/// What was put in place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WrittenKind {
+    /// A file, or a further name of one.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link with this target.
+    Symlink(Box<str>),
+}
+
+/// What became of a layer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unpacked {
+    /// What is in place now, sorted by path, each once.
+    pub written: Vec<Written>,
+    /// What its whiteouts removed.
+    pub removed: Vec<Box<str>>,
+    /// Devices and fifos that were left out.
+    pub skipped: Vec<Box<str>>,
+    /// Size of the tar, in bytes.
+    pub tar_bytes: u64,
+}
+
+/// Why a layer was not unpacked. But for [`UnpackError::Write`] and [`UnpackError::Occupied`], nothing of it came into place.
+#[derive(Debug, thiserror::Error)]
+pub enum UnpackError {
+    /// The stream failed: an error of the reader that was given, or the compression is broken.
+    #[error("cannot read the layer: {0}")]
+    Read(#[source] io::Error),
+    /// The media type says something else than the content.
+    #[error("the layer's media type {media_type} says {stated}, but it is {found}")]
+    Compression {
+        /// The media type.
+        media_type: MediaType,
+        /// What it says.
+        stated: Compression,
+        /// What the content is.
+        found: Compression,
+    },
+    /// Not a tar.
+    #[error("the layer is no tar that can be read: {0}")]
+    Malformed(&'static str),
+    /// A name that cannot be written, or would lead out of the target.
+    #[error("the layer holds the path {path:?}, {reason}")]
+    Path {
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        reason: PathFault,
+    },
+    /// Something that is not unpacked.
+    #[error("the layer holds {path:?}, which is {kind}")]
+    Special {
+        /// The path.
+        path: String,
+        /// What it is.
+        kind: &'static str,
+    },
+    /// A hard link to what is not in the target.
+    #[error("the layer holds {path:?}, a hard link to {target:?}, which is no file in the target folder")]
+    Link {
+        /// The path.
+        path: String,
+        /// Where the link leads.
+        target: String,
+    },
+    /// More than is allowed.
+    #[error("the layer holds too much: more than {max} {what}")]
+    TooMuch {
+        /// What there is too much of.
+        what: &'static str,
+        /// The bound.
+        max: u64,
+    },
+    /// A folder with other things in it stands where something else belongs.
+    #[error("{0:?} is a folder that is not empty, where the artifact has something else; move it away")]
+    Occupied(String),
+    /// The target cannot be written.
+    #[error("cannot write {path:?}: {source}")]
+    Write {
+        /// Below the target.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// What is wrong with a path in a layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathFault {
+    /// It leads out of the target.
+    #[error("which leads out of the target folder")]
+    Escapes,
+    /// It is not UTF-8.
+    #[error("which is not UTF-8")]
+    NotUtf8,
+    /// It is too long.
+    #[error(
+        "which is too long: a path has at most {TREE_PATH_BYTES_MAX} bytes and {TREE_DEPTH_MAX} folders, a name at most {TREE_NAME_BYTES_MAX} bytes"
+    )]
+    TooLong,
+    /// It is empty, where something is needed.
+    #[error("which names nothing")]
+    Empty,
+    /// It holds a NUL.
+    #[error("which holds a NUL byte")]
+    Nul,
+    /// It is where an unpacking keeps its parts.
+    #[error("which is where parts are kept while they are unpacked")]
+    Reserved,
+    /// It is a whiteout, and none is expected.
+    #[error("which means a deletion, as in the layers of images")]
+    Whiteout,
+}
+
+/// A folder that layers are unpacked into. May be shared: layers that hold different paths may be unpacked by several threads
+/// at once.
+#[derive(Debug)]
+pub struct Target {
+    root: File,
+    parts: place::Parts,
+    options: Options,
+    /// Folders whose bits and times are set at the end, so that they can be written into until then.
+    folders: Mutex<BTreeMap<Box<str>, Folder>>,
+    /// With whiteouts: what is in place, and the layer that put it there.
+    placed: Mutex<BTreeMap<Box<str>, usize>>,
+    layers: AtomicUsize,
+    entries: AtomicUsize,
+    bytes: AtomicU64,
+}
+
+impl Target {
+    /// Opens the folder `path`, makes it where there is none (with its parents), and removes what an interrupted unpacking
+    /// left in it. The path may lead through links: they are the caller's.
+    ///
+    /// # Errors
+    /// [`UnpackError::Write`].
+    pub fn open(path: &Path, options: Options) -> Result<Target, UnpackError> {
+        let write = |source| UnpackError::Write { path: path.display().to_string(), source };
+        std::fs::create_dir_all(path).map_err(write)?;
+        let root = File::open(path).map_err(write)?;
+        place::sweep(&root);
+        let parts = place::Parts::make(&root).map_err(write)?;
+        Ok(Target {
+            root,
+            parts,
+            options,
+            folders: Mutex::default(),
+            placed: Mutex::default(),
+            layers: AtomicUsize::default(),
+            entries: AtomicUsize::default(),
+            bytes: AtomicU64::default(),
+        })
+    }
+
+    /// Unpacks the layer that `stream` holds, to the end of the stream, and then puts it in place.
+    ///
+    /// How it is compressed is told by `media_type`, where it tells, and by the content; both must agree. Of several members
+    /// with the same path the last counts. Memory hangs on the number of entries, not on their size.
+    ///
+    /// # Errors
+    /// [`UnpackError`]. Unless it is about writing, nothing of the layer is in place; an error of `stream`, at its very end
+    /// even, comes as [`UnpackError::Read`].
+    pub fn unpack(&self, stream: impl Read, media_type: &MediaType) -> Result<Unpacked, UnpackError> {
+        let mut stage = Stage::new(self)?;
+        stage.read(stream, media_type)?;
+        stage.put()
+    }
+
+    /// Whether all of `written` is as it was left: kinds, sizes, times and targets; folders need only be there.
+    pub fn holds(&self, written: &[Written]) -> bool {
+        let mut walker = Walker::new(self);
+        written.iter().all(|one| walker.look(&one.path).is_some_and(|now| now.is_as(one)))
+    }
+
+    /// Removes the file, link or empty folder at `path`; whether there was one. A folder that holds something stays.
+    ///
+    /// # Errors
+    /// [`UnpackError::Write`].
+    pub fn remove(&self, path: &str) -> Result<bool, UnpackError> {
+        Walker::new(self).remove(path)
+    }
+
+    /// Sets the bits and times of the folders, now that nothing is written into them any more.
+    ///
+    /// # Errors
+    /// [`UnpackError::Write`].
+    pub fn finish(self) -> Result<(), UnpackError> {
+        put::finish(&self)
+    }
+}
+
+impl From<io::Error> for UnpackError {
+    /// An error from reading; what our own readers say comes out as it went in.
+    fn from(error: io::Error) -> UnpackError {
+        error.downcast::<UnpackError>().unwrap_or_else(UnpackError::Read)
+    }
+}
+
+/// More than the limit of something.
+fn too_much(what: &'static str, max: u64) -> UnpackError {
+    UnpackError::TooMuch { what, max }
+}
+
+const _: () = assert!(TAR_EXTENSION_BYTES_MAX < LAYER_NAME_BYTES_MAX);

@@ -1,0 +1,174 @@
+//! Brings what waits into its place.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::AtFlags;
+use rustix::io::Errno;
+
+use crate::unpack::place::{Missing, Walker, open_folder, unless};
+use crate::unpack::stage::{Act, Stage, Step, set, write};
+use crate::unpack::{Target, UnpackError, Unpacked, Written, WrittenKind};
+
+impl Stage<'_> {
+    /// Brings all of the layer into the target, in its order.
+    pub(super) fn put(mut self) -> Result<Unpacked, UnpackError> {
+        let layer = self.target.layers.fetch_add(1, Ordering::Relaxed);
+        let steps = std::mem::take(&mut self.steps);
+        let mut walker = Walker::new(self.target);
+        let mut written: BTreeMap<Box<str>, Written> = BTreeMap::new();
+        for (number, step) in steps.into_iter().enumerate() {
+            match self.step(&number.to_string(), &step, layer, &mut walker)? {
+                Some(one) => {
+                    if self.target.options.whiteouts {
+                        lock(&self.target.placed).insert(step.path.clone(), layer);
+                    }
+                    written.insert(step.path, one);
+                }
+                None => self.forget(&mut written),
+            }
+        }
+        let mut done = std::mem::take(&mut self.done);
+        done.written = written.into_values().collect();
+        Ok(done)
+    }
+
+    fn step(
+        &mut self,
+        part: &str,
+        step: &Step,
+        layer: usize,
+        walker: &mut Walker<'_>,
+    ) -> Result<Option<Written>, UnpackError> {
+        let kind = match &step.act {
+            Act::Remove => return self.remove(&step.path, None, walker).map(|()| None),
+            Act::Empty => return self.remove(&step.path, Some(layer), walker).map(|()| None),
+            Act::Folder(folder) => {
+                let made = walker.folder(&step.path, Missing::Make);
+                made.map_err(|source| UnpackError::Write { path: step.path.to_string(), source })?;
+                lock(&self.target.folders).insert(step.path.clone(), folder.clone());
+                WrittenKind::Folder
+            }
+            Act::Symlink(to) => {
+                self.rename(part, &step.path, walker)?;
+                WrittenKind::Symlink(to.clone())
+            }
+            Act::File => {
+                self.rename(part, &step.path, walker)?;
+                WrittenKind::File
+            }
+            Act::HardLink(to) => return self.hard_link(part, step, to, walker).map(Some),
+        };
+        let is_file = kind == WrittenKind::File;
+        let mode = if matches!(kind, WrittenKind::Symlink(_)) { 0 } else { step.mode };
+        let (size, mtime) = if is_file { (step.size, step.mtime) } else { (0, 0) };
+        Ok(Some(Written { path: step.path.clone(), kind, size, mtime, mode }))
+    }
+
+    /// The file must be in the target already: of this layer, of one before, or from earlier.
+    fn hard_link(
+        &mut self,
+        part: &str,
+        step: &Step,
+        to: &str,
+        walker: &mut Walker<'_>,
+    ) -> Result<Written, UnpackError> {
+        let missing = || UnpackError::Link { path: step.path.to_string(), target: to.to_owned() };
+        let is_file = |kind: &WrittenKind| *kind == WrittenKind::File;
+        let now = walker.look(to).filter(|now| is_file(now.kind())).ok_or_else(missing)?;
+        let linked = match walker.parent(to, Missing::Leave) {
+            Ok(Some((folder, name))) => rustix::fs::linkat(folder, name, &self.folder, part, AtFlags::empty()),
+            _ => return Err(missing()),
+        };
+        linked.map_err(|error| write(&step.path, error))?;
+        self.rename(part, &step.path, walker)?;
+        // Renaming one name of a file to another does nothing.
+        unless(Errno::NOENT, rustix::fs::unlinkat(&self.folder, part, AtFlags::empty()))
+            .map_err(|error| write(&step.path, error))?;
+        let path = step.path.clone();
+        Ok(Written { path, kind: WrittenKind::File, size: now.size(), mtime: now.mtime(), mode: now.mode() })
+    }
+
+    fn rename(&mut self, part: &str, path: &str, walker: &mut Walker<'_>) -> Result<(), UnpackError> {
+        match self.try_rename(part, path, walker)? {
+            Err(Errno::ISDIR | Errno::NOTEMPTY | Errno::EXIST) => (),
+            Err(Errno::XDEV) => {
+                let hint = "it is on another file system than the target folder: pull into it by itself";
+                return Err(UnpackError::Write { path: path.to_owned(), source: io::Error::other(hint) });
+            }
+            other => return other.map_err(|error| write(path, error)),
+        }
+        // A folder is in its place: what we put into it goes, what others did stays.
+        self.remove(path, None, walker)?;
+        walker.remove(path)?;
+        match self.try_rename(part, path, walker)? {
+            Err(Errno::ISDIR | Errno::NOTEMPTY | Errno::EXIST) => Err(UnpackError::Occupied(path.to_owned())),
+            other => {
+                lock(&self.target.folders).remove(path);
+                other.map_err(|error| write(path, error))
+            }
+        }
+    }
+
+    fn try_rename(
+        &self,
+        part: &str,
+        path: &str,
+        walker: &mut Walker<'_>,
+    ) -> Result<rustix::io::Result<()>, UnpackError> {
+        let parent = walker.parent(path, Missing::Make);
+        let parent = parent.map_err(|source| UnpackError::Write { path: path.to_owned(), source })?;
+        // A folder that is made is there.
+        let Some((folder, name)) = parent else { return Ok(Err(Errno::NOENT)) };
+        Ok(rustix::fs::renameat(&self.folder, part, folder, name))
+    }
+
+    /// Removes what the layers put at and below `path`, or what layers other than `but` put below it.
+    fn remove(&mut self, path: &str, but: Option<usize>, walker: &mut Walker<'_>) -> Result<(), UnpackError> {
+        let below = |one: &str| path.is_empty() || one.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        let gone: Vec<Box<str>> = {
+            let placed = lock(&self.target.placed);
+            let from = placed.range::<str, _>((std::ops::Bound::Included(path), std::ops::Bound::Unbounded));
+            from.take_while(|(one, _)| one.starts_with(path))
+                .filter(|(one, layer)| below(one) && but != Some(**layer) || &***one == path && but.is_none())
+                .map(|(one, _)| one.clone())
+                .collect()
+        };
+        for one in gone.into_iter().rev() {
+            walker.remove(&one)?;
+            lock(&self.target.placed).remove(&one);
+            lock(&self.target.folders).remove(&one);
+            self.done.removed.push(one);
+        }
+        Ok(())
+    }
+
+    /// Takes what was removed out of what was written.
+    fn forget(&self, written: &mut BTreeMap<Box<str>, Written>) {
+        for gone in &self.done.removed {
+            written.remove(gone);
+        }
+    }
+}
+
+/// Sets bits and times of the folders, the deepest first: a change in a folder changes its time.
+pub(super) fn finish(target: &Target) -> Result<(), UnpackError> {
+    let folders = std::mem::take(&mut *lock(&target.folders));
+    let mut walker = Walker::new(target);
+    for (path, folder) in folders.into_iter().rev() {
+        let done = match walker.parent(&path, Missing::Leave) {
+            Ok(Some((above, name))) => open_folder(above, name, Missing::Leave)
+                .and_then(|found| found.map_or(Ok(()), |found| set(&found, &folder))),
+            Ok(None) => Ok(()),
+            Err(error) => Err(error),
+        };
+        done.map_err(|source| UnpackError::Write { path: path.into(), source })?;
+    }
+    Ok(())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
