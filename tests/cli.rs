@@ -6,6 +6,8 @@
 mod access;
 #[path = "cli/apply.rs"]
 mod apply;
+#[path = "cli/copy.rs"]
+mod copy;
 #[path = "cli/login.rs"]
 mod login;
 #[path = "cli/pages.rs"]

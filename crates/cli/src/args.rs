@@ -2,12 +2,15 @@
 
 pub mod access;
 pub mod apply;
+pub mod blob;
 pub mod copy;
 pub mod end;
 pub mod group;
 pub mod login;
+pub mod manifest;
 pub mod member;
 pub mod project;
+pub mod reference;
 pub mod remote;
 pub mod repository;
 pub mod robot;
@@ -86,6 +89,63 @@ pub enum Command {
         wharf copy oci-archive:app.tar registry.internal/acme/app:1.0 --dry-run"
     )]
     Copy(copy::CopyArgs),
+    /// List the repositories of a registry, or the tags of a repository, a folder or an archive.
+    #[command(after_help = "Examples:\n  \
+        wharf ls                                        the repositories of $WHARF_REGISTRY, else of 127.0.0.1:5000\n  \
+        wharf ls registry.example.com\n  \
+        wharf ls registry.example.com/acme/app          its tags\n  \
+        wharf ls oci:folder --json")]
+    Ls(reference::LsArgs),
+    /// Tell what something is: kind, platforms, layers, annotations, and how much refers to it.
+    #[command(after_help = "Examples:\n  \
+        wharf inspect nginx:1.27\n  \
+        wharf inspect registry.example.com/acme/app:1.0 --platform linux/arm64\n  \
+        wharf inspect oci-archive:app.tar --json\n  \
+        wharf inspect nginx:1.27 --raw | sha256sum")]
+    Inspect(reference::InspectArgs),
+    /// Print the digest of what a reference names.
+    #[command(after_help = "Examples:\n  \
+        wharf digest nginx:1.27\n  \
+        wharf digest registry.example.com/acme/app:1.0 --platform linux/arm64\n  \
+        wharf digest oci:folder:1.0")]
+    Digest(reference::DigestArgs),
+    /// Show something with its children, and all that refers to any of it, as a tree.
+    #[command(
+        after_help = "What refers to something has an arrow before it. Signatures of cosign are found by their tags, too.\n\n\
+        Examples:\n  \
+        wharf tree registry.example.com/acme/app:1.0\n  \
+        wharf tree oci:folder:1.0 --json"
+    )]
+    Tree(reference::LookArgs),
+    /// List what refers to something: signatures, SBOMs, attestations.
+    #[command(after_help = "Examples:\n  \
+        wharf discover registry.example.com/acme/app:1.0\n  \
+        wharf discover registry.example.com/acme/app:1.0 --artifact-type application/spdx+json --json")]
+    Discover(reference::DiscoverArgs),
+    /// Give more tags to what is there; nothing is copied. Prints its digest.
+    #[command(after_help = "Examples:\n  \
+        wharf tag registry.example.com/acme/app:1.0.3 1.0 1 latest\n  \
+        wharf tag registry.example.com/acme/app@sha256:… 1.0")]
+    Tag(reference::TagArgs),
+    /// Delete manifests with all their tags, or tags alone.
+    #[command(
+        after_help = "A Wharf registry keeps what was deleted for a while: `wharf trash list`, `wharf restore`.\n\n\
+        Examples:\n  \
+        wharf rm registry.example.com/acme/app:1.0      what it points to, with all tags of that\n  \
+        wharf rm registry.example.com/acme/app:old --tag-only\n  \
+        wharf rm registry.example.com/acme/app@sha256:… --yes"
+    )]
+    Rm(reference::RmArgs),
+    /// Manifests, byte for byte.
+    #[command(after_help = "Examples:\n  \
+        wharf manifest get registry.example.com/acme/app:1.0\n  \
+        wharf manifest put registry.example.com/acme/app:1.0 manifest.json")]
+    Manifest(manifest::ManifestArgs),
+    /// Blobs, byte for byte.
+    #[command(after_help = "Examples:\n  \
+        wharf blob get registry.example.com/acme/app@sha256:… -o layer.tar\n  \
+        wharf blob put registry.example.com/acme/app layer.tar")]
+    Blob(blob::BlobArgs),
     /// Projects: what repositories are grouped by, and what is set for all of them.
     #[command(after_help = "Examples:\n  wharf project list\n  wharf project create acme --quota 100GiB")]
     Project(project::ProjectArgs),

@@ -171,22 +171,36 @@ impl End {
         Ok(Opened { source, end: self.clone(), heads })
     }
 
-    /// What is written to; folders are made. Archives keep the name that `from` has, unless they were given one.
+    /// What is written to; folders are made.
     ///
     /// # Errors
     /// It cannot be written to; or as [`Reach::registry`].
-    pub async fn target(&self, reach: &Reach, from: &End) -> Result<Box<dyn Target>> {
+    pub async fn target(&self, reach: &Reach) -> Result<Box<dyn Target>> {
+        self.target_for(reach, self).await
+    }
+
+    /// The same for what comes from `from`: archives keep the name that it has, unless they were given one.
+    ///
+    /// # Errors
+    /// As [`End::target`].
+    pub async fn target_for(&self, reach: &Reach, from: &End) -> Result<Box<dyn Target>> {
         let name = |image: &ImageRef| format!("{}/{}", image.host, image.repository);
-        let from = match from {
-            End::Registry(image) | End::DockerArchive(_, Some(image)) => Some(image),
-            End::Layout(_) | End::OciArchive(_) | End::DockerArchive(_, None) => None,
-        };
+        let name = self.image().or(from.image()).map(name);
         Ok(match self {
             End::Registry(image) => Box::new(reach.remote(image).await?),
             End::Layout(place) => Box::new(Layout::create(&place.path).await?),
-            End::OciArchive(place) => Box::new(Writer::create(&place.path, from.map(name)).await?),
-            End::DockerArchive(path, image) => Box::new(Writer::create(path, image.as_ref().or(from).map(name)).await?),
+            End::OciArchive(Place { path, .. }) | End::DockerArchive(path, _) => {
+                Box::new(Writer::create(path, name).await?)
+            }
         })
+    }
+
+    /// The whole name, where there is one.
+    fn image(&self) -> Option<&ImageRef> {
+        match self {
+            End::Registry(image) | End::DockerArchive(_, Some(image)) => Some(image),
+            End::Layout(_) | End::OciArchive(_) | End::DockerArchive(_, None) => None,
+        }
     }
 
     /// What would be written to, to be asked what it lacks: nothing is made, and archives, which are replaced, lack

@@ -6,6 +6,7 @@ pub mod ask;
 pub mod cmd;
 pub mod data;
 pub mod end;
+pub mod found;
 pub mod printer;
 pub mod progress;
 pub mod session;
@@ -65,6 +66,15 @@ fn run(command: Command, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Login(args) => cmd::login::login(&args, printer),
         Command::Logout(args) => cmd::login::logout(&args, printer),
         Command::Copy(args) => cmd::copy::run(&args, printer),
+        Command::Ls(args) => cmd::ls::run(&args, printer),
+        Command::Inspect(args) => cmd::inspect::run(&args, printer),
+        Command::Digest(args) => cmd::digest::run(&args, printer),
+        Command::Tree(args) => cmd::tree::run(&args, printer),
+        Command::Discover(args) => cmd::discover::run(&args, printer),
+        Command::Tag(args) => cmd::tag::run(&args, printer),
+        Command::Rm(args) => cmd::rm::run(&args, printer),
+        Command::Manifest(args) => cmd::manifest::run(&args, printer),
+        Command::Blob(args) => cmd::blob::run(&args, printer),
         Command::Project(args) => cmd::project::run(&args, printer),
         Command::Repository(args) => cmd::repository::run(&args, printer),
         Command::Member(args) => cmd::member::run(&args, printer),

@@ -24,10 +24,19 @@ impl Printer {
     /// # Errors
     /// As [`Printer::line`].
     pub fn bytes(&self, bytes: &[u8]) -> io::Result<()> {
+        self.chunk(bytes).map(drop)
+    }
+
+    /// A part of the command's result as it is; `false` where nobody reads any more.
+    ///
+    /// # Errors
+    /// As [`Printer::line`].
+    pub fn chunk(&self, bytes: &[u8]) -> io::Result<bool> {
         let mut out = io::stdout().lock();
         match out.write_all(bytes).and_then(|()| out.flush()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error),
-            _ => Ok(()),
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+            Err(error) => Err(error),
         }
     }
 

@@ -104,7 +104,7 @@ async fn all(args: &CopyArgs, options: &Options, progress: &Arc<Progress>) -> Re
     let wanted = if is_many(args) { many(args, &from).await? } else { vec![one(args, &from).await?] };
     let target = match args.dry_run {
         true => args.to.target_as_is(&reach).await?,
-        false => args.to.target(&reach, &args.from).await?,
+        false => args.to.target_for(&reach, &args.from).await?,
     };
     let mut copied = Vec::new();
     for (reference, tags) in wanted {

@@ -1,0 +1,220 @@
+//! `wharf inspect`: what something is, for people.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use wharf_content::body::Body;
+use wharf_content::error::Error;
+use wharf_content::platform::Platforms;
+use wharf_content::source::Source;
+use wharf_content::verify::{self, Expected};
+use wharf_model::descriptor::Descriptor;
+use wharf_model::digest::Digest;
+use wharf_model::limits::IMAGE_CONFIG_BYTES_MAX;
+use wharf_model::media::MediaType;
+
+use crate::Outcome;
+use crate::args::reference::InspectArgs;
+use crate::end::Reach;
+use crate::found::{self, Found};
+use crate::printer::Printer;
+use crate::session;
+use crate::table::{Table, printable, sheet};
+use crate::units::size;
+
+/// The annotation by which files are named.
+const TITLE: &str = "org.opencontainers.image.title";
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Summary {
+    reference: String,
+    digest: Digest,
+    media_type: MediaType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact_type: Option<String>,
+    kind: String,
+    /// Of the manifest, its config and its layers, in bytes.
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<Image>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    config: Option<Descriptor>,
+    layers: Vec<Descriptor>,
+    manifests: Vec<Child>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subject: Option<Descriptor>,
+    annotations: BTreeMap<String, String>,
+    referrers: usize,
+}
+
+/// A child of an index.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Child {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<String>,
+    #[serde(flatten)]
+    descriptor: Descriptor,
+}
+
+/// What the config of an image says, as far as people ask for it.
+#[derive(Serialize, Deserialize)]
+struct Image {
+    #[serde(default)]
+    os: String,
+    #[serde(default)]
+    architecture: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    variant: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    author: Option<String>,
+    #[serde(default)]
+    config: Value,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// It is not there, or cannot be read.
+pub fn run(args: &InspectArgs, printer: &Printer) -> Result<Outcome> {
+    session::block_on_all(async {
+        let reach = Reach::new(&args.look.reach)?;
+        let found = Found::get(&reach, &args.look.end, args.platform.as_ref()).await?;
+        if args.raw {
+            printer.bytes(&found.fetched.bytes)?;
+            return Ok(Outcome::Done);
+        }
+        let summary = summary(args.look.end.to_string(), &found).await?;
+        printer.show(args.look.json, &summary, text)?;
+        Ok(Outcome::Done)
+    })
+}
+
+async fn summary(reference: String, found: &Found) -> Result<Summary> {
+    let (fetched, manifest) = (&found.fetched, found.manifest()?);
+    let referrers = found::referrers(found.source(), &fetched.digest).await?.len();
+    let kind = found::kind(&manifest);
+    let image = match &manifest.config {
+        Some(config) if is_image(config) => image(found.source(), config).await?,
+        _ => None,
+    };
+    let size = manifest.config.iter().chain(&manifest.layers).map(|part| part.size);
+    let size = size.fold(fetched.bytes.len() as u64, u64::saturating_add);
+    let platforms = Platforms::of(&fetched.bytes);
+    let child = |descriptor: Descriptor| {
+        let platform = platforms.get(&descriptor.digest).first().map(ToString::to_string);
+        Child { platform, descriptor }
+    };
+    Ok(Summary {
+        reference,
+        digest: fetched.digest,
+        media_type: manifest.media_type,
+        artifact_type: manifest.artifact_type,
+        kind,
+        size,
+        image,
+        config: manifest.config,
+        layers: manifest.layers,
+        manifests: manifest.manifests.into_iter().map(child).collect(),
+        subject: manifest.subject,
+        annotations: manifest.annotations.unwrap_or_default(),
+        referrers,
+    })
+}
+
+fn is_image(config: &Descriptor) -> bool {
+    let known = ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
+    known.contains(&config.media_type.as_str())
+}
+
+/// What a config says; nothing where it is not there, too large, or none after all.
+async fn image(source: &dyn Source, config: &Descriptor) -> Result<Option<Image>> {
+    if config.size > IMAGE_CONFIG_BYTES_MAX as u64 {
+        return Ok(None);
+    }
+    let Some(body) = source.blob(config, 0).await? else { return Ok(None) };
+    let expected = Expected { digest: config.digest, size: config.size, place: source.name() };
+    let mut body: Body = verify::whole(body, expected);
+    let read = body.collect(IMAGE_CONFIG_BYTES_MAX).await;
+    let read = read.map_err(|broken| Error::from_io(broken.error, || format!("read from {}", source.name())))?;
+    Ok(read.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+}
+
+fn text(summary: &Summary) -> String {
+    let of_image = |name: &str| summary.image.as_ref().map(|image| setting(image, name));
+    let layers = match summary.layers.len() {
+        0 => size(summary.size),
+        1 => format!("{} in 1 layer", size(summary.size)),
+        several => format!("{} in {several} layers", size(summary.size)),
+    };
+    let facts = sheet([
+        ("reference", Some(summary.reference.clone())),
+        ("digest", Some(summary.digest.to_string())),
+        ("kind", Some(summary.kind.clone())),
+        ("media type", Some(summary.media_type.to_string())),
+        ("artifact type", summary.artifact_type.clone()),
+        ("size", Some(layers).filter(|_| summary.manifests.is_empty())),
+        ("platform", summary.image.as_ref().map(platform)),
+        ("created", summary.image.as_ref().and_then(|image| image.created.clone())),
+        ("author", summary.image.as_ref().and_then(|image| image.author.clone())),
+        ("user", of_image("User")),
+        ("entrypoint", of_image("Entrypoint")),
+        ("command", of_image("Cmd")),
+        ("folder", of_image("WorkingDir")),
+        ("ports", of_image("ExposedPorts")),
+        ("volumes", of_image("Volumes")),
+        ("subject", summary.subject.as_ref().map(|subject| subject.digest.to_string())),
+        ("referrers", Some(summary.referrers.to_string())),
+    ]);
+    let parts = [facts, annotations(summary), manifests(summary), self::layers(summary)];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
+fn platform(image: &Image) -> String {
+    let variant = image.variant.iter().map(|variant| format!("/{variant}"));
+    format!("{}/{}{}", image.os, image.architecture, variant.collect::<String>())
+}
+
+/// A text, a list of them, or the keys of an object.
+fn setting(image: &Image, name: &str) -> String {
+    match image.config.get(name) {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(texts)) => {
+            let texts: Vec<&str> = texts.iter().filter_map(Value::as_str).collect();
+            // As a shell would want them, near enough to be read.
+            let quoted = |text: &&str| if text.contains(' ') { format!("{text:?}") } else { (*text).to_owned() };
+            texts.iter().map(quoted).collect::<Vec<_>>().join(" ")
+        }
+        Some(Value::Object(object)) => object.keys().cloned().collect::<Vec<_>>().join(" "),
+        _ => String::new(),
+    }
+}
+
+fn annotations(summary: &Summary) -> String {
+    let lines = summary.annotations.iter();
+    let lines: Vec<String> = lines.map(|(key, text)| printable(&format!("  {key}: {text}"))).collect();
+    if lines.is_empty() { String::new() } else { format!("annotations:\n{}", lines.join("\n")) }
+}
+
+fn manifests(summary: &Summary) -> String {
+    let mut table = Table::new(&["PLATFORM", "DIGEST", "MEDIA TYPE"]);
+    for Child { platform, descriptor } in &summary.manifests {
+        let platform = platform.clone().unwrap_or_default();
+        table.row([platform, descriptor.digest.to_string(), descriptor.media_type.to_string()]);
+    }
+    if summary.manifests.is_empty() { String::new() } else { table.text() }
+}
+
+fn layers(summary: &Summary) -> String {
+    let mut table = Table::new(&["LAYER", "SIZE", "MEDIA TYPE", "TITLE"]);
+    for layer in &summary.layers {
+        let title = layer.annotations.as_ref().and_then(|texts| texts.get(TITLE)).cloned().unwrap_or_default();
+        table.row([layer.digest.to_string(), size(layer.size), layer.media_type.to_string(), title]);
+    }
+    if summary.layers.is_empty() { String::new() } else { table.text() }
+}

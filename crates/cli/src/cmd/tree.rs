@@ -1,0 +1,153 @@
+//! `wharf tree`: something with its children and all that refers to any of it.
+
+use std::collections::HashSet;
+
+use anyhow::{Result, ensure};
+use serde::Serialize;
+use wharf_content::platform::Platforms;
+use wharf_content::source::Source;
+use wharf_model::descriptor::Descriptor;
+use wharf_model::digest::Digest;
+use wharf_model::limits::COPY_DEPTH_MAX;
+use wharf_model::media::MediaType;
+use wharf_model::name::{Reference, Tag};
+
+use crate::Outcome;
+use crate::args::reference::LookArgs;
+use crate::end::Reach;
+use crate::found::{self, Found};
+use crate::printer::Printer;
+use crate::session;
+use crate::table::printable;
+use crate::units::size;
+
+/// Most manifests in one tree: more than people read.
+const NODES_MAX: usize = 10_000;
+
+/// A manifest.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Node {
+    digest: Digest,
+    media_type: MediaType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    artifact_type: Option<String>,
+    kind: String,
+    /// What the index above it says it is for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    platform: Option<String>,
+    /// By which it is found, where that says what it refers to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<Tag>,
+    /// With config and layers, in bytes.
+    size: u64,
+    /// Whether it is not there, as with an index of which only a part was copied.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    missing: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    children: Vec<Node>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    referrers: Vec<Node>,
+}
+
+/// A manifest that is to be looked at.
+struct Named {
+    descriptor: Descriptor,
+    platform: Option<String>,
+    tag: Option<Tag>,
+    depth: usize,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// It is not there, cannot be read, or is larger than people read.
+pub fn run(args: &LookArgs, printer: &Printer) -> Result<Outcome> {
+    let root = session::block_on_all(async {
+        let found = Found::get(&Reach::new(&args.reach)?, &args.end, None).await?;
+        let manifest = found.manifest()?;
+        let descriptor = manifest.as_referrer(found.fetched.digest, found.fetched.bytes.len() as u64);
+        let mut growing = Growing { source: found.source(), seen: HashSet::new() };
+        growing.grow(Named { descriptor, platform: None, tag: None, depth: 0 }).await
+    })?;
+    printer.show(args.json, &root, |root| {
+        let mut lines = vec![format!("{}  {}", args.end, line(root, ""))];
+        draw(root, "", &mut lines);
+        lines.join("\n")
+    })?;
+    Ok(Outcome::Done)
+}
+
+struct Growing<'a> {
+    source: &'a dyn Source,
+    /// What was looked at: what hangs below it is shown once.
+    seen: HashSet<Digest>,
+}
+
+impl Growing<'_> {
+    async fn grow(&mut self, named: Named) -> Result<Node> {
+        let place = self.source.name();
+        ensure!(named.depth <= COPY_DEPTH_MAX, "{place}: manifests are nested more than {COPY_DEPTH_MAX} deep");
+        let Descriptor { digest, media_type, size, artifact_type, .. } = named.descriptor;
+        let mut node = Node {
+            digest,
+            media_type,
+            artifact_type,
+            kind: "artifact".to_owned(),
+            platform: named.platform,
+            tag: named.tag,
+            size,
+            missing: false,
+            children: Vec::new(),
+            referrers: Vec::new(),
+        };
+        let is_new = self.seen.insert(digest);
+        ensure!(self.seen.len() <= NODES_MAX, "{place}: more than {NODES_MAX} manifests belong to it");
+        let Some(fetched) = self.source.manifest(&Reference::Digest(digest)).await? else {
+            node.missing = true;
+            return Ok(node);
+        };
+        // An index may name what is none.
+        let Ok(manifest) = found::parse(&fetched) else { return Ok(node) };
+        node.kind = found::kind(&manifest);
+        node.artifact_type = manifest.artifact_type.clone();
+        let parts = manifest.config.iter().chain(&manifest.layers).map(|part| part.size);
+        node.size = parts.fold(fetched.bytes.len() as u64, u64::saturating_add);
+        if !is_new {
+            return Ok(node);
+        }
+        let (platforms, depth) = (Platforms::of(&fetched.bytes), named.depth + 1);
+        for descriptor in manifest.manifests {
+            let platform = platforms.get(&descriptor.digest).first().map(ToString::to_string);
+            let child = Named { descriptor, platform, tag: None, depth };
+            node.children.push(Box::pin(self.grow(child)).await?);
+        }
+        for referrer in found::referrers(self.source, &digest).await? {
+            let found::Referrer { descriptor, tag, .. } = referrer;
+            let referrer = Named { descriptor, platform: None, tag, depth };
+            node.referrers.push(Box::pin(self.grow(referrer)).await?);
+        }
+        Ok(node)
+    }
+}
+
+fn draw(node: &Node, margin: &str, lines: &mut Vec<String>) {
+    let children = node.children.iter().map(|child| (child, ""));
+    let referrers = node.referrers.iter().map(|referrer| (referrer, "← "));
+    let below: Vec<_> = children.chain(referrers).collect();
+    for (at, (node, mark)) in below.iter().enumerate() {
+        let (branch, more) = if at + 1 == below.len() { ("└── ", "    ") } else { ("├── ", "│   ") };
+        lines.push(format!("{margin}{branch}{}", line(node, mark)));
+        draw(node, &format!("{margin}{more}"), lines);
+    }
+}
+
+fn line(node: &Node, mark: &str) -> String {
+    let about = match (&node.platform, &node.artifact_type) {
+        (Some(platform), _) => format!(" for {platform}"),
+        (None, Some(artifact_type)) if node.kind == "artifact" => format!(" of type {artifact_type}"),
+        _ => String::new(),
+    };
+    let size = if node.missing { "not there".to_owned() } else { size(node.size) };
+    printable(&format!("{mark}{}{about}  {}  {size}", node.kind, node.digest))
+}
