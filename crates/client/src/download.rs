@@ -22,7 +22,8 @@ pub(crate) async fn blob(remote: &Remote, descriptor: &Descriptor, from: u64) ->
     let registry = remote.registry();
     let place = registry.gate().read().await;
     let transfer = registry.http().transfer().clone();
-    let is_large = size - from > transfer.ranges_from.max(transfer.range) && transfer.ranges > 1;
+    let by_ranges = transfer.ranges > 1 && (transfer.ranges_at_home || !registry.origin().is_loopback());
+    let is_large = by_ranges && size - from > transfer.ranges_from.max(transfer.range);
     let end = if is_large { from + transfer.range.max(1) } else { size };
     let mut first = Fetch::new(remote, descriptor, from, end);
     match first.begin().await? {

@@ -55,6 +55,8 @@ pub struct Transfer {
     pub ranges_from: u64,
     /// How many ranges of one blob are fetched at once; 1 or more.
     pub ranges: usize,
+    /// Whether they come by ranges from this machine too. One connection is three times as fast there: nothing is waited for.
+    pub ranges_at_home: bool,
     /// How long such a range is, in bytes; 1 or more. So much of each may wait in memory.
     pub range: u64,
     /// The most that one request takes where a registry wants large blobs in chunks, in bytes.
@@ -62,10 +64,11 @@ pub struct Transfer {
 }
 
 impl Default for Transfer {
-    /// One second; beyond 64 MiB four ranges of 4 MiB; chunks of 64 MiB.
+    /// One second; beyond 64 MiB four ranges of 4 MiB, but from this machine; chunks of 64 MiB.
     fn default() -> Transfer {
         let pause = Duration::from_secs(1);
-        Transfer { pause, ranges_from: 64 << 20, ranges: 4, range: 4 << 20, chunk: 64 << 20 }
+        let (ranges_from, range, chunk) = (64 << 20, 4 << 20, 64 << 20);
+        Transfer { pause, ranges_from, ranges: 4, ranges_at_home: false, range, chunk }
     }
 }
 

@@ -181,6 +181,7 @@ impl Faulty {
     }
 
     fn serve(&self, stream: &TcpStream) {
+        stream.set_nodelay(true).unwrap();
         let mut reader = BufReader::new(stream.try_clone().unwrap());
         while let Some((asked, is_cut)) = self.read(&mut reader) {
             let mut state = self.state();

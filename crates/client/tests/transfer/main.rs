@@ -37,7 +37,8 @@ fn kim() -> Login {
 
 /// Nothing is waited for, and what is large is not.
 fn transfer() -> Transfer {
-    Transfer { pause: Duration::ZERO, ranges_from: 256 << 10, ranges: 4, range: 64 << 10, chunk: 64 << 10 }
+    let (ranges_from, range, chunk) = (256 << 10, 64 << 10, 64 << 10);
+    Transfer { pause: Duration::ZERO, ranges_from, ranges: 4, ranges_at_home: true, range, chunk }
 }
 
 fn remote_of(faulty: &Faulty, login: Option<Login>) -> Remote {
