@@ -116,3 +116,6 @@ fn hash(path: &[u8]) -> u64 {
     }
     hash ^ (hash >> 33)
 }
+
+#[cfg(test)]
+mod tests;

@@ -170,3 +170,6 @@ fn to_bytes<T: Serialize>(seen: &T) -> Vec<u8> {
     // Plain maps of texts and numbers can always be written; if they could not, nothing would be remembered.
     serde_json::to_vec(&Versioned { version: VERSION, seen }).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,8 +39,12 @@ impl<'a> Walker<'a> {
         Walker { target, way: Vec::new() }
     }
 
-    /// The folder above `path`, and the name in it; `None` where it is not there and not to be made.
+    /// The folder above `path`, and the name in it; `None` where it is not there and not to be made, or where the path, which
+    /// may come from a file that somebody changed, leads upwards.
     pub(super) fn parent<'p>(&mut self, path: &'p str, missing: Missing) -> io::Result<Option<(&File, &'p str)>> {
+        if path.split('/').any(|name| name == "..") {
+            return Ok(None);
+        }
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
         Ok(self.folder(above, missing)?.map(|folder| (folder, name)))
     }
