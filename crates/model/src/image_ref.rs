@@ -133,9 +133,10 @@ fn place(name: &str) -> Result<(String, RepositoryName), ImageRefError> {
     Ok((host, repository))
 }
 
-/// Whether what comes before the first slash is a host; else it is the first part of a repository on Docker Hub.
+/// Whether what comes before the first slash is a host; else it is the first part of a repository on Docker Hub. To Docker, a
+/// word in upper case is a host too; whoever writes `Acme/app` is better told that names are lower-case.
 fn is_host(first: &str) -> bool {
-    first.contains(['.', ':', '[']) || first == "localhost" || first.bytes().any(|byte| byte.is_ascii_uppercase())
+    first.contains(['.', ':', '[']) || first.eq_ignore_ascii_case("localhost")
 }
 
 /// A name or an address, and a port perhaps; in lower case.
@@ -222,7 +223,7 @@ mod tests {
         check("127.0.0.1:5000/a/b/c:d", "127.0.0.1:5000/a/b/c:d");
         check("localhost/app", "localhost/app:latest");
         check("localhost:5000/app:v1", "localhost:5000/app:v1");
-        check("LOCALDOMAIN/app", "localdomain/app:latest");
+        check("Localhost/app", "localhost/app:latest");
         check("[::1]:5000/app:v1", "[::1]:5000/app:v1");
         check("[FD00::1]/app", "[fd00::1]/app:latest");
         check("host:5000", "docker.io/library/host:5000");
@@ -238,6 +239,7 @@ mod tests {
         check("", ImageRefError::Empty);
         check("https://r.io/app", ImageRefError::Scheme);
         check("Nginx", NameError::UpperCase.into());
+        check("Acme/app", NameError::UpperCase.into());
         check("acme/App", NameError::UpperCase.into());
         check("r.io/Acme/app", NameError::UpperCase.into());
         check("r.io/", NameError::Empty.into());
