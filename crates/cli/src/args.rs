@@ -10,6 +10,7 @@ pub mod login;
 pub mod manifest;
 pub mod member;
 pub mod project;
+pub mod push;
 pub mod reference;
 pub mod remote;
 pub mod repository;
@@ -89,6 +90,26 @@ pub enum Command {
         wharf copy oci-archive:app.tar registry.internal/acme/app:1.0 --dry-run"
     )]
     Copy(copy::CopyArgs),
+    /// Push a folder, or files, to any registry.
+    #[command(
+        after_help = "A folder becomes an artifact whose digest depends on its content alone, cut into layers so that after a change only those\n\
+        that hold it travel again; other tools read it as an image. Files become what oras makes of them. Standard output gets the digest.\n\n\
+        Examples:\n  \
+        wharf push ~/.m2 registry.example.com/acme/m2:latest\n  \
+        wharf push site registry.example.com/acme/site:1.0 --exclude '*.map' --expires 24h\n  \
+        wharf push report.pdf data.csv registry.example.com/acme/report:2026-11\n  \
+        wharf push app.spdx.json registry.example.com/acme/app --subject :1.0 --artifact-type application/spdx+json"
+    )]
+    Push(push::PushArgs),
+    /// Pull an artifact or an image into a folder.
+    #[command(
+        after_help = "What is there already is not fetched, and what does not verify never comes into place. Standard output gets the digest.\n\n\
+        Examples:\n  \
+        wharf pull registry.example.com/acme/m2:latest ~/.m2\n  \
+        wharf pull registry.example.com/acme/site:1.0 /srv/www --sync\n  \
+        wharf pull debian:12 rootfs --platform linux/arm64"
+    )]
+    Pull(push::PullArgs),
     /// List the repositories of a registry, or the tags of a repository, a folder or an archive.
     #[command(after_help = "Examples:\n  \
         wharf ls                                        the repositories of $WHARF_REGISTRY, else of 127.0.0.1:5000\n  \

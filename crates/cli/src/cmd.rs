@@ -16,6 +16,8 @@ pub mod ls;
 pub mod manifest;
 pub mod member;
 pub mod project;
+pub mod pull;
+pub mod push;
 pub mod quota;
 pub mod repository;
 pub mod rm;

@@ -6,6 +6,7 @@ pub mod ask;
 pub mod cmd;
 pub mod data;
 pub mod end;
+pub mod folder;
 pub mod found;
 pub mod printer;
 pub mod progress;
@@ -66,6 +67,8 @@ fn run(command: Command, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Login(args) => cmd::login::login(&args, printer),
         Command::Logout(args) => cmd::login::logout(&args, printer),
         Command::Copy(args) => cmd::copy::run(&args, printer),
+        Command::Push(args) => cmd::push::run(&args, printer),
+        Command::Pull(args) => cmd::pull::run(&args, printer),
         Command::Ls(args) => cmd::ls::run(&args, printer),
         Command::Inspect(args) => cmd::inspect::run(&args, printer),
         Command::Digest(args) => cmd::digest::run(&args, printer),

@@ -6,6 +6,9 @@ use serde::Serialize;
 use wharf_client::error::Error;
 use wharf_content::error::Error as ContentError;
 
+/// What to try where something is not there.
+const MISSING: &str = "`wharf ls` lists what is there, as far as you may see it";
+
 /// See the module.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Printer;
@@ -64,7 +67,10 @@ impl Printer {
     /// What failed, on what, and why; and what to try next, where that can be said.
     pub fn failed(&self, error: &anyhow::Error) {
         self.note(&format!("wharf: {error:#}"));
-        let hint = error.chain().find_map(said_by_registry).and_then(Error::hint);
+        let hint = error.chain().find_map(|error| match error.downcast_ref() {
+            Some(ContentError::Missing { .. }) => Some(MISSING.to_owned()),
+            _ => said_by_registry(error).and_then(Error::hint),
+        });
         if let Some(hint) = hint {
             self.note(&format!("hint: {hint}"));
         }

@@ -19,8 +19,8 @@ const ROWS: usize = 4;
 /// How often the bars are drawn even if nothing happens, so that the rate falls where nothing comes.
 const TICK: Duration = Duration::from_millis(200);
 const ALL: &str =
-    "{msg:<19} {bar:24} {binary_bytes:>11} / {binary_total_bytes:<11} {binary_bytes_per_sec:>13}, {eta} left";
-const ONE: &str = "{msg:<19} {bar:24} {binary_bytes:>11} / {binary_total_bytes}";
+    "{msg:<14} {wide_bar} {binary_bytes:>11} / {binary_total_bytes:<11} {binary_bytes_per_sec:>13}, {eta} left";
+const ONE: &str = "{msg:<14} {wide_bar} {binary_bytes:>11} / {binary_total_bytes}";
 
 /// Is told what happens, and draws it. Gone from the terminal when it is dropped, or by [`Progress::end`].
 pub struct Progress {

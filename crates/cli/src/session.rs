@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use serde::Serialize;
+use tokio::signal::unix::{SignalKind, signal};
 use wharf_client::admin::Admin;
 use wharf_client::credentials::{Credentials, Login, Secret};
 use wharf_client::http::{Http, HttpSettings};
@@ -83,9 +84,10 @@ pub struct Interrupted;
 pub fn block_on_all<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let done = runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
         tokio::select! {
             done = work => done,
-            Ok(()) = tokio::signal::ctrl_c() => Err(Interrupted.into()),
+            _ = interrupt.recv() => Err(Interrupted.into()),
         }
     });
     // What waits for the disk ends soon, and takes what it began with it; what waits for standard input does not.

@@ -211,9 +211,17 @@ fn note(one: &Copied) -> String {
     let sent = match manifests_sent + blobs_sent + blobs_mounted {
         0 => "all was there".to_owned(),
         _ => format!(
-            "{manifests_sent} manifests; of blobs {blobs_sent} sent ({}), {blobs_mounted} mounted, {blobs_skipped} there",
-            size(bytes_sent)
+            "{} and {} ({}) sent, {} mounted, {} there",
+            count(manifests_sent, "manifest"),
+            count(blobs_sent, "blob"),
+            size(bytes_sent),
+            count(blobs_mounted, "blob"),
+            count(blobs_skipped, "blob"),
         ),
     };
     format!("{verb} {} to {}{tags}: {sent}", one.source, one.target)
+}
+
+fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
 }

@@ -157,7 +157,7 @@ fn text(summary: &Summary) -> String {
         ("digest", Some(summary.digest.to_string())),
         ("kind", Some(summary.kind.clone())),
         ("media type", Some(summary.media_type.to_string())),
-        ("artifact type", summary.artifact_type.clone()),
+        ("artifact type", summary.artifact_type.clone().filter(|_| summary.image.is_none())),
         ("size", Some(layers).filter(|_| summary.manifests.is_empty())),
         ("platform", summary.image.as_ref().map(platform)),
         ("created", summary.image.as_ref().and_then(|image| image.created.clone())),

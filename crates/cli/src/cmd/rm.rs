@@ -30,7 +30,7 @@ pub fn run(args: &RmArgs, printer: &Printer) -> Result<Outcome> {
         }
         for ((remote, reference), Exact(image)) in found.iter().zip(&args.images) {
             delete(remote, reference).await?;
-            printer.note(&format!("deleted {image}"));
+            printer.note(&format!("deleted {}{image}", if args.tag_only { "the tag " } else { "" }));
         }
         Ok(Outcome::Done)
     };

@@ -1,0 +1,181 @@
+//! `wharf pull`: an artifact as a folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result, bail};
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+use wharf_artifact::compression::Compression;
+use wharf_artifact::config::FOLDER_TYPE;
+use wharf_artifact::seen::Pulled;
+use wharf_artifact::unpack::Options;
+use wharf_content::observer::{Observer, Outcome as Fate};
+use wharf_content::platform::{Platform, Platforms};
+use wharf_content::source::{Fetched, Source};
+use wharf_model::descriptor::Descriptor;
+use wharf_model::digest::Digest;
+use wharf_model::limits::COPY_DEPTH_MAX;
+use wharf_model::manifest::Manifest;
+use wharf_model::name::Reference;
+
+use crate::args::end::End;
+use crate::args::push::PullArgs;
+use crate::end::Reach;
+use crate::folder::memory::Pulling;
+use crate::folder::pull::{Folder, Placed, file_name};
+use crate::printer::Printer;
+use crate::progress::Progress;
+use crate::units;
+use crate::{Outcome, session};
+
+/// What a pull did, as `--json` tells it.
+#[derive(Serialize)]
+struct Report {
+    reference: String,
+    digest: Digest,
+    folder: PathBuf,
+    layers: usize,
+    layers_fetched: usize,
+    bytes: u64,
+    bytes_fetched: u64,
+    files: usize,
+    removed: usize,
+}
+
+/// `wharf pull`.
+///
+/// # Errors
+/// It is not there, is nothing that makes a folder, or cannot be written.
+pub fn run(args: &PullArgs, printer: &Printer) -> Result<Outcome> {
+    session::block_on_all(async {
+        let reach = Reach::new(&args.reach)?;
+        let opened = args.source.open(&reach).await?;
+        let reference = opened.reference().await?;
+        let source = opened.source;
+        let (digest, manifest) = image(&*source, &reference, args).await?;
+        let layers = layers(&manifest, &args.source)?;
+        let progress = Progress::new(args.quiet || args.json);
+        let observer: Arc<dyn Observer> = progress.clone();
+        let (placed, removed) = place(&layers, is_image(&manifest), &*source, &observer, args).await?;
+        progress.end();
+        let fetched = || placed.iter().filter(|one| one.outcome == Fate::Sent);
+        let report = Report {
+            reference: args.source.to_string(),
+            digest,
+            folder: args.folder.clone(),
+            layers: placed.len(),
+            layers_fetched: fetched().count(),
+            bytes: placed.iter().map(|one| one.layer.size).sum(),
+            bytes_fetched: fetched().map(|one| one.layer.size).sum(),
+            files: placed.iter().map(|one| one.written.len()).sum(),
+            removed,
+        };
+        tell(&report, args, printer)
+    })
+}
+
+fn tell(report: &Report, args: &PullArgs, printer: &Printer) -> Result<Outcome> {
+    if args.json {
+        printer.line(&serde_json::to_string_pretty(report)?)?;
+        return Ok(Outcome::Done);
+    }
+    if !args.quiet {
+        let Report { layers, layers_fetched, bytes_fetched, removed, .. } = report;
+        let fetched = units::size(*bytes_fetched);
+        let removed = if *removed == 0 { String::new() } else { format!("; removed {removed}") };
+        printer.note(&format!(
+            "{} is in {}: fetched {layers_fetched} of {layers} layers ({fetched}){removed}",
+            report.reference,
+            report.folder.display()
+        ));
+    }
+    printer.line(&report.digest.to_string())?;
+    Ok(Outcome::Done)
+}
+
+/// The manifest that has layers: of an index, the child for the platform.
+async fn image(source: &dyn Source, reference: &Reference, args: &PullArgs) -> Result<(Digest, Manifest)> {
+    let mut reference = reference.clone();
+    for _ in 0..=COPY_DEPTH_MAX {
+        let found = source.manifest(&reference).await?;
+        let Fetched { media_type, digest, bytes } =
+            found.with_context(|| format!("{} has no {reference}", source.name()))?;
+        let manifest = Manifest::parse(&bytes, Some(&media_type));
+        let manifest = manifest.with_context(|| format!("{}: {reference}", source.name()))?;
+        if !manifest.is_index() {
+            return Ok((digest, manifest));
+        }
+        let wanted = args.platform.clone().unwrap_or_else(Platform::host);
+        let platforms = Platforms::of(&bytes);
+        let child = platforms.only(&manifest, &wanted);
+        let child =
+            child.with_context(|| format!("{} has nothing for {wanted}; name another by --platform", args.source))?;
+        reference = Reference::Digest(child.digest);
+    }
+    bail!("{} is an index of indexes without an end", args.source)
+}
+
+/// Whether its layers may delete what others brought.
+fn is_image(manifest: &Manifest) -> bool {
+    let is_config = |config: &Descriptor| {
+        config.media_type.as_str().contains("image.config") || config.media_type.as_str().contains("container.image")
+    };
+    manifest.artifact_type.as_deref() != Some(FOLDER_TYPE) && manifest.config.as_ref().is_some_and(is_config)
+}
+
+/// What it is made of: each one file with a name, or a tar of many.
+fn layers(manifest: &Manifest, source: &End) -> Result<Vec<Descriptor>> {
+    for layer in &manifest.layers {
+        if file_name(layer).is_none() && Compression::of_type(&layer.media_type).is_none() {
+            bail!(
+                "{source} is no folder: its layer {} is a {} without a name; `wharf blob get` fetches it",
+                layer.digest,
+                layer.media_type
+            );
+        }
+    }
+    Ok(manifest.layers.clone())
+}
+
+/// Puts all in place; what that was, and how much was removed.
+async fn place(
+    layers: &[Descriptor],
+    is_image: bool,
+    source: &dyn Source,
+    observer: &Arc<dyn Observer>,
+    args: &PullArgs,
+) -> Result<(Vec<Placed>, usize)> {
+    let options = Options {
+        whiteouts: is_image,
+        skip_special: is_image,
+        owners: args.owners,
+        xattrs: args.xattrs,
+        ..Options::default()
+    };
+    let (folder, pulling) = {
+        let path = args.folder.clone();
+        spawn_blocking(move || open(&path, options)).await??
+    };
+    // Of images, a later layer may have changed what an earlier one left: only all of it together is as it was.
+    let trusts = !args.force && !is_image;
+    let left = |layer: &Descriptor| pulling.before().lookup(&layer.digest).filter(|_| trusts).map(<[_]>::to_vec);
+    let keep = |one: &Placed| pulling.record(one.layer.digest, one.written.clone());
+    let placed = folder.fetch(layers, left, keep, source, observer).await?;
+    let mut now = Pulled::default();
+    placed.iter().for_each(|one| now.record(one.layer.digest, one.written.clone()));
+    let gone = pulling.gone(&now);
+    let removed = if args.sync { folder.remove(gone.clone()).await? } else { 0 };
+    // What is gone and stays is remembered, for a later pull that removes it.
+    if args.sync || gone.is_empty() {
+        pulling.end(now);
+    }
+    folder.close().await?;
+    spawn_blocking(move || drop(pulling)).await?;
+    Ok((placed, removed))
+}
+
+fn open(path: &Path, options: Options) -> Result<(Folder, Pulling)> {
+    let folder = Folder::open(path, options)?;
+    Ok((folder, Pulling::begin(path)))
+}

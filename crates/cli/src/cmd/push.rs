@@ -1,0 +1,218 @@
+//! `wharf push`: a folder, or files, as an artifact.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context as _, Result, bail};
+use serde::Serialize;
+use tokio::task::spawn_blocking;
+use wharf_artifact::config::{self, Made, Options};
+use wharf_artifact::cut::Form;
+use wharf_artifact::pack::Keep;
+use wharf_artifact::seen::{Fingerprint, Pushed};
+use wharf_artifact::{secrets, tree};
+use wharf_content::copy::send;
+use wharf_content::observer::{Observer, Outcome as Fate};
+use wharf_content::source::{Fetched, Source as _};
+use wharf_content::target::{Rank, Target};
+use wharf_model::descriptor::Descriptor;
+use wharf_model::digest::Digest;
+use wharf_model::name::Tag;
+
+use crate::args::end::End;
+use crate::args::push::{PushArgs, subject};
+use crate::end::Reach;
+use crate::folder::files::{self, Named};
+use crate::folder::memory;
+use crate::folder::push::Folder;
+use crate::printer::Printer;
+use crate::progress::Progress;
+use crate::table::printable;
+use crate::units;
+use crate::{Outcome, ask, session};
+
+/// The annotation of when an artifact is of no use any more, as RFC 3339 writes it.
+const EXPIRES: &str = "vnd.wharf.expires";
+/// Credentials that are named, of all that were found.
+const FINDINGS_SHOWN: usize = 10;
+
+/// What a push did, as `--json` tells it.
+#[derive(Serialize)]
+struct Report {
+    reference: String,
+    digest: Digest,
+    layers: usize,
+    layers_sent: usize,
+    bytes: u64,
+    bytes_sent: u64,
+}
+
+/// `wharf push`.
+///
+/// # Errors
+/// Something cannot be read, looks like a credential, or is not taken by the registry.
+pub fn run(args: &PushArgs, printer: &Printer) -> Result<Outcome> {
+    session::block_on_all(async {
+        let reach = Reach::new(&args.reach)?;
+        let (target, tags) = (args.target.target(&reach).await?, tags(args)?);
+        let options = options(args, &reach).await?;
+        let progress = Progress::new(args.quiet || args.json);
+        let observer: Arc<dyn Observer> = progress.clone();
+        let pushing = Pushing { args, printer, target: &*target, observer };
+        let (made, layers) = match &args.paths[..] {
+            [folder] if folder.is_dir() => pushing.folder(folder, &options).await?,
+            paths => pushing.files(paths, &options).await?,
+        };
+        pushing.finish(&made, &tags).await?;
+        progress.end();
+        target.close().await?;
+        let sent = || layers.iter().filter(|(_, fate)| *fate == Fate::Sent);
+        let report = Report {
+            reference: args.target.to_string(),
+            digest: made.manifest.digest,
+            layers: layers.len(),
+            layers_sent: sent().count(),
+            bytes: layers.iter().map(|(size, _)| size).sum(),
+            bytes_sent: sent().map(|(size, _)| size).sum(),
+        };
+        tell(&report, args, printer)
+    })
+}
+
+fn tell(report: &Report, args: &PushArgs, printer: &Printer) -> Result<Outcome> {
+    if args.json {
+        printer.line(&serde_json::to_string_pretty(report)?)?;
+        return Ok(Outcome::Done);
+    }
+    if !args.quiet {
+        let Report { layers, layers_sent, bytes, bytes_sent, .. } = report;
+        let (all, sent) = (units::size(*bytes), units::size(*bytes_sent));
+        printer.note(&format!("{} has {layers} layers ({all}); sent {layers_sent} ({sent})", report.reference));
+    }
+    printer.line(&report.digest.to_string())?;
+    Ok(Outcome::Done)
+}
+
+/// The tags that it is to have: the reference's, and further ones.
+fn tags(args: &PushArgs) -> Result<Vec<Tag>> {
+    let own = args.target.tag();
+    if own.is_none() && matches!(&args.target, End::Registry(image) if image.digest.is_some()) {
+        bail!("{}: what is pushed gets its digest from its content; write a tag", args.target);
+    }
+    let all: BTreeSet<Tag> = own.into_iter().chain(args.tags.iter().cloned()).collect();
+    Ok(all.into_iter().collect())
+}
+
+/// What is said of the artifact.
+async fn options(args: &PushArgs, reach: &Reach) -> Result<Options> {
+    let mut annotations: BTreeMap<String, String> = args.annotations.iter().cloned().collect();
+    if let Some(lifetime) = args.expires {
+        let until = jiff::Timestamp::now() + lifetime;
+        annotations.insert(EXPIRES.to_owned(), until.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
+    }
+    let subject = match &args.subject {
+        Some(text) => Some(resolve(text, args, reach).await?),
+        None => None,
+    };
+    Ok(Options { annotations, artifact_type: args.artifact_type.clone(), subject, created: None })
+}
+
+/// What the artifact is attached to.
+async fn resolve(text: &str, args: &PushArgs, reach: &Reach) -> Result<Descriptor> {
+    let End::Registry(target) = &args.target else { bail!("--subject needs a registry to push to") };
+    let image = subject(text, target).map_err(anyhow::Error::msg)?;
+    let found = reach.remote(&image).await?.manifest(&image.reference()).await?;
+    let Fetched { media_type, digest, bytes } = found.with_context(|| format!("{image}, the subject, is not there"))?;
+    let size = bytes.len() as u64;
+    Ok(Descriptor { media_type, digest, size, artifact_type: None, urls: None, annotations: None })
+}
+
+/// One push under way.
+struct Pushing<'a> {
+    args: &'a PushArgs,
+    printer: &'a Printer,
+    target: &'a dyn Target,
+    observer: Arc<dyn Observer>,
+}
+
+/// What is to be put after the layers, and for each of them its size and what became of it.
+type Layers = (Made, Vec<(u64, Fate)>);
+
+impl Pushing<'_> {
+    async fn folder(&self, root: &Path, options: &Options) -> Result<Layers> {
+        let args = self.args;
+        let scan = tree::ScanOptions { exclude: args.exclude.clone(), xattrs: args.xattrs };
+        let listed = now();
+        let path = root.to_owned();
+        let (entries, findings, before) = spawn_blocking(move || {
+            let entries = tree::scan(&path, &scan)?;
+            let findings = secrets::find(&path, &entries);
+            anyhow::Ok((entries, findings, memory::pushed(&path)))
+        })
+        .await??;
+        self.allow(&findings)?;
+        let keep = Keep { times: args.keep_times, owners: args.keep_owners, modes: args.keep_modes };
+        let method = if args.compat { "gzip" } else { "chosen" };
+        let folder = Folder::new(root, entries, keep, args.compat)?;
+        let form = if args.mountable { Form::MOUNTABLE } else { Form::ARTIFACT };
+        let known = |entries: &[tree::Entry]| before.lookup(Fingerprint::of(entries, keep, method)).cloned();
+        let sent = folder.send(folder.cut(form), known, self.target, &self.observer).await?;
+        let mut after = Pushed::default();
+        for layer in &sent {
+            let entries = &folder.entries()[layer.entries.clone()];
+            after.record(Fingerprint::of(entries, keep, method), entries, listed, layer.packed.clone());
+        }
+        if after != before {
+            let root = root.to_owned();
+            spawn_blocking(move || memory::keep_pushed(&root, &after)).await?;
+        }
+        let packed: Vec<_> = sent.iter().map(|layer| layer.packed.clone()).collect();
+        let layers = sent.iter().map(|layer| (layer.packed.size, layer.outcome)).collect();
+        Ok((config::directory(&packed, options)?, layers))
+    }
+
+    async fn files(&self, paths: &[PathBuf], options: &Options) -> Result<Layers> {
+        let named = paths.iter().map(|path| Named::parse(path)).collect::<Result<Vec<_>>>()?;
+        let findings: Vec<_> = named.iter().filter_map(Named::finding).collect();
+        self.allow(&findings)?;
+        let sent = files::send_all(named, self.target, &self.observer).await?;
+        let layers = sent.iter().map(|(file, fate)| (file.size, *fate)).collect();
+        let files: Vec<_> = sent.into_iter().map(|(file, _)| file).collect();
+        Ok((config::files(&files, options)?, layers))
+    }
+
+    /// Stops where something looks like a credential, unless it is meant to be sent.
+    fn allow(&self, findings: &[secrets::Finding]) -> Result<()> {
+        if findings.is_empty() {
+            return Ok(());
+        }
+        for finding in findings.iter().take(FINDINGS_SHOWN) {
+            self.printer.note(&printable(&format!("warning: {} {}", finding.path, finding.reason)));
+        }
+        if findings.len() > FINDINGS_SHOWN {
+            self.printer.note(&format!("warning: and {} more", findings.len() - FINDINGS_SHOWN));
+        }
+        if self.args.allow_secrets || ask::is_terminal() && ask::confirm(self.printer, "Send it all the same?", false)?
+        {
+            return Ok(());
+        }
+        bail!("nothing was sent: leave it out by --exclude, or send it by --allow-secrets")
+    }
+
+    /// The config and the manifest.
+    async fn finish(&self, made: &Made, tags: &[Tag]) -> Result<()> {
+        let origin = files::Held(made.config.bytes.clone().into());
+        send(&made.config.descriptor(), &origin, self.target, &self.observer).await?;
+        let Descriptor { media_type, digest, .. } = made.manifest.descriptor();
+        let manifest = Fetched { media_type, digest, bytes: made.manifest.bytes.clone().into() };
+        Ok(self.target.put_manifest(&manifest, tags, Rank::Head).await?)
+    }
+}
+
+/// Nanoseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,159 @@
+//! A folder becomes an artifact and goes to a target: listed, cut into layers, and of these only packed what is not known to be
+//! packed as it is, and only sent what the target does not have.
+
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context as _, Result};
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::task::spawn_blocking;
+use wharf_artifact::compression::Compression;
+use wharf_artifact::cut::{self, Form};
+use wharf_artifact::pack::{Keep, PackError, Packed, Packer};
+use wharf_artifact::tree::Entry;
+use wharf_content::body::Body;
+use wharf_content::copy::send;
+use wharf_content::error::Error;
+use wharf_content::observer::{Observer, Outcome};
+use wharf_content::target::{Origin, Target};
+use wharf_model::descriptor::Descriptor;
+
+use super::files::Held;
+use super::stream::written;
+
+/// Layers that are packed and sent at the same time.
+const LAYERS_AT_ONCE: usize = 6;
+/// Layers whose files have no more bytes than this are packed in memory, once; larger ones are packed a second time while
+/// they are sent.
+const KEPT_BYTES_MAX: u64 = 8 << 20;
+
+/// A folder that was listed, and how it is to be packed.
+pub struct Folder {
+    root: PathBuf,
+    packer: Packer,
+    entries: Vec<Entry>,
+    /// Everything in gzip, for those who read nothing else.
+    gzip: bool,
+}
+
+/// A layer that is at the target.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// Which entries it holds.
+    pub entries: Range<usize>,
+    /// What it is.
+    pub packed: Packed,
+    /// Whether it travelled.
+    pub outcome: Outcome,
+}
+
+impl Folder {
+    /// The folder `root`, in which `entries` were found.
+    ///
+    /// # Errors
+    /// It cannot be opened.
+    pub fn new(root: &Path, entries: Vec<Entry>, keep: Keep, gzip: bool) -> Result<Arc<Folder>> {
+        Ok(Arc::new(Folder { root: root.to_owned(), packer: Packer::open(root, keep)?, entries, gzip }))
+    }
+
+    /// What it holds.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Its layers, by what they hold.
+    pub fn cut(&self, form: Form) -> Vec<Range<usize>> {
+        cut::cut(&self.entries, form)
+    }
+
+    /// Brings the layers to the target, several at once; in their order. `known` tells what a layer was when it was packed
+    /// before, if nothing in it has changed since.
+    ///
+    /// # Errors
+    /// A file cannot be read or changes meanwhile, or the target takes a layer not.
+    pub async fn send(
+        self: &Arc<Self>,
+        layers: Vec<Range<usize>>,
+        known: impl Fn(&[Entry]) -> Option<Packed>,
+        target: &dyn Target,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<Vec<Sent>> {
+        let known = &known;
+        let sending = layers.into_iter().map(|entries| async move {
+            let remembered = known(&self.entries[entries.clone()]);
+            if let Some(packed) = remembered {
+                let layer = Layer { folder: self.clone(), entries: entries.clone(), kept: None, packed };
+                // What was remembered may be wrong after all: a file that kept its size and time. Then it is packed anew.
+                if let Ok(sent) = layer.send(target, observer).await {
+                    return Ok(sent);
+                }
+            }
+            let folder = self.clone();
+            let layer = spawn_blocking(move || Layer::pack(folder, entries)).await??;
+            layer
+                .send(target, observer)
+                .await
+                .with_context(|| format!("cannot send {} to {}", self.root.display(), target.name()))
+        });
+        stream::iter(sending).buffered(LAYERS_AT_ONCE).try_collect().await
+    }
+
+    fn choose(&self, entries: &[Entry]) -> Result<Compression, PackError> {
+        if self.gzip { Ok(Compression::Gzip) } else { self.packer.choose(entries) }
+    }
+}
+
+/// A layer on its way.
+struct Layer {
+    folder: Arc<Folder>,
+    entries: Range<usize>,
+    packed: Packed,
+    /// Its bytes, where they are kept.
+    kept: Option<Bytes>,
+}
+
+impl Layer {
+    fn pack(folder: Arc<Folder>, range: Range<usize>) -> Result<Layer, PackError> {
+        let entries = &folder.entries[range.clone()];
+        let compression = folder.choose(entries)?;
+        let size: u64 = entries.iter().map(|entry| entry.size).sum();
+        let (packed, kept) = if size <= KEPT_BYTES_MAX {
+            let mut bytes = Vec::new();
+            let packed = folder.packer.layer(entries, compression, &mut bytes)?;
+            (packed, Some(bytes.into()))
+        } else {
+            (folder.packer.layer(entries, compression, std::io::sink())?, None)
+        };
+        Ok(Layer { entries: range, packed, kept, folder })
+    }
+
+    async fn send(self, target: &dyn Target, observer: &Arc<dyn Observer>) -> Result<Sent, Error> {
+        let descriptor = descriptor(&self.packed);
+        let outcome = send(&descriptor, &self, target, observer).await?;
+        Ok(Sent { entries: self.entries, packed: self.packed, outcome })
+    }
+}
+
+/// What a manifest says of a layer.
+fn descriptor(packed: &Packed) -> Descriptor {
+    let Packed { media_type, digest, size, .. } = packed.clone();
+    Descriptor { media_type, digest, size, artifact_type: None, urls: None, annotations: None }
+}
+
+#[async_trait]
+impl Origin for Layer {
+    async fn open(&self, from: u64) -> Result<Body, Error> {
+        if let Some(kept) = &self.kept {
+            return Held(kept.clone()).open(from).await;
+        }
+        let (folder, range) = (self.folder.clone(), self.entries.clone());
+        Ok(written(from, self.packed.size, move |writer| {
+            let entries = &folder.entries[range];
+            let packed = folder.choose(entries).and_then(|how| folder.packer.layer(entries, how, writer));
+            packed.map(drop).map_err(std::io::Error::other)
+        }))
+    }
+}
