@@ -118,7 +118,7 @@ impl<F: Files> Contents<F> {
 }
 
 fn head(descriptor: Descriptor) -> Head {
-    let name = descriptor.annotations.as_ref().and_then(|texts| texts.get(list::IMAGE_NAME)).cloned();
+    let name = list::whole_name(&descriptor).map(str::to_owned);
     Head { tag: list::tag(&descriptor), name, descriptor }
 }
 

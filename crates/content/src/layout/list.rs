@@ -29,9 +29,18 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Vec<Descriptor>, ListError> {
 
 /// The tag of an entry: its name, or what stands after the colon of a whole name (`host/name:tag`), as some tools write it.
 pub(crate) fn tag(entry: &Descriptor) -> Option<Tag> {
-    let name = entry.annotations.as_ref()?.get(REF_NAME)?;
-    let tag = name.rsplit_once(':').map_or(name.as_str(), |(_, tag)| tag);
-    tag.parse().ok()
+    tag_of(entry.annotations.as_ref()?.get(REF_NAME)?).parse().ok()
+}
+
+/// The whole name of an entry, where it has one.
+pub(crate) fn whole_name(entry: &Descriptor) -> Option<&str> {
+    let texts = entry.annotations.as_ref()?;
+    let whole = |name: &&String| name.contains(':');
+    texts.get(IMAGE_NAME).or_else(|| texts.get(REF_NAME).filter(whole)).map(String::as_str)
+}
+
+fn tag_of(name: &str) -> &str {
+    name.rsplit_once(':').map_or(name, |(_, tag)| tag)
 }
 
 /// The list of nothing.
@@ -53,7 +62,7 @@ pub(crate) fn add(
     let entries = entries.as_array_mut().ok_or_else(|| ListError::Json("manifests is no list".to_owned()))?;
     let digest = Value::from(named.digest.to_string());
     for tag in tags {
-        entries.retain(|entry| name(entry) != Some(tag.as_str()));
+        entries.retain(|entry| name(entry).map(tag_of) != Some(tag.as_str()));
     }
     if !tags.is_empty() {
         entries.retain(|entry| entry.get("digest") != Some(&digest) || name(entry).is_some());
@@ -140,6 +149,19 @@ mod tests {
         assert_eq!(after["x"], list["x"]);
         assert_eq!(after["manifests"][0], list["manifests"][0]);
         assert_eq!(after["manifests"][1]["annotations"], json!({ REF_NAME: "1", IMAGE_NAME: "acme/app:1" }));
+    }
+
+    #[test]
+    fn whole_names_have_a_tag_at_their_end() {
+        let whole = json!({ "manifests": [{ "mediaType": "a/b", "digest": named("b").digest, "size": 1,
+            "annotations": { REF_NAME: "localhost:5000/acme/app:1" } }] });
+        let whole = whole.to_string().into_bytes();
+        let entry = read(&whole).expect("a list").remove(0);
+        assert_eq!(whole_name(&entry), Some("localhost:5000/acme/app:1"));
+        let one: Tag = "1".parse().expect("a tag");
+        assert_eq!(tag(&entry), Some(one.clone()));
+        let after = add(&whole, &named("a"), &[one], None).expect("a list");
+        assert_eq!(read(&after).expect("a list").len(), 1, "its tag is taken from it");
     }
 
     #[test]

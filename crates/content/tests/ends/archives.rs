@@ -120,7 +120,7 @@ async fn what_is_no_archive_is_refused() {
 async fn what_did_not_come_leaves_a_gap_that_nobody_reads() {
     let memory = Memory::new();
     let layer = blob(&memory, "right");
-    image(&memory, &[layer.clone()], json!({}), &["v1"]);
+    image(&memory, std::slice::from_ref(&layer), json!({}), &["v1"]);
     let never = blob(&memory, "never comes");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.tar");

@@ -91,7 +91,7 @@ async fn layers_from_elsewhere_stay_there_unless_asked_for() {
     let memory = Memory::new();
     let mut layer = blob(&memory, "windows");
     layer.urls = Some(vec!["https://example.com/windows".to_owned()]);
-    image(&memory, &[layer.clone()], json!({}), &["v1"]);
+    image(&memory, std::slice::from_ref(&layer), json!({}), &["v1"]);
     let registry = Registry::new();
     let report = run(&memory, "v1", &registry, &Options::default()).await.unwrap();
     assert_eq!((report.blobs_foreign, report.blobs_sent), (1, 1));
@@ -126,7 +126,7 @@ async fn between_repositories_of_one_registry_blobs_are_mounted() {
 async fn a_blob_that_a_registry_lost_is_found_missing_when_asked() {
     let memory = Memory::new();
     let layer = blob(&memory, "a");
-    image(&memory, &[layer.clone()], json!({}), &["v1"]);
+    image(&memory, std::slice::from_ref(&layer), json!({}), &["v1"]);
     let registry = Registry::at("https://there", "acme/app");
     run(&memory, "v1", &registry, &Options::default()).await.unwrap();
     registry.memory.remove_blob(&layer.digest);

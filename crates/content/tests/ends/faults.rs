@@ -89,7 +89,7 @@ async fn wrong_bytes_never_arrive() {
 async fn what_is_missing_is_named() {
     let liar = Liar::default();
     let layer = blob(&liar.memory, "a");
-    image(&liar.memory, &[layer.clone()], json!({}), &["v1"]);
+    image(&liar.memory, std::slice::from_ref(&layer), json!({}), &["v1"]);
     liar.memory.remove_blob(&layer.digest);
     assert_eq!(refused(&liar).await, format!("liar has no {}", layer.digest));
     let error = run(&liar, "v2", &Registry::new(), &Options::default()).await.expect_err("no such tag");
