@@ -302,3 +302,6 @@ pub(crate) fn nanoseconds(seconds: i64, rest: i64) -> i64 {
 fn io_error(path: &Path) -> impl Fn(io::Error) -> TreeError {
     move |source| TreeError::Io { path: path.to_owned(), source }
 }
+
+#[cfg(test)]
+mod tests;
