@@ -1,0 +1,185 @@
+//! `wharf push` and `wharf pull`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+
+use serde_json::Value;
+use wharf_testkit::fixture::noise;
+
+use super::Desk;
+
+/// Files of all sorts, some megabytes of them.
+fn fill(folder: &Path) {
+    for number in 0..60 {
+        let below = folder.join(format!("lib/{}", number % 7));
+        fs::create_dir_all(&below).unwrap();
+        fs::write(below.join(format!("part-{number}.bin")), noise(number, 100_000)).unwrap();
+        fs::write(below.join(format!("part-{number}.txt")), format!("{number}\n").repeat(2_000)).unwrap();
+    }
+    fs::create_dir(folder.join("empty")).unwrap();
+    fs::write(folder.join("run.sh"), "#!/bin/sh\n").unwrap();
+    fs::set_permissions(folder.join("run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+    symlink("run.sh", folder.join("start")).unwrap();
+    fs::hard_link(folder.join("run.sh"), folder.join("again.sh")).unwrap();
+}
+
+/// All below a folder: what each path is, with its content.
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            let metadata = path.symlink_metadata().unwrap();
+            let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+            let what = if metadata.is_symlink() {
+                fs::read_link(&path).unwrap().to_str().unwrap().as_bytes().to_vec()
+            } else if metadata.is_dir() {
+                folders.push(path);
+                b"folder".to_vec()
+            } else {
+                let mode = if metadata.permissions().mode() & 0o111 == 0 { "-" } else { "x" };
+                [mode.as_bytes(), &fs::read(&path).unwrap()].concat()
+            };
+            found.insert(name, what);
+        }
+    }
+    found
+}
+
+fn report(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
+#[test]
+fn a_folder_there_and_back() {
+    let desk = Desk::admin();
+    let home = desk.home.path();
+    let (from, to, other) = (home.join("from"), home.join("to"), home.join("other"));
+    fs::create_dir(&from).unwrap();
+    fill(&from);
+    let (from_text, to_text) = (from.display(), to.display());
+    let name = format!("{}/acme/site", desk.server.address);
+    let first = report(&desk.ok(&format!("push {from_text} {name}:1 --json")));
+    assert!(first["layers"].as_u64().unwrap() > 2, "{first}");
+    assert_eq!(first["layers"], first["layers_sent"]);
+    let fetched = report(&desk.ok(&format!("pull {name}:1 {to_text} --json")));
+    assert_eq!(fetched["layers_fetched"], first["layers"]);
+    assert!(contents(&from) == contents(&to));
+
+    // The same content elsewhere, by another hand, is the same artifact.
+    fs::create_dir(&other).unwrap();
+    fill(&other);
+    let again = desk.ok(&format!("push {} {name}:2 -q", other.display()));
+    assert_eq!(again.trim(), first["digest"].as_str().unwrap());
+
+    // One file changes, one comes, one goes: little travels.
+    fs::write(from.join("lib/3/part-3.bin"), noise(999, 100_000)).unwrap();
+    fs::write(from.join("lib/new.txt"), "new").unwrap();
+    fs::remove_file(from.join("lib/5/part-5.txt")).unwrap();
+    let second = report(&desk.ok(&format!("push {from_text} {name}:3 --json")));
+    assert!((1..=5).contains(&second["layers_sent"].as_u64().unwrap()), "{second}");
+    let fetched = report(&desk.ok(&format!("pull {name}:3 {to_text} --json")));
+    assert_eq!(fetched["removed"], 0);
+    assert!(to.join("lib/5/part-5.txt").exists(), "nothing goes without --sync");
+    assert_eq!(fetched["layers_fetched"], second["layers_sent"]);
+    let synced = report(&desk.ok(&format!("pull {name}:3 {to_text} --sync --json")));
+    assert_eq!((&synced["removed"], &synced["layers_fetched"]), (&1.into(), &0.into()));
+    assert!(contents(&from) == contents(&to));
+
+    // What somebody changed in the folder is fetched once more.
+    fs::write(to.join("run.sh"), "#!/bin/false\n").unwrap();
+    fs::remove_file(to.join("lib/1/part-1.bin")).unwrap();
+    desk.ok(&format!("pull {name}:3 {to_text} -q"));
+    assert!(contents(&from) == contents(&to));
+}
+
+#[test]
+fn credentials_stay_at_home() {
+    let desk = Desk::admin();
+    let from = desk.home.path().join("from");
+    fs::create_dir(&from).unwrap();
+    fs::write(
+        from.join("settings.xml"),
+        "<settings><servers><server><password>s3cret-word</password></server></servers></settings>",
+    )
+    .unwrap();
+    fs::write(from.join("a.txt"), "a").unwrap();
+    let name = format!("{}/acme/site:1", desk.server.address);
+    let line = format!("push {} {name}", from.display());
+    desk.fails(&line, &["settings.xml", "--allow-secrets"]);
+    desk.fails(&format!("pull {name} {}/none", desk.home.path().display()), &["has no 1"]);
+    desk.ok(&format!("{line} --exclude settings.xml -q"));
+    let to = desk.home.path().join("to");
+    desk.ok(&format!("pull {name} {} -q", to.display()));
+    assert_eq!(contents(&to).keys().collect::<Vec<_>>(), ["a.txt"]);
+    desk.ok(&format!("{line} --allow-secrets -q"));
+}
+
+#[test]
+fn files_with_their_names() {
+    let desk = Desk::admin();
+    let home = desk.home.path();
+    fs::write(home.join("a.json"), "{}").unwrap();
+    fs::write(home.join("b.bin"), noise(1, 3_000_000)).unwrap();
+    let name = format!("{}/acme/files", desk.server.address);
+    let (a, b) = (home.join("a.json"), home.join("b.bin"));
+    desk.ok(&format!("push {} {}:application/x.test {name}:1 -a who=kim --expires 24h -q", a.display(), b.display()));
+    let manifest = report(&desk.ok(&format!("manifest get {name}:1")));
+    let layer =
+        |at: usize| (manifest["layers"][at]["mediaType"].clone(), manifest["layers"][at]["annotations"].clone());
+    assert_eq!(layer(0).0, "application/json");
+    assert_eq!(layer(1).0, "application/x.test");
+    assert_eq!(layer(1).1["org.opencontainers.image.title"], "b.bin");
+    assert_eq!(manifest["annotations"]["who"], "kim");
+    assert!(manifest["annotations"]["vnd.wharf.expires"].is_string());
+    let to = home.join("to");
+    desk.ok(&format!("pull {name}:1 {} -q", to.display()));
+    assert_eq!(fs::read(to.join("b.bin")).unwrap(), noise(1, 3_000_000));
+    assert_eq!(fs::read(to.join("a.json")).unwrap(), b"{}");
+
+    // Something that belongs to it.
+    desk.ok(&format!("push {} {name} --subject :1 --artifact-type application/x.note -q", a.display()));
+    let found = report(&desk.ok(&format!("discover {name}:1 --json"))).to_string();
+    assert!(found.contains("application/x.note"), "{found}");
+}
+
+#[test]
+fn what_cannot_be_pushed_or_pulled() {
+    let desk = Desk::admin();
+    let home = desk.home.path();
+    let name = format!("{}/acme/site:1", desk.server.address);
+    desk.fails(&format!("push {}/nothing {name}", home.display()), &["nothing"]);
+    desk.fails(&format!("pull {name} {}/to", home.display()), &["has no 1"]);
+    fs::create_dir(home.join("from")).unwrap();
+    desk.fails(&format!("push {0}/from {0}/from {name}", home.display()), &["is a folder"]);
+    let digest = format!("sha256:{}", "a".repeat(64));
+    desk.fails(&format!("push {0}/from {1}/acme/site@{digest}", home.display(), desk.server.address), &["write a tag"]);
+}
+
+/// Cut off again and again, it comes to its end all the same, and what arrived does not travel twice.
+#[test]
+fn interrupted_and_repeated() {
+    let desk = Desk::admin();
+    let home = desk.home.path();
+    let (from, to) = (home.join("from"), home.join("to"));
+    fs::create_dir(&from).unwrap();
+    fill(&from);
+    let name = format!("{}/acme/site:1", desk.server.address);
+    let mut killed = 0;
+    for (line, patience) in
+        [(format!("push {} {name} -q", from.display()), 5), (format!("pull {name} {} -q", to.display()), 3)]
+    {
+        for round in 0..8 {
+            let mut running = desk.command(&line).spawn().unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(patience * (round + 1)));
+            running.kill().unwrap();
+            killed += usize::from(!running.wait().unwrap().success());
+        }
+        desk.ok(&line);
+    }
+    assert!(killed > 0, "some were in the middle of it");
+    assert!(contents(&from) == contents(&to));
+}
