@@ -80,7 +80,7 @@ pub enum Command {
     Logout(login::LogoutArgs),
     /// Copy images and artifacts: between registries, folders and archives, with what refers to them.
     #[command(
-        after_help = "What is there already does not travel, and an interrupted copy goes on where it was. Standard output gets the digest.\n\n\
+        after_help = "What is there already does not travel, so that after an interruption repeating it sends the rest. Standard output gets the digest.\n\n\
         Examples:\n  \
         wharf copy nginx:1.27 registry.example.com/mirror/nginx:1.27\n  \
         wharf copy nginx:1.27 registry.example.com/mirror/nginx:1.27 --platform linux/amd64,linux/arm64\n  \

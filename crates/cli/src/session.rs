@@ -1,5 +1,6 @@
 //! Which registry, as whom: what every command that speaks to one begins with, and how it tells what came of it.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -93,6 +94,15 @@ pub fn block_on_all<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     // What waits for the disk ends soon, and takes what it began with it; what waits for standard input does not.
     runtime.shutdown_timeout(END_WAIT);
     done
+}
+
+/// What came of something about `what`, in the repository, folder or file `place`; errors name it, where they do not
+/// already: a registry says only who it is.
+///
+/// # Errors
+/// Those of `result`.
+pub fn about<T>(what: impl Display, place: &str, result: Result<T>) -> Result<T> {
+    result.map_err(|error| if format!("{error:#}").contains(place) { error } else { error.context(what.to_string()) })
 }
 
 /// The registry that is meant: `named`, else what the flag or the variable says, else our own.

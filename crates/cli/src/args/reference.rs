@@ -1,5 +1,6 @@
 //! Commands about what references name: `digest`, `inspect`, `tree`, `discover`, `tag`, `rm`, `ls`.
 
+use std::fmt;
 use std::str::FromStr;
 
 use clap::Args;
@@ -63,6 +64,12 @@ impl FromStr for BlobRef {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let ImageRef { host, repository, digest, .. } = text.parse()?;
         Ok(BlobRef { host, repository, digest: digest.ok_or(ExactError::Blob)? })
+    }
+}
+
+impl fmt::Display for BlobRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}@{}", self.host, self.repository, self.digest)
     }
 }
 

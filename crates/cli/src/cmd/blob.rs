@@ -42,34 +42,42 @@ pub fn run(args: &BlobArgs, printer: &Printer) -> Result<Outcome> {
         BlobCommand::Get { blob, output, quiet } => {
             // Where the bytes go to the terminal too, a bar would be among them.
             let progress = Progress::new(*quiet || is_standard(output));
-            session::block_on_all(get(&reach, blob, output, &progress, printer))?;
+            about(blob, session::block_on_all(get(&reach, blob, output, &progress, printer)))?;
         }
         BlobCommand::Put { repository, file, quiet } => {
-            let digest = session::block_on_all(put(&reach, repository, file, Progress::new(*quiet)))?;
-            printer.line(&digest.to_string())?;
+            let RepositoryRef { host, repository: name } = repository;
+            let digest = session::block_on_all(put(&reach, repository, file, Progress::new(*quiet)));
+            printer.line(&session::about(format!("{host}/{name}"), name.as_str(), digest)?.to_string())?;
         }
         BlobCommand::Delete { blob, yes } => {
-            let name = format!("{}/{}@{}", blob.host, blob.repository, blob.digest);
-            if !ask::confirm(printer, &format!("delete {name}?"), *yes)? {
+            if !ask::confirm(printer, &format!("delete {blob}?"), *yes)? {
                 return Ok(Outcome::No);
             }
-            session::block_on_all(async {
-                let remote = reach.repository(&blob.host, &blob.repository).await?;
-                let was_there = remote.delete_blob(&blob.digest).await?;
-                Ok(was_there.then_some(()).ok_or_else(|| missing(&remote, &blob.digest))?)
-            })?;
-            printer.note(&format!("deleted {name}"));
+            about(blob, session::block_on_all(delete(&reach, blob)))?;
+            printer.note(&format!("deleted {blob}"));
         }
         BlobCommand::Head { blob } => {
-            let size = session::block_on_all(async {
-                let remote = reach.repository(&blob.host, &blob.repository).await?;
-                Ok(remote.blob_size(&blob.digest).await?)
-            })?;
+            let size = about(blob, session::block_on_all(head(&reach, blob)))?;
             let Some(size) = size else { return Ok(Outcome::No) };
             printer.line(&size.to_string())?;
         }
     }
     Ok(Outcome::Done)
+}
+
+fn about<T>(blob: &BlobRef, result: Result<T>) -> Result<T> {
+    session::about(blob, blob.repository.as_str(), result)
+}
+
+async fn head(reach: &Reach, blob: &BlobRef) -> Result<Option<u64>> {
+    let remote = reach.repository(&blob.host, &blob.repository).await?;
+    Ok(remote.blob_size(&blob.digest).await?)
+}
+
+async fn delete(reach: &Reach, blob: &BlobRef) -> Result<()> {
+    let remote = reach.repository(&blob.host, &blob.repository).await?;
+    let was_there = remote.delete_blob(&blob.digest).await?;
+    Ok(was_there.then_some(()).ok_or_else(|| missing(&remote, &blob.digest))?)
 }
 
 fn is_standard(path: &Path) -> bool {

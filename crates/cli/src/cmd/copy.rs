@@ -46,7 +46,8 @@ pub fn run(args: &CopyArgs, printer: &Printer) -> Result<Outcome> {
     let progress = Progress::new(args.quiet || args.dry_run);
     let copied = session::block_on_all(all(args, &options, &progress));
     progress.end();
-    let copied = copied?;
+    let what = format!("{} to {}", args.from, args.to);
+    let copied = session::about(what, &args.from.place(), copied)?;
     if !args.quiet {
         copied.iter().for_each(|one| printer.note(&note(one)));
     }

@@ -28,7 +28,7 @@ struct Told {
 /// # Errors
 /// It is not there, or cannot be asked for.
 pub fn run(args: &DigestArgs, printer: &Printer) -> Result<Outcome> {
-    let told = session::block_on_all(told(args))?;
+    let told = session::about(&args.look.end, &args.look.end.place(), session::block_on_all(told(args)))?;
     printer.show(args.look.json, &told, |told| told.digest.to_string())?;
     Ok(Outcome::Done)
 }

@@ -19,11 +19,13 @@ const CREATED: &str = "org.opencontainers.image.created";
 /// # Errors
 /// It is not there, or cannot be asked for.
 pub fn run(args: &DiscoverArgs, printer: &Printer) -> Result<Outcome> {
-    let mut all = session::block_on_all(async {
+    let end = &args.look.end;
+    let found = session::block_on_all(async {
         let reach = Reach::new(&args.look.reach)?;
-        let found = Found::get(&reach, &args.look.end, None).await?;
+        let found = Found::get(&reach, end, None).await?;
         found::referrers(found.source(), &found.fetched.digest).await
-    })?;
+    });
+    let mut all = session::about(end, &end.place(), found)?;
     let is_wanted = |kind: Option<&str>| args.artifact_type.as_deref().is_none_or(|wanted| kind == Some(wanted));
     all.retain(|one| is_wanted(one.descriptor.artifact_type.as_deref()));
     printer.show(args.look.json, &List { items: all, next: None }, text)?;

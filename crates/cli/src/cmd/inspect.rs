@@ -82,17 +82,18 @@ struct Image {
 /// # Errors
 /// It is not there, or cannot be read.
 pub fn run(args: &InspectArgs, printer: &Printer) -> Result<Outcome> {
-    session::block_on_all(async {
+    let end = &args.look.end;
+    let found = session::block_on_all(async {
         let reach = Reach::new(&args.look.reach)?;
-        let found = Found::get(&reach, &args.look.end, args.platform.as_ref()).await?;
-        if args.raw {
-            printer.bytes(&found.fetched.bytes)?;
-            return Ok(Outcome::Done);
-        }
-        let summary = summary(args.look.end.to_string(), &found).await?;
-        printer.show(args.look.json, &summary, text)?;
-        Ok(Outcome::Done)
-    })
+        let found = Found::get(&reach, end, args.platform.as_ref()).await?;
+        let summary = if args.raw { None } else { Some(summary(end.to_string(), &found).await?) };
+        Ok((found.fetched.bytes, summary))
+    });
+    match session::about(end, &end.place(), found)? {
+        (bytes, None) => printer.bytes(&bytes)?,
+        (_, Some(summary)) => printer.show(args.look.json, &summary, text)?,
+    }
+    Ok(Outcome::Done)
 }
 
 async fn summary(reference: String, found: &Found) -> Result<Summary> {

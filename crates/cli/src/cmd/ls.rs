@@ -20,7 +20,8 @@ pub fn run(args: &LsArgs, printer: &Printer) -> Result<Outcome> {
             None => repositories(&reach, DEFAULT_REGISTRY).await,
             Some(Listed::Registry(host)) => repositories(&reach, host).await,
             Some(Listed::Tags(end)) => {
-                let tags = end.open(&reach).await?.source.tags().await?;
+                let tags = async { anyhow::Ok(end.open(&reach).await?.source.tags().await?) };
+                let tags = session::about(end.place(), &end.place(), tags.await)?;
                 Ok(tags.iter().map(ToString::to_string).collect())
             }
         }

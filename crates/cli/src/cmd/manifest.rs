@@ -29,28 +29,31 @@ pub fn run(args: &ManifestArgs, printer: &Printer) -> Result<Outcome> {
     match &args.command {
         ManifestCommand::Get { end, platform } => {
             let found =
-                session::block_on_all(async { Found::get(&Reach::new(&args.reach)?, end, platform.as_ref()).await })?;
+                session::block_on_all(async { Found::get(&Reach::new(&args.reach)?, end, platform.as_ref()).await });
+            let found = session::about(end, &end.place(), found)?;
             printer.bytes(&found.fetched.bytes)?;
         }
         ManifestCommand::Put { image, file, media_type } => {
             let manifest = made(read(file)?, image, media_type.as_ref())?;
-            session::block_on_all(async {
+            let done = session::block_on_all(async {
                 let remote = Reach::new(&args.reach)?.remote(image).await?;
                 let tags: Vec<_> = image.tag.iter().cloned().collect();
                 Ok(remote.put_manifest(&manifest, &tags, Rank::Head).await?)
-            })?;
+            });
+            session::about(image, image.repository.as_str(), done)?;
             printer.line(&manifest.digest.to_string())?;
         }
         ManifestCommand::Delete { image: Exact(image), yes } => {
             if !ask::confirm(printer, &format!("delete {image}?"), *yes)? {
                 return Ok(Outcome::No);
             }
-            session::block_on_all(async {
+            let done = session::block_on_all(async {
                 let (remote, reference) = (Reach::new(&args.reach)?.remote(image).await?, image.reference());
                 let missing = || Error::Missing { what: reference.to_string(), place: remote.to_string() };
                 let was_there = remote.delete_manifest(&reference).await?;
                 Ok(was_there.then_some(()).ok_or_else(missing)?)
-            })?;
+            });
+            session::about(image, image.repository.as_str(), done)?;
             printer.note(&format!("deleted {image}"));
         }
     }

@@ -26,10 +26,13 @@ pub fn run(args: &RmArgs, printer: &Printer) -> Result<Outcome> {
         let reach = Reach::new(&args.reach)?;
         let mut found = Vec::new();
         for Exact(image) in &args.images {
-            found.push(find(&reach, image, args.tag_only).await?);
+            let there = find(&reach, image, args.tag_only).await;
+            found.push(session::about(image, image.repository.as_str(), there)?);
         }
         for ((remote, reference), Exact(image)) in found.iter().zip(&args.images) {
-            delete(remote, reference).await?;
+            // Two may be the same manifest, and somebody else may have been faster.
+            let done = remote.delete_manifest(reference).await.map_err(anyhow::Error::from);
+            session::about(image, image.repository.as_str(), done)?;
             printer.note(&format!("deleted {}{image}", if args.tag_only { "the tag " } else { "" }));
         }
         Ok(Outcome::Done)
@@ -48,12 +51,6 @@ async fn find(reach: &Reach, image: &ImageRef, tag_only: bool) -> Result<(Remote
     let (remote, reference) = (reach.remote(image).await?, image.reference());
     let Some(found) = remote.resolve(&reference).await? else { return Err(missing(&remote, &reference).into()) };
     Ok((remote, if tag_only { reference } else { Reference::Digest(found.digest) }))
-}
-
-/// Deletes it. Two names for the same manifest are no reason to fail, and somebody else may have been faster.
-async fn delete(remote: &Remote, reference: &Reference) -> Result<()> {
-    remote.delete_manifest(reference).await?;
-    Ok(())
 }
 
 fn missing(remote: &Remote, reference: &Reference) -> Error {

@@ -16,12 +16,13 @@ use crate::session;
 /// # Errors
 /// It is not there, or the registry refuses.
 pub fn run(args: &TagArgs, printer: &Printer) -> Result<Outcome> {
-    let digest = session::block_on_all(async {
+    let done = session::block_on_all(async {
         let remote = Reach::new(&args.reach)?.remote(&args.image).await?;
         let found = found::fetch(&remote, &args.image.reference()).await?;
         remote.put_manifest(&found, &args.tags, Rank::Head).await?;
         Ok(found.digest)
-    })?;
+    });
+    let digest = session::about(&args.image, args.image.repository.as_str(), done)?;
     let tags = args.tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(", ");
     printer.note(&format!("{} is tagged {tags}", args.image));
     printer.line(&digest.to_string())?;

@@ -63,13 +63,14 @@ struct Named {
 /// # Errors
 /// It is not there, cannot be read, or is larger than people read.
 pub fn run(args: &LookArgs, printer: &Printer) -> Result<Outcome> {
-    let root = session::block_on_all(async {
+    let grown = session::block_on_all(async {
         let found = Found::get(&Reach::new(&args.reach)?, &args.end, None).await?;
         let manifest = found.manifest()?;
         let descriptor = manifest.as_referrer(found.fetched.digest, found.fetched.bytes.len() as u64);
         let mut growing = Growing { source: found.source(), seen: HashSet::new() };
         growing.grow(Named { descriptor, platform: None, tag: None, depth: 0 }).await
-    })?;
+    });
+    let root = session::about(&args.end, &args.end.place(), grown)?;
     printer.show(args.json, &root, |root| {
         let mut lines = vec![format!("{}  {}", args.end, line(root, ""))];
         draw(root, "", &mut lines);
