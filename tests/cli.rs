@@ -6,10 +6,16 @@
 mod access;
 #[path = "cli/apply.rs"]
 mod apply;
+#[path = "cli/change.rs"]
+mod change;
 #[path = "cli/copy.rs"]
 mod copy;
+#[path = "cli/folders.rs"]
+mod folders;
 #[path = "cli/login.rs"]
 mod login;
+#[path = "cli/look.rs"]
+mod look;
 #[path = "cli/pages.rs"]
 mod pages;
 #[path = "cli/people.rs"]
