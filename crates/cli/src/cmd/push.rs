@@ -188,17 +188,21 @@ impl Pushing<'_> {
         if findings.is_empty() {
             return Ok(());
         }
-        for finding in findings.iter().take(FINDINGS_SHOWN) {
-            self.printer.note(&printable(&format!("warning: {} {}", finding.path, finding.reason)));
-        }
+        let shown =
+            findings.iter().take(FINDINGS_SHOWN).map(|finding| format!("{} ({})", finding.path, finding.reason));
+        let mut list = shown.collect::<Vec<_>>().join(", ");
         if findings.len() > FINDINGS_SHOWN {
-            self.printer.note(&format!("warning: and {} more", findings.len() - FINDINGS_SHOWN));
+            list.push_str(&format!(" and {} more", findings.len() - FINDINGS_SHOWN));
         }
-        if self.args.allow_secrets || ask::is_terminal() && ask::confirm(self.printer, "Send it all the same?", false)?
-        {
+        let warning = printable(&format!("this looks like credentials: {list}"));
+        let is_meant = self.args.allow_secrets;
+        if is_meant || ask::is_terminal() {
+            self.printer.note(&format!("warning: {warning}"));
+        }
+        if is_meant || ask::is_terminal() && ask::confirm(self.printer, "send it all the same?", false)? {
             return Ok(());
         }
-        bail!("nothing was sent: leave it out by --exclude, or send it by --allow-secrets")
+        bail!("{warning}; nothing was sent: leave it out by --exclude, or send it by --allow-secrets")
     }
 
     /// The config and the manifest.
