@@ -150,13 +150,19 @@ fn what_is_wrong_is_said() {
     let (one, two) = (Artifact::small(1), Artifact::small(2));
     one.push(&client, "acme/app", "1.0");
     desk.fails(&format!("copy {at}/acme/app:2.0 {at}/acme/b:1"), &[&format!("{at}/acme/app has no 2.0")]);
-    desk.fails("copy 127.0.0.1:1/acme/app:1.0 oci:x", &["127.0.0.1:1 cannot be reached", "hint: "]);
+    let folder = desk.home.path().join("folder");
+    let none = format!("copy 127.0.0.1:1/acme/app:1.0 oci:{}", folder.display());
+    desk.fails(&none, &["127.0.0.1:1/acme/app:1.0 to oci:/", "127.0.0.1:1 cannot be reached", "hint: "]);
+    desk.fails(&format!("copy {at}/acme/app:2.0 oci:{}", folder.display()), &["acme/app has no 2.0"]);
+    assert!(!folder.exists(), "nothing is made for what is not there");
     let other = format!("copy {at}/acme/app:1.0 {at}/acme/b@{}", two.digest());
     desk.fails(&other, &[&one.digest().to_string(), &two.digest().to_string()]);
     assert_eq!(desk.ok(&format!("copy {at}/acme/app:1.0 {at}/acme/b@{}", one.digest())), format!("{}\n", one.digest()));
     assert_eq!(client.get("/v2/acme/b/tags/list").expect(200).json()["tags"], json!([]));
     desk.run(&format!("copy {at}/acme/app:1.0"), "").code(2);
     desk.run(&format!("copy {at}/acme/App:1.0 oci:x"), "").code(2);
-    // No registry that is elsewhere is spoken to in the clear.
-    desk.fails("copy registry.invalid/acme/app:1.0 oci:x", &["registry.invalid"]);
+    desk.fails(
+        &format!("copy registry.invalid/acme/app:1.0 oci:{}", folder.display()),
+        &["registry.invalid cannot be"],
+    );
 }

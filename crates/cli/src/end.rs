@@ -15,6 +15,7 @@ use wharf_content::layout::{Head, Layout};
 use wharf_content::memory::Memory;
 use wharf_content::source::Source;
 use wharf_content::target::Target;
+use wharf_model::digest::Digest;
 use wharf_model::image_ref::ImageRef;
 use wharf_model::manifest::Manifest;
 use wharf_model::name::{Reference, RepositoryName, Tag};
@@ -87,6 +88,8 @@ pub struct Opened {
     pub source: Box<dyn Source>,
     /// How it was written.
     end: End,
+    /// The same as the source, where it is a repository.
+    remote: Option<Remote>,
     /// What is found by itself there, but for registries.
     heads: Vec<Head>,
 }
@@ -137,6 +140,18 @@ impl Opened {
         }
     }
 
+    /// The digest of what is there under `reference`; `None` where nothing is. Registries are not asked for its bytes, which
+    /// some count as a pull.
+    ///
+    /// # Errors
+    /// The source cannot be asked.
+    pub async fn resolve(&self, reference: &Reference) -> Result<Option<Digest>> {
+        Ok(match &self.remote {
+            Some(remote) => remote.resolve(reference).await?.map(|found| found.digest),
+            None => self.source.manifest(reference).await?.map(|found| found.digest),
+        })
+    }
+
     /// The tag under which it is there, where it is known.
     pub fn tag(&self, reference: &Reference) -> Option<Tag> {
         match reference {
@@ -168,7 +183,11 @@ impl End {
                 (Box::new(archive), heads)
             }
         };
-        Ok(Opened { source, end: self.clone(), heads })
+        let remote = match self {
+            End::Registry(image) => Some(reach.remote(image).await?),
+            End::Layout(_) | End::OciArchive(_) | End::DockerArchive(..) => None,
+        };
+        Ok(Opened { source, end: self.clone(), remote, heads })
     }
 
     /// What is written to; folders are made.

@@ -7,7 +7,7 @@ use anyhow::{Result, bail, ensure};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 use wharf_content::copy::{self, CONCURRENCY, Options, Report, Selection};
-use wharf_content::source::Fetched;
+use wharf_content::error::Error;
 use wharf_model::api::list::List;
 use wharf_model::digest::Digest;
 use wharf_model::name::{Reference, Tag};
@@ -103,6 +103,13 @@ async fn all(args: &CopyArgs, options: &Options, progress: &Arc<Progress>) -> Re
     let reach = Reach::new(&args.reach)?;
     let from = args.from.open(&reach).await?;
     let wanted = if is_many(args) { many(args, &from).await? } else { vec![one(args, &from).await?] };
+    if !matches!(args.to, End::Registry(_)) {
+        // A folder is not made for what turns out not to be there.
+        for (reference, _) in wanted.iter().filter(|_| !is_many(args)) {
+            let missing = || Error::Missing { what: reference.to_string(), place: from.source.name() };
+            from.resolve(reference).await?.ok_or_else(missing)?;
+        }
+    }
     let target = match args.dry_run {
         true => args.to.target_as_is(&reach).await?,
         false => args.to.target_for(&reach, &args.from).await?,
@@ -163,12 +170,12 @@ async fn many(args: &CopyArgs, from: &Opened) -> Result<Vec<Wanted>> {
     };
     let tags: Vec<Tag> = from.source.tags().await?.into_iter().filter(is_wanted).collect();
     ensure!(!tags.is_empty(), "{} has no such tags", from.source.name());
-    let find = async |tag: Tag| anyhow::Ok((from.source.manifest(&Reference::Tag(tag.clone())).await?, tag));
+    let find = async |tag: Tag| anyhow::Ok((from.resolve(&Reference::Tag(tag.clone())).await?, tag));
     let mut found = stream::iter(tags).map(find).buffered(CONCURRENCY);
     let (mut wanted, mut places) = (Vec::<Wanted>::new(), HashMap::new());
     while let Some((found, tag)) = found.try_next().await? {
         // It was there a moment ago; where it is gone now, it is not wanted any more.
-        let Some(Fetched { digest, .. }) = found else { continue };
+        let Some(digest) = found else { continue };
         let place = *places.entry(digest).or_insert(wanted.len());
         match wanted.get_mut(place) {
             Some((_, tags)) => tags.push(tag),
