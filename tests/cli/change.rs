@@ -145,3 +145,19 @@ fn an_artifact_by_hand() {
     let text = desk.ok(&format!("inspect {at}/acme/note:1"));
     assert!(text.contains("text/note") && text.contains("text/plain"), "{text}");
 }
+
+#[test]
+fn what_is_attached_is_found_and_has_no_tag() {
+    let desk = Desk::admin();
+    let (client, at) = (desk.server.admin(), desk.server.address);
+    Artifact::small(1).push(&client, "acme/app", "1.0");
+    let file = desk.home.path().join("app.spdx.json");
+    fs::write(&file, "{}").unwrap();
+    let line = format!("{} --artifact-type application/spdx+json", file.display());
+    let attached = desk.ok(&format!("attach {at}/acme/app:1.0 {line} -a by=ci"));
+    let listed = desk.json(&format!("discover {at}/acme/app:1.0 --artifact-type application/spdx+json"));
+    assert_eq!(listed["items"][0]["digest"], json!(attached.trim()));
+    assert_eq!(listed["items"][0]["annotations"]["by"], json!("ci"));
+    assert_eq!(tags(&desk), json!(["1.0"]));
+    desk.fails(&format!("attach {at}/acme/app:2.0 {line}"), &["acme/app:2.0", "is not there"]);
+}

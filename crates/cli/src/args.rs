@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod apply;
+pub mod attach;
 pub mod blob;
 pub mod copy;
 pub mod end;
@@ -143,6 +144,14 @@ pub enum Command {
         wharf discover registry.example.com/acme/app:1.0\n  \
         wharf discover registry.example.com/acme/app:1.0 --artifact-type application/spdx+json --json")]
     Discover(reference::DiscoverArgs),
+    /// Attach files to something: an SBOM, a report. Prints their digest.
+    #[command(
+        after_help = "It has no tag: `wharf discover` and `wharf tree` find it, and `wharf copy` takes it along.\n\n\
+        Examples:\n  \
+        wharf attach registry.example.com/acme/app:1.0 app.spdx.json --artifact-type application/spdx+json\n  \
+        wharf attach registry.example.com/acme/app:1.0 scan.json:application/json --artifact-type application/vnd.acme.scan -a by=ci"
+    )]
+    Attach(attach::AttachArgs),
     /// Give more tags to what is there; nothing is copied. Prints its digest.
     #[command(after_help = "Examples:\n  \
         wharf tag registry.example.com/acme/app:1.0.3 1.0 1 latest\n  \

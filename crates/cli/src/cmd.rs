@@ -3,6 +3,7 @@
 pub mod access;
 pub mod admin;
 pub mod apply;
+pub mod attach;
 pub mod blob;
 pub mod completions;
 pub mod config;

@@ -104,7 +104,7 @@ pub struct PullArgs {
     pub reach: ReachArgs,
 }
 
-fn annotation(text: &str) -> Result<(String, String), String> {
+pub(super) fn annotation(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("write KEY=TEXT")?;
     if key.is_empty() { Err("the key is missing".to_owned()) } else { Ok((key.to_owned(), value.to_owned())) }
 }
