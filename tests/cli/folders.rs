@@ -144,6 +144,7 @@ fn files_with_their_names() {
     desk.ok(&format!("push {} {name} --subject :1 --artifact-type application/x.note -q", a.display()));
     let found = report(&desk.ok(&format!("discover {name}:1 --json"))).to_string();
     assert!(found.contains("application/x.note"), "{found}");
+    desk.fails(&format!("digest {name}"), &["latest"]);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use crate::workspace;
 /// Libraries that a room must not know, whatever its table row says of other rooms.
 const FORBIDDEN: &[(&str, &[&str])] = &[
     ("model", &["tokio", "hyper", "rusqlite", "axum", "tracing"]),
+    ("artifact", &["tokio", "hyper", "reqwest", "rusqlite", "axum"]),
     ("content", &["hyper", "axum", "rusqlite", "tokio-postgres"]),
     ("store", &["hyper", "axum", "http"]),
     ("client", &["axum", "rusqlite", "tokio-postgres", "clap"]),

@@ -52,7 +52,8 @@ pub struct PushArgs {
     /// The type of the artifact, as a media type
     #[arg(long, value_name = "TYPE", help_heading = "Description")]
     pub artifact_type: Option<String>,
-    /// What it is attached to, in the same repository: :TAG or @DIGEST or the whole reference
+    /// What it is attached to, in the same repository: :TAG or @DIGEST or the whole reference. It has no tag then but those of
+    /// --tag
     #[arg(long, value_name = "REF", help_heading = "Description")]
     pub subject: Option<String>,
     /// It is of use for this long: 90m, 24h, 7d; retention may remove it then

@@ -95,9 +95,10 @@ fn tell(report: &Report, args: &PushArgs, printer: &Printer) -> Result<Outcome> 
     Ok(Outcome::Done)
 }
 
-/// The tags that it is to have: the reference's, and further ones.
+/// The tags that it is to have: the reference's, and further ones. What is attached is found by its subject, and moves no tag
+/// that nobody wrote.
 fn tags(args: &PushArgs) -> Result<Vec<Tag>> {
-    let own = args.target.tag();
+    let own = args.target.tag().filter(|_| args.subject.is_none());
     if own.is_none() && matches!(&args.target, End::Registry(image) if image.digest.is_some()) {
         bail!("{}: what is pushed gets its digest from its content; write a tag", args.target);
     }
