@@ -186,7 +186,7 @@ async fn roles_hold_no_more_than_their_maker_has_everywhere() {
         let roles = house.registry.roles(subject, &ALL).await?.items;
         Ok::<_, Error>(roles.into_iter().map(|role| role.name.to_string()).collect::<Vec<_>>())
     };
-    let expect = ["administrator", "contributor", "maintainer", "owner", "puller", "reader"];
+    let expect = ["administrator", "contributor", "maintainer", "ops", "owner", "puller", "reader"];
     assert_eq!(names(&ann).await.expect("listed"), expect);
     assert_eq!(end(names(&Subject::anonymous()).await), "login");
 }
