@@ -1,3 +1,5 @@
+//! How trees are cut: bounds, and that a change moves no other cut.
+
 use proptest::prelude::*;
 
 use super::*;

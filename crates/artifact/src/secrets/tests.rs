@@ -1,3 +1,5 @@
+//! What looks like a credential, and what does not.
+
 use super::*;
 
 const KEY: &str = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA1234567890abcdef\n";

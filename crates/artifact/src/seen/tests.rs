@@ -1,3 +1,5 @@
+//! What is remembered is believed only as long as it may be.
+
 use wharf_model::media::MediaType;
 
 use super::*;

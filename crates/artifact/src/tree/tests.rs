@@ -1,3 +1,5 @@
+//! Folders of all sorts, as they are listed.
+
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
