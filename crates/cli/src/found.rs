@@ -79,7 +79,7 @@ impl Found {
             }
             match Platforms::of(&fetched.bytes).only(&index, platform) {
                 Some(child) => reference = Reference::Digest(child.digest),
-                None => bail!("{} has no {reference} for {platform}", opened.source.name()),
+                None => bail!("{} has no {reference} for {platform}; name another by --platform", opened.source.name()),
             }
         }
         bail!("{}: indexes are nested more than {COPY_DEPTH_MAX} deep", opened.source.name())

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use wharf_artifact::compression::Compression;
@@ -11,19 +11,18 @@ use wharf_artifact::config::FOLDER_TYPE;
 use wharf_artifact::seen::Pulled;
 use wharf_artifact::unpack::Options;
 use wharf_content::observer::{Observer, Outcome as Fate};
-use wharf_content::platform::{Platform, Platforms};
-use wharf_content::source::{Fetched, Source};
+use wharf_content::platform::Platform;
+use wharf_content::source::Source;
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::Digest;
-use wharf_model::limits::COPY_DEPTH_MAX;
 use wharf_model::manifest::Manifest;
-use wharf_model::name::Reference;
 
 use crate::args::end::End;
 use crate::args::push::PullArgs;
 use crate::end::Reach;
 use crate::folder::memory::Pulling;
 use crate::folder::pull::{Folder, Placed, file_name};
+use crate::found::Found;
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::units;
@@ -50,19 +49,18 @@ struct Report {
 pub fn run(args: &PullArgs, printer: &Printer) -> Result<Outcome> {
     session::block_on_all(async {
         let reach = Reach::new(&args.reach)?;
-        let opened = args.source.open(&reach).await?;
-        let reference = opened.reference().await?;
-        let source = opened.source;
-        let (digest, manifest) = image(&*source, &reference, args).await?;
+        let wanted = args.platform.clone().unwrap_or_else(Platform::host);
+        let found = Found::get(&reach, &args.source, Some(&wanted)).await?;
+        let manifest = found.manifest()?;
         let layers = layers(&manifest, &args.source)?;
         let progress = Progress::new(args.quiet || args.json);
         let observer: Arc<dyn Observer> = progress.clone();
-        let (placed, removed) = place(&layers, is_image(&manifest), &*source, &observer, args).await?;
+        let (placed, removed) = place(&layers, is_image(&manifest), found.source(), &observer, args).await?;
         progress.end();
         let fetched = || placed.iter().filter(|one| one.outcome == Fate::Sent);
         let report = Report {
             reference: args.source.to_string(),
-            digest,
+            digest: found.fetched.digest,
             folder: args.folder.clone(),
             layers: placed.len(),
             layers_fetched: fetched().count(),
@@ -92,28 +90,6 @@ fn tell(report: &Report, args: &PullArgs, printer: &Printer) -> Result<Outcome> 
     }
     printer.line(&report.digest.to_string())?;
     Ok(Outcome::Done)
-}
-
-/// The manifest that has layers: of an index, the child for the platform.
-async fn image(source: &dyn Source, reference: &Reference, args: &PullArgs) -> Result<(Digest, Manifest)> {
-    let mut reference = reference.clone();
-    for _ in 0..=COPY_DEPTH_MAX {
-        let found = source.manifest(&reference).await?;
-        let Fetched { media_type, digest, bytes } =
-            found.with_context(|| format!("{} has no {reference}", source.name()))?;
-        let manifest = Manifest::parse(&bytes, Some(&media_type));
-        let manifest = manifest.with_context(|| format!("{}: {reference}", source.name()))?;
-        if !manifest.is_index() {
-            return Ok((digest, manifest));
-        }
-        let wanted = args.platform.clone().unwrap_or_else(Platform::host);
-        let platforms = Platforms::of(&bytes);
-        let child = platforms.only(&manifest, &wanted);
-        let child =
-            child.with_context(|| format!("{} has nothing for {wanted}; name another by --platform", args.source))?;
-        reference = Reference::Digest(child.digest);
-    }
-    bail!("{} is an index of indexes without an end", args.source)
 }
 
 /// Whether its layers may delete what others brought.
