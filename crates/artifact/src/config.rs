@@ -165,14 +165,7 @@ impl Bytes {
 
     /// The descriptor of the content.
     pub fn descriptor(&self) -> Descriptor {
-        Descriptor {
-            media_type: self.media_type.clone(),
-            digest: self.digest,
-            size: self.bytes.len() as u64,
-            artifact_type: None,
-            urls: None,
-            annotations: None,
-        }
+        Descriptor::new(self.media_type.clone(), self.digest, self.bytes.len() as u64)
     }
 }
 

@@ -4,10 +4,9 @@ use bytes::Bytes;
 use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use wharf_content::body::Body;
 use wharf_content::error::Error as ContentError;
 use wharf_content::source::{Fetched, Home};
-use wharf_content::target::{Origin, Target as _};
+use wharf_content::target::Target as _;
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::media::{self, MediaType};
@@ -53,17 +52,6 @@ pub struct Abilities {
     pub mount: Found,
     /// Gives parts of a blob.
     pub range: Found,
-}
-
-/// Bytes to send.
-struct Held(Bytes);
-
-#[async_trait::async_trait]
-impl Origin for Held {
-    async fn open(&self, from: u64) -> Result<Body, ContentError> {
-        let from = usize::try_from(from).unwrap_or(usize::MAX).min(self.0.len());
-        Ok(Body::full(self.0.slice(from..)))
-    }
 }
 
 /// Finds out what the registry of `remote` does, by pushing small things to that repository, which should be one for that
@@ -126,7 +114,7 @@ impl Probe<'_> {
 
     async fn blob(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, ContentError> {
         let descriptor = descriptor(media_type, bytes);
-        self.remote.put_blob(&descriptor, &Held(Bytes::copy_from_slice(bytes))).await?;
+        self.remote.put_blob(&descriptor, &Bytes::copy_from_slice(bytes)).await?;
         Ok(descriptor)
     }
 
@@ -215,14 +203,8 @@ fn is_refusal(error: &ContentError) -> bool {
 }
 
 fn descriptor(media_type: &str, bytes: &[u8]) -> Descriptor {
-    Descriptor {
-        media_type: media_type.parse().unwrap_or_else(|_| MediaType::known(media::OCTET_STREAM)),
-        digest: Digest::of(Algorithm::Sha256, bytes),
-        size: bytes.len() as u64,
-        artifact_type: None,
-        urls: None,
-        annotations: None,
-    }
+    let media_type = media_type.parse().unwrap_or_else(|_| MediaType::known(media::OCTET_STREAM));
+    Descriptor::new(media_type, Digest::of(Algorithm::Sha256, bytes), bytes.len() as u64)
 }
 
 fn typed(descriptor: &Descriptor, media_type: &'static str) -> Descriptor {

@@ -133,11 +133,9 @@ pub async fn copy(
 
 /// What of a descriptor is needed to move what it names.
 fn slim(named: &Descriptor) -> Descriptor {
-    let Descriptor { media_type, digest, size, .. } = named.clone();
-    Descriptor { media_type, digest, size, artifact_type: None, urls: None, annotations: None }
+    Descriptor::new(named.media_type.clone(), named.digest, named.size)
 }
 
 fn describe(fetched: &Fetched) -> Descriptor {
-    let (media_type, size) = (fetched.media_type.clone(), fetched.bytes.len() as u64);
-    Descriptor { media_type, digest: fetched.digest, size, artifact_type: None, urls: None, annotations: None }
+    Descriptor::new(fetched.media_type.clone(), fetched.digest, fetched.bytes.len() as u64)
 }

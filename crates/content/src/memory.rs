@@ -45,28 +45,14 @@ impl Memory {
     /// Adds a blob.
     pub fn add_blob(&self, media_type: MediaType, bytes: impl Into<Bytes>) -> Descriptor {
         let bytes = bytes.into();
-        let descriptor = Descriptor {
-            media_type,
-            digest: Digest::of(Algorithm::Sha256, &bytes),
-            size: bytes.len() as u64,
-            artifact_type: None,
-            urls: None,
-            annotations: None,
-        };
+        let descriptor = Descriptor::new(media_type, Digest::of(Algorithm::Sha256, &bytes), bytes.len() as u64);
         self.held.lock().blobs.insert(descriptor.digest, bytes);
         descriptor
     }
 
     /// Adds a manifest under `tags`.
     pub fn add_manifest(&self, manifest: Fetched, tags: &[Tag]) -> Descriptor {
-        let descriptor = Descriptor {
-            media_type: manifest.media_type.clone(),
-            digest: manifest.digest,
-            size: manifest.bytes.len() as u64,
-            artifact_type: None,
-            urls: None,
-            annotations: None,
-        };
+        let descriptor = Descriptor::new(manifest.media_type.clone(), manifest.digest, manifest.bytes.len() as u64);
         let mut held = self.held.lock();
         held.tags.extend(tags.iter().map(|tag| (tag.clone(), manifest.digest)));
         held.manifests.insert(manifest.digest, manifest);

@@ -1,6 +1,7 @@
 //! Where artifacts go: one repository of a registry, one folder, one archive.
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::Digest;
 use wharf_model::name::Tag;
@@ -26,6 +27,14 @@ pub enum Rank {
     Part,
     /// By itself: a root, or a referrer. A folder's list names it, with a tag or without.
     Head,
+}
+
+#[async_trait]
+impl Origin for Bytes {
+    async fn open(&self, from: u64) -> Result<Body, Error> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX).min(self.len());
+        Ok(Body::full(self.slice(from..)))
+    }
 }
 
 /// One end of a copy: what is written to. Everything may be asked at the same time from many tasks; everything may be

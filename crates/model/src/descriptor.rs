@@ -40,6 +40,11 @@ fn size<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
 }
 
 impl Descriptor {
+    /// One that says what is needed and no more.
+    pub fn new(media_type: MediaType, digest: Digest, size: u64) -> Descriptor {
+        Descriptor { media_type, digest, size, artifact_type: None, urls: None, annotations: None }
+    }
+
     /// Whether the content may be elsewhere (`urls`).
     pub fn is_foreign(&self) -> bool {
         self.urls.as_ref().is_some_and(|urls| !urls.is_empty())

@@ -89,8 +89,7 @@ fn missing(remote: &Remote, digest: &Digest) -> Error {
 }
 
 fn described(digest: Digest, size: u64) -> Descriptor {
-    let media_type = MediaType::known(OCTET_STREAM);
-    Descriptor { media_type, digest, size, artifact_type: None, urls: None, annotations: None }
+    Descriptor::new(MediaType::known(OCTET_STREAM), digest, size)
 }
 
 async fn get(reach: &Reach, blob: &BlobRef, output: &Path, progress: &Progress, printer: &Printer) -> Result<()> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
+use bytes::Bytes;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
 use wharf_artifact::config::{self, Made, Options};
@@ -126,8 +127,7 @@ async fn resolve(text: &str, args: &PushArgs, reach: &Reach) -> Result<Descripto
     let image = subject(text, target).map_err(anyhow::Error::msg)?;
     let found = reach.remote(&image).await?.manifest(&image.reference()).await?;
     let Fetched { media_type, digest, bytes } = found.with_context(|| format!("{image}, the subject, is not there"))?;
-    let size = bytes.len() as u64;
-    Ok(Descriptor { media_type, digest, size, artifact_type: None, urls: None, annotations: None })
+    Ok(Descriptor::new(media_type, digest, bytes.len() as u64))
 }
 
 /// One push under way.
@@ -208,7 +208,7 @@ impl Pushing<'_> {
 
     /// The config and the manifest.
     async fn finish(&self, made: &Made, tags: &[Tag]) -> Result<()> {
-        let origin = files::Held(made.config.bytes.clone().into());
+        let origin = Bytes::from(made.config.bytes.clone());
         send(&made.config.descriptor(), &origin, self.target, &self.observer).await?;
         let Descriptor { media_type, digest, .. } = made.manifest.descriptor();
         let manifest = Fetched { media_type, digest, bytes: made.manifest.bytes.clone().into() };

@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::task::spawn_blocking;
 use wharf_artifact::config::{FileLayer, HEAD_BYTES, guess_type};
@@ -114,8 +113,8 @@ pub async fn send_all(
     }
     let sending = files.into_iter().map(|file| async move {
         let (path, layer) = spawn_blocking(move || file.read()).await??;
-        let FileLayer { media_type, digest, size, .. } = layer.clone();
-        let descriptor = Descriptor { media_type, digest, size, artifact_type: None, urls: None, annotations: None };
+        let FileLayer { digest, size, .. } = layer;
+        let descriptor = Descriptor::new(layer.media_type.clone(), digest, size);
         let outcome = send(&descriptor, &OnDisk { path, size }, target, observer).await?;
         anyhow::Ok((layer, outcome))
     });
@@ -137,16 +136,6 @@ impl Origin for OnDisk {
             file.seek(SeekFrom::Start(from))?;
             std::io::copy(&mut file, writer).map(drop)
         }))
-    }
-}
-
-/// Bytes in memory.
-pub struct Held(pub Bytes);
-
-#[async_trait]
-impl Origin for Held {
-    async fn open(&self, from: u64) -> Result<Body, Error> {
-        Ok(Body::full(self.0.slice(usize::try_from(from).unwrap_or(usize::MAX).min(self.0.len())..)))
     }
 }
 

@@ -21,7 +21,6 @@ use wharf_content::observer::{Observer, Outcome};
 use wharf_content::target::{Origin, Target};
 use wharf_model::descriptor::Descriptor;
 
-use super::files::Held;
 use super::stream::written;
 
 /// Layers that are packed and sent at the same time.
@@ -139,15 +138,14 @@ impl Layer {
 
 /// What a manifest says of a layer.
 fn descriptor(packed: &Packed) -> Descriptor {
-    let Packed { media_type, digest, size, .. } = packed.clone();
-    Descriptor { media_type, digest, size, artifact_type: None, urls: None, annotations: None }
+    Descriptor::new(packed.media_type.clone(), packed.digest, packed.size)
 }
 
 #[async_trait]
 impl Origin for Layer {
     async fn open(&self, from: u64) -> Result<Body, Error> {
         if let Some(kept) = &self.kept {
-            return Held(kept.clone()).open(from).await;
+            return kept.open(from).await;
         }
         let (folder, range) = (self.folder.clone(), self.entries.clone());
         Ok(written(from, self.packed.size, move |writer| {

@@ -166,7 +166,7 @@ impl Convert<'_> {
         let size = part.length;
         let (digest, media_type) = digest(part.clone()).map_err(|error| self.failed(name, error))?;
         let media_type = MediaType::known(media_type);
-        let layer = Descriptor { media_type, digest, size, artifact_type: None, urls: None, annotations: None };
+        let layer = Descriptor::new(media_type, digest, size);
         self.tape.insert(path(&digest), part);
         self.layers.insert(name.to_owned(), layer.clone());
         Ok(layer)

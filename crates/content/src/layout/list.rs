@@ -102,14 +102,8 @@ mod tests {
     use super::*;
 
     fn named(content: &str) -> Descriptor {
-        Descriptor {
-            media_type: MediaType::known(OCI_MANIFEST),
-            digest: Digest::of(Algorithm::Sha256, content.as_bytes()),
-            size: content.len() as u64,
-            artifact_type: None,
-            urls: None,
-            annotations: None,
-        }
+        let digest = Digest::of(Algorithm::Sha256, content.as_bytes());
+        Descriptor::new(MediaType::known(OCI_MANIFEST), digest, content.len() as u64)
     }
 
     /// Adds these in turn (content, tags by spaces) and prints what is in the list then, as `content tag`.
