@@ -24,6 +24,8 @@ mod people;
 mod projects;
 #[path = "cli/repositories.rs"]
 mod repositories;
+#[path = "cli/times.rs"]
+mod times;
 #[path = "cli/trash.rs"]
 mod trash;
 

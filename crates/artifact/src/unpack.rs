@@ -14,6 +14,7 @@ mod place;
 mod put;
 mod stage;
 mod stream;
+mod time;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -56,7 +57,8 @@ pub struct Options {
 /// The times that files get.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Times {
-    /// Those in the layers.
+    /// Those in the layers. Where that is [`crate::pack::NORMAL_TIME`], which says nothing, a file that replaces one of other
+    /// content gets the time of now, so that who builds by times sees the change.
     #[default]
     Kept,
     /// All the same, in nanoseconds since 1970. A time some seconds ago, rather than now, so that every later change of a file

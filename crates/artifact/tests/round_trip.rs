@@ -137,6 +137,36 @@ fn times_may_all_be_one() {
     assert!(!target.holds(&written), "a change of the same size is seen");
 }
 
+/// Who builds by times sees a change and, of what did not change, nothing.
+#[test]
+fn a_file_has_another_time_where_its_content_is_another() {
+    let (from, to) = (sample(), folder());
+    let again = || {
+        let (packed, bytes) = pack(from.path(), &scan(from.path()), Keep::default(), Compression::Plain);
+        let written = unpack(to.path(), Options::default(), &packed, &bytes);
+        assert!(Target::open(to.path(), Options::default()).expect("a target").holds(&written));
+    };
+    let time = |path: &str| {
+        let found = fs::metadata(to.path().join(path)).expect("a file");
+        (found.mtime(), found.mtime_nsec())
+    };
+    again();
+    assert_eq!([time("a.txt"), time("a/b/c")], [(NORMAL_TIME, 0); 2]);
+    put(to.path(), "built", b"of what was there");
+    put(from.path(), "a.txt", b"HELLO");
+    put(from.path(), "later.txt", b"new");
+    again();
+    assert!(time("a.txt") > time("built"));
+    assert_eq!([time("later.txt"), time("a/b/c")], [(NORMAL_TIME, 0); 2]);
+    let changed = time("a.txt");
+    again();
+    assert_eq!(time("a.txt"), changed, "it is what was there");
+    fs::remove_file(to.path().join("a.txt")).expect("a file");
+    fs::create_dir(to.path().join("a.txt")).expect("a folder");
+    again();
+    assert!(time("a.txt") > changed, "it was something else");
+}
+
 #[test]
 fn a_change_while_packing_is_found() {
     for change in ["longer", "", "hellO"] {

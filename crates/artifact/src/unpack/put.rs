@@ -42,6 +42,7 @@ impl Stage<'_> {
         layer: usize,
         walker: &mut Walker<'_>,
     ) -> Result<Option<Written>, UnpackError> {
+        let mut time = step.mtime;
         let kind = match &step.act {
             Act::Remove => return self.remove(&step.path, None, walker).map(|()| None),
             Act::Empty => return self.remove(&step.path, Some(layer), walker).map(|()| None),
@@ -56,6 +57,7 @@ impl Stage<'_> {
                 WrittenKind::Symlink(to.clone())
             }
             Act::File => {
+                time = self.set_time(part, step, walker)?;
                 self.rename(part, &step.path, walker)?;
                 WrittenKind::File
             }
@@ -63,7 +65,7 @@ impl Stage<'_> {
         };
         let is_file = kind == WrittenKind::File;
         let mode = if matches!(kind, WrittenKind::Symlink(_)) { 0 } else { step.mode };
-        let (size, mtime) = if is_file { (step.size, step.mtime) } else { (0, 0) };
+        let (size, mtime) = if is_file { (step.size, time) } else { (0, 0) };
         Ok(Some(Written { path: step.path.clone(), kind, size, mtime, mode }))
     }
 

@@ -260,7 +260,7 @@ fn owner(uid: u32, gid: u32) -> (Option<Uid>, Option<Gid>) {
     (known(uid).map(Uid::from_raw), known(gid).map(Gid::from_raw))
 }
 
-fn timestamps(mtime: i64) -> Timestamps {
+pub(super) fn timestamps(mtime: i64) -> Timestamps {
     let time = Timespec { tv_sec: mtime.div_euclid(1_000_000_000), tv_nsec: mtime.rem_euclid(1_000_000_000) };
     Timestamps { last_access: time, last_modification: time }
 }
