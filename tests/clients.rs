@@ -1,4 +1,5 @@
-//! Real clients against the real server, over HTTP, with login: skopeo, podman, buildah, containerd's `ctr`, Docker and curl.
+//! Real clients against the real server, over HTTP, with login: skopeo, podman, buildah, containerd's `ctr`, Docker and curl;
+//! and what `wharf push` makes, as they read it.
 //!
 //! The server's challenge asks for Bearer, so all of them go through the token service. They run in a sandbox
 //! each ([`sandbox`]), with files, mounts and processes of their own that vanish with the test. What the server was asked is
@@ -15,6 +16,8 @@ mod containerd;
 mod curl;
 #[path = "clients/docker.rs"]
 mod docker;
+#[path = "clients/folders.rs"]
+mod folders;
 #[path = "clients/images.rs"]
 mod images;
 #[path = "clients/podman.rs"]
@@ -29,6 +32,8 @@ mod sandbox;
 mod skopeo;
 #[path = "clients/tls.rs"]
 mod tls;
+#[path = "clients/trees.rs"]
+mod trees;
 
 use wharf_testkit::http::{Client, Response, basic};
 use wharf_testkit::server::{Server, Setup};

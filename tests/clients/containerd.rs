@@ -7,6 +7,7 @@ use super::images::{Multi, push_cache};
 use super::requests::{self, mounts, tokens};
 use super::sandbox::{Daemon, Sandbox};
 use super::server;
+use super::trees::{expect_same, fill};
 
 /// A containerd of its own, and how to call it.
 fn containerd() -> (Sandbox, Daemon, String) {
@@ -97,4 +98,33 @@ fn a_build_cache() {
         assert_eq!(digest(&got.body).to_string(), child);
     }
     assert_eq!(mounts(&requests::of(server), "other/cache"), 3, "containerd knows where it has them from");
+}
+
+/// A folder as a volume: containerd unpacks and mounts it though its image is of no architecture.
+#[test]
+fn mounts_a_folder() {
+    const WHARF: &str = env!("CARGO_BIN_EXE_wharf");
+    let server = server();
+    let at = server.address;
+    let (sandbox, _daemon, ctr) = containerd();
+    std::fs::create_dir(sandbox.path("from")).unwrap();
+    fill(&sandbox.path("from"));
+    sandbox.ok_with(format!("{WHARF} login -u admin --password-stdin {at}"), PASSWORD);
+    for (tag, options) in [("zstd", "--mountable"), ("gzip", "--mountable --compat")] {
+        sandbox.ok(format!("{WHARF} push from {at}/acme/site:{tag} {options} -q"));
+        let login = format!("--plain-http --user 'admin:{PASSWORD}'");
+        let snapshots = format!("{ctr} snapshots --snapshotter native");
+        sandbox.ok(format!("{ctr} images pull {login} --snapshotter native {at}/acme/site:{tag}"));
+        // The one that is no other's parent: both forms unpack to the same.
+        let listed = sandbox.ok(format!("{snapshots} ls"));
+        let rows: Vec<Vec<&str>> = listed.lines().skip(1).map(|row| row.split_whitespace().collect()).collect();
+        let is_parent = |key: &str| rows.iter().any(|row| row.len() > 2 && row[1] == key);
+        let tops: Vec<&str> =
+            rows.iter().map(|row| row[0]).filter(|key| key.contains(':') && !is_parent(key)).collect();
+        let mounts = sandbox.ok(format!("{snapshots} view --mounts {tag} {}", tops[0]));
+        let mounts: serde_json::Value = serde_json::from_str(&mounts).unwrap();
+        expect_same(&sandbox.path("from"), std::path::Path::new(mounts[0]["Source"].as_str().unwrap()));
+        assert_eq!(tops.len(), 1, "{listed}");
+        sandbox.ok(format!("{snapshots} rm {tag}"));
+    }
 }

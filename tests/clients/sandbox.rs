@@ -29,12 +29,15 @@ const PACKAGES: &[(&str, &str)] = &[
     ("ctr", "containerd"),
     ("curl", "curl"),
     ("docker", "docker.io"),
+    ("docker-registry", "docker-registry"),
     ("dockerd", "docker.io"),
     ("nginx", "nginx-light"),
     ("podman", "podman"),
     ("setpriv", "util-linux"),
     ("skopeo", "skopeo"),
+    ("tar", "tar"),
     ("unshare", "util-linux"),
+    ("zstd", "zstd"),
 ];
 /// What a private `/etc` takes over from the machine's.
 const ETC: &[&str] = &["group", "hosts", "ld.so.cache", "nsswitch.conf", "passwd"];
@@ -211,7 +214,7 @@ impl Sandbox {
                 Err(_) => panic!("{line}\ndid not say '{ready}', but:\n{said}"),
             }
         }
-        Daemon { child, lines }
+        Daemon { child, lines, said }
     }
 
     /// The command behind its walls: the leash that ends it with this thread, then the namespaces.
@@ -240,6 +243,8 @@ impl Drop for Sandbox {
 pub(crate) struct Daemon {
     child: Leashed,
     lines: Receiver<String>,
+    /// What it had said when it was ready.
+    pub(crate) said: String,
 }
 
 impl Drop for Daemon {

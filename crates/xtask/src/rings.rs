@@ -16,9 +16,11 @@ const PACKAGES: &[(&str, &str)] = &[
     ("crun", "/usr/bin/crun"),
     ("containerd", "/usr/bin/ctr"),
     ("docker.io", "/usr/sbin/dockerd"),
+    ("docker-registry", "/usr/bin/docker-registry"),
     ("nginx-light", "/usr/sbin/nginx"),
     ("runc", "/usr/sbin/runc"),
     ("postgresql", "/usr/share/doc/postgresql/copyright"),
+    ("zstd", "/usr/bin/zstd"),
 ];
 
 /// Installs what is missing, then runs everything; whether all of it passed.
