@@ -24,6 +24,8 @@ mod images;
 mod podman;
 #[path = "clients/proxy.rs"]
 mod proxy;
+#[path = "clients/reach.rs"]
+mod reach;
 #[path = "clients/requests.rs"]
 mod requests;
 #[path = "clients/sandbox.rs"]
