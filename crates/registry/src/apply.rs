@@ -87,7 +87,7 @@ impl Registry {
     async fn export_groups(&self, config: &mut Config, left: &mut Left) -> Result<(), Error> {
         let mut after: Option<Handle> = None;
         loop {
-            let page = self.0.ledger.groups(None, after.as_ref().map(Handle::as_str), PAGE).await?;
+            let page = self.0.ledger.groups(after.as_ref().map(Handle::as_str), PAGE).await?;
             after = page.last().map(|row| row.name.clone());
             let is_last = page.len() < PAGE;
             for row in left.take(page)? {

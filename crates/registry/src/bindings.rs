@@ -55,10 +55,12 @@ impl Registry {
         part: &Part,
     ) -> Result<List<Binding>, Error> {
         let home = self.authorise_in(subject, project, Permission::MemberRead, Permission::MemberRead).await?;
-        let after = part.after.as_deref().map_or(Ok(0), str::parse);
-        let after = after.map_err(|_| Error::field("last", "it is what `next` said on the page before"))?;
-        let rows = self.0.ledger.bindings(home.map(|home| home.id), after, part.rows()).await?;
-        let page = part.cut(rows, |(number, _)| *number);
+        let home = home.map(|home| home.id);
+        let about = home.map_or_else(String::new, |home| home.to_string());
+        let wanted = self.wanted(subject, format_args!("bindings {about}"), part)?;
+        let after = wanted.after_as()?.unwrap_or(0);
+        let rows = self.0.ledger.bindings(home, after, wanted.rows()).await?;
+        let page = wanted.cut(rows, |(number, _)| *number)?;
         Ok(List { items: page.items.into_iter().filter_map(|(_, row)| told(row)).collect(), next: page.next })
     }
 

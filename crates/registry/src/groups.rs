@@ -14,15 +14,13 @@ use wharf_model::limits::GROUP_MEMBERS_MAX;
 use wharf_model::permission::Permission;
 use wharf_store::ids;
 use wharf_store::ledger::people::{Accounts, GroupRow, PeopleChange};
+use wharf_store::ledger::query::LedgerError;
 
 use crate::actor::Subject;
 use crate::error::Error;
 use crate::giving;
-use crate::people::{Part, check_description, check_plain};
+use crate::people::{Belongings, Part, check_description, check_plain};
 use crate::registry::Registry;
-
-/// After how many members a page of groups ends.
-const MEMBERS_TOLD: usize = GROUP_MEMBERS_MAX;
 
 impl Registry {
     /// The groups with their members, in the order of their names. A page of large groups is shorter than was asked for.
@@ -31,21 +29,13 @@ impl Registry {
     /// Not allowed: it takes `user:read`; or the ledger fails.
     pub async fn groups(&self, subject: &Subject, part: &Part) -> Result<List<Group>, Error> {
         self.authorise_system(subject, Permission::UserRead)?;
-        let rows = self.0.ledger.groups(None, part.after.as_deref(), part.rows()).await?;
-        let mut page = part.cut(rows, |row| row.name.clone());
-        let (mut items, mut members) = (Vec::with_capacity(page.items.len()), 0);
-        let mut rows = page.items.into_iter();
-        for row in rows.by_ref() {
-            let group = self.told_group(row).await?;
-            members += group.members.len();
-            items.push(group);
-            if members >= MEMBERS_TOLD {
-                break;
-            }
-        }
-        if rows.next().is_some() {
-            page.next = items.last().map(|last: &Group| last.name.to_string());
-        }
+        let wanted = self.wanted(subject, "groups", part)?;
+        let rows = self.0.ledger.groups(wanted.after(), wanted.rows()).await?;
+        let mut page = wanted.cut(rows, |row| row.name.clone())?;
+        let ids: Vec<Id> = page.items.iter().map(|row| row.id).collect();
+        let mut members = self.members_of_all(&ids).await?;
+        wanted.shorten(&mut page, members.entries, |row| row.name.clone())?;
+        let items = page.items.into_iter().map(|row| told(&mut members, row)).collect();
         Ok(List { items, next: page.next })
     }
 
@@ -126,8 +116,17 @@ impl Registry {
     }
 
     async fn told_group(&self, row: GroupRow) -> Result<Group, Error> {
-        let members = self.0.ledger.accounts(Accounts::In(row.id), None, GROUP_MEMBERS_MAX).await?;
-        let members = members.into_iter().map(|row| row.name).collect();
-        Ok(Group { name: row.name, description: row.description, members })
+        Ok(told(&mut self.members_of_all(&[row.id]).await?, row))
     }
+
+    async fn members_of_all(&self, groups: &[Id]) -> Result<Belongings<Handle>, LedgerError> {
+        let ledger = &self.0.ledger;
+        Belongings::of(groups, |ids, limit| async move { ledger.members_of(&ids, limit).await }).await
+    }
+}
+
+fn told(members: &mut Belongings<Handle>, row: GroupRow) -> Group {
+    let mut members = members.take(row.id);
+    members.sort_unstable();
+    Group { name: row.name, description: row.description, members }
 }

@@ -8,10 +8,10 @@ use wharf_model::digest::Digest;
 use wharf_model::id::Id;
 use wharf_model::name::{Reference, RepositoryName, Tag};
 use wharf_model::permission::Permission;
-use wharf_store::ledger::Ledger;
-use wharf_store::ledger::change::{Change, Digests, Expected, Expects, Refused};
+use wharf_store::ledger::change::{Change, Commit, Digests, Expected, Expects, Refused};
 use wharf_store::ledger::query::LedgerError;
 use wharf_store::ledger::trash::MoveRow;
+use wharf_store::ledger::{Ledger, Seq};
 
 use crate::access::Action;
 use crate::actor::Subject;
@@ -61,14 +61,14 @@ impl Registry {
     /// [`Error::NameUnknown`]; [`Error::ManifestUnknown`] where there never was such a tag.
     pub async fn tag_history(&self, access: &Access, tag: &Tag, part: &Part) -> Result<List<TagMove>, Error> {
         access.expect(&[Action::Pull])?;
-        let wrong = |_| Error::Unsupported("last is what `next` said on the page before".to_owned());
-        let before = part.after.as_deref().map(str::parse).transpose().map_err(wrong)?;
-        let rows = self.0.ledger.tag_moves(&access.repository, tag, before, part.rows()).await?;
+        let wanted = self.wanted(&access.subject, format_args!("history {} {tag}", access.repository), part)?;
+        let before = wanted.after_as()?;
+        let rows = self.0.ledger.tag_moves(&access.repository, tag, before, wanted.rows()).await?;
         let rows = rows.ok_or_else(|| Error::NameUnknown(access.repository.clone()))?;
         if rows.is_empty() && before.is_none() {
             return Err(Error::ManifestUnknown(Reference::Tag(tag.clone())));
         }
-        let page = part.cut(rows, |row| row.number);
+        let page = wanted.cut(rows, |row| row.number)?;
         let mut names = Names::for_whom(&access.subject);
         let mut items = Vec::with_capacity(page.items.len());
         for row in page.items {
@@ -97,9 +97,9 @@ impl Registry {
     ) -> Result<TagMove, Error> {
         for _ in 0..ATTEMPTS_MAX {
             let expects = self.authorise_repository(subject, repository, Permission::Restore).await?;
-            let changes = self.taking_back(repository, expects, tag).await?;
+            let (changes, before, after) = self.taking_back(repository, expects, tag).await?;
             match self.0.ledger.commit(subject.commit(changes)).await {
-                Ok(_) => return self.latest_move(subject, repository, tag).await,
+                Ok(seq) => return self.made_move(subject, seq, tag, before, after).await,
                 // Others have done something to it.
                 Err(
                     Refused::TagMoved(..) | Refused::ManifestUnknown(_) | Refused::Unknown(_) | Refused::ProjectChanged,
@@ -110,13 +110,13 @@ impl Registry {
         Err(Error::Conflict(format!("others are moving the tag {tag}; look again")))
     }
 
-    /// What takes the tag's latest move back that can be.
+    /// What takes the tag's latest move back that can be, and from where to where that moves it.
     async fn taking_back(
         &self,
         repository: &RepositoryName,
         expects: Expects,
         tag: &Tag,
-    ) -> Result<Vec<Change>, Error> {
+    ) -> Result<(Vec<Change>, Option<Digest>, Digest), Error> {
         let ledger = &self.0.ledger;
         let moves = ledger.tag_moves(repository, tag, None, MOVES_MAX).await?;
         let moves = moves.ok_or_else(|| Error::NameUnknown(repository.clone()))?;
@@ -132,7 +132,7 @@ impl Registry {
             asked.push(digest);
             if let Some(mut changes) = self.bringing_back(repository, &digest).await? {
                 changes.push(point(repository, expects, tag, digest, now));
-                return Ok(changes);
+                return Ok((changes, now, digest));
             }
         }
         Err(Error::Conflict(format!("nothing that the tag {tag} pointed to before is there any more")))
@@ -153,11 +153,20 @@ impl Registry {
         Ok(Some(vec![Change::RestoreManifest { entry: row.id, repository, retag: false, restored, tags }]))
     }
 
-    async fn latest_move(&self, subject: &Subject, repository: &RepositoryName, tag: &Tag) -> Result<TagMove, Error> {
-        let moves = self.0.ledger.tag_moves(repository, tag, None, 1).await?;
-        let latest = moves.and_then(|moves| moves.into_iter().next());
-        let latest = latest.ok_or_else(|| Error::NameUnknown(repository.clone()))?;
-        self.told_move(&mut Names::for_whom(subject), tag, latest).await
+    /// The move that a commit was. It is not looked up where it went: another repository may be there by now.
+    async fn made_move(
+        &self,
+        subject: &Subject,
+        seq: Seq,
+        tag: &Tag,
+        before: Option<Digest>,
+        after: Digest,
+    ) -> Result<TagMove, Error> {
+        let entry = self.0.ledger.log(seq.saturating_sub(1), 1).await?.into_iter().next();
+        let at = entry.ok_or_else(|| Error::Internal("a commit is not in the log".to_owned()))?.at;
+        let Commit { actor, client, .. } = subject.commit(Vec::new());
+        let row = MoveRow { number: 0, at, actor, client, before, after: Some(after) };
+        self.told_move(&mut Names::for_whom(subject), tag, row).await
     }
 }
 

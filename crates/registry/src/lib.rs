@@ -9,6 +9,7 @@ pub mod actor;
 pub mod apply;
 pub mod bindings;
 pub mod cache;
+mod cursor;
 pub mod delete;
 pub mod error;
 pub mod explain;

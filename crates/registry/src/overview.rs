@@ -36,18 +36,19 @@ impl Registry {
     /// [`Error::Unauthorized`]; or the ledger fails.
     pub async fn projects(&self, subject: &Subject, part: &Part) -> Result<List<ListedProject>, Error> {
         logged_in(subject)?;
-        let after = part.after.as_deref();
+        let wanted = self.wanted(subject, "projects", part)?;
+        let after = wanted.after();
         let names = match subject.rights.projects() {
-            None => self.0.ledger.project_names(false, after, part.rows()).await?,
+            None => self.0.ledger.project_names(false, after, wanted.rows()).await?,
             Some(own) => {
-                let mut names = self.0.ledger.project_names(true, after, part.rows()).await?;
+                let mut names = self.0.ledger.project_names(true, after, wanted.rows()).await?;
                 names
                     .extend(own.filter(|name| Some(*name) > after).filter_map(|name| name.parse::<ProjectName>().ok()));
                 let names: BTreeSet<ProjectName> = names.into_iter().collect();
-                names.into_iter().take(part.rows()).collect()
+                names.into_iter().take(wanted.rows()).collect()
             }
         };
-        let page = part.cut(names, ProjectName::clone);
+        let page = wanted.cut(names, ProjectName::clone)?;
         let mut items = Vec::with_capacity(page.items.len());
         for name in page.items {
             // What has just gone, or gone private, is left out.

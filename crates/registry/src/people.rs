@@ -1,18 +1,19 @@
 //! What the use cases about people have in common: who may come in, whom a name means, what a text may be, and the one
 //! commit.
 
+use std::collections::HashMap;
 use std::fmt::Display;
 
-use wharf_model::api::list::List;
 use wharf_model::api::project::Project;
 use wharf_model::handle::Handle;
 use wharf_model::id::Id;
-use wharf_model::limits::{DAYS_MAX, DESCRIPTION_CHARS_MAX};
+use wharf_model::limits::{DAYS_MAX, DESCRIPTION_CHARS_MAX, GROUP_MEMBERS_MAX};
 use wharf_model::name::ProjectName;
 use wharf_model::permission::Permission;
 use wharf_store::clock::Millis;
 use wharf_store::ledger::change::{Change, Refused};
 use wharf_store::ledger::people::{AccountKind, AccountRow, GroupRow, PeopleChange};
+use wharf_store::ledger::query::LedgerError;
 
 use crate::actor::Subject;
 use crate::error::Error;
@@ -28,22 +29,43 @@ const DAY: Millis = 24 * 3_600_000;
 pub struct Part {
     /// At most so many entries, at least 1.
     pub limit: usize,
-    /// Only entries after this one, which need not exist.
+    /// What the page before said of where the next begins.
     pub after: Option<String>,
 }
 
-impl Part {
-    /// How many rows to ask for: one more tells whether there is another page.
-    pub(crate) fn rows(&self) -> usize {
-        self.limit + 1
+/// How many things that belong to its entries a page has, about; it ends where there are more.
+const BELONGINGS_MAX: usize = GROUP_MEMBERS_MAX;
+
+/// What belongs to which entry of a page.
+pub(crate) struct Belongings<T> {
+    of: HashMap<Id, Vec<T>>,
+    /// To how many of the entries, from the first, that was asked.
+    pub(crate) entries: usize,
+}
+
+impl<T> Belongings<T> {
+    /// Asks what belongs to these, all at once, with the most that is wanted; only for the first half, and so on, where it is
+    /// more than [`BELONGINGS_MAX`].
+    pub(crate) async fn of<F>(ids: &[Id], ask: impl Fn(Vec<Id>, usize) -> F) -> Result<Belongings<T>, LedgerError>
+    where
+        F: Future<Output = Result<Vec<(Id, T)>, LedgerError>>,
+    {
+        let mut entries = ids.len();
+        loop {
+            let found = ask(ids[..entries].to_vec(), BELONGINGS_MAX + 1).await?;
+            if found.len() > BELONGINGS_MAX && entries > 1 {
+                entries /= 2;
+                continue;
+            }
+            let mut of: HashMap<Id, Vec<T>> = HashMap::new();
+            found.into_iter().for_each(|(id, one)| of.entry(id).or_default().push(one));
+            return Ok(Belongings { of, entries });
+        }
     }
 
-    /// The rows of this page, and what the next one comes after, if there is one.
-    pub(crate) fn cut<T, K: Display>(&self, mut rows: Vec<T>, key: impl Fn(&T) -> K) -> List<T> {
-        let is_more = rows.len() > self.limit;
-        rows.truncate(self.limit);
-        let next = rows.last().filter(|_| is_more).map(|last| key(last).to_string());
-        List { items: rows, next }
+    /// What belongs to it.
+    pub(crate) fn take(&mut self, id: Id) -> Vec<T> {
+        self.of.remove(&id).unwrap_or_default()
     }
 }
 
@@ -154,18 +176,29 @@ impl From<AuthError> for Error {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+    use std::cell::Cell;
+
     use super::*;
 
-    #[test]
-    fn pages_end_where_there_is_no_more() {
-        let part = Part { limit: 2, after: None };
-        let check = |rows: &[u8], items: &[u8], next: Option<&str>| {
-            let expect = List { items: items.to_vec(), next: next.map(str::to_owned) };
-            assert_eq!(part.cut(rows.to_vec(), |row| *row), expect, "{rows:?}");
+    #[tokio::test]
+    async fn a_page_has_so_many_belongings() {
+        let ids: Vec<Id> = (0..7).map(|number| Id([number; 16])).collect();
+        let check = async |each: usize, entries: usize, asked: usize| {
+            let times = Cell::new(0);
+            let ask = |ids: Vec<Id>, limit| {
+                times.set(times.get() + 1);
+                let all = ids.into_iter().flat_map(move |id| (0..each).map(move |one| (id, one)));
+                std::future::ready(Ok(all.take(limit).collect()))
+            };
+            let mut found = Belongings::of(&ids, ask).await.expect("no fault");
+            assert_eq!((found.entries, times.get()), (entries, asked), "{each}");
+            assert_eq!(found.take(ids[0]).len(), each.min(BELONGINGS_MAX + 1));
+            assert_eq!(found.take(ids[entries - 1]).len(), if entries > 1 { each } else { 0 });
         };
-        check(&[], &[], None);
-        check(&[1, 2], &[1, 2], None);
-        check(&[1, 2, 3], &[1, 2], Some("2"));
+        check(0, 7, 1).await;
+        check(BELONGINGS_MAX / 7, 7, 1).await;
+        check(BELONGINGS_MAX / 5, 3, 2).await;
+        check(BELONGINGS_MAX * 2, 1, 3).await;
     }
 
     #[test]

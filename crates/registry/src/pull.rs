@@ -14,6 +14,7 @@ use wharf_store::ledger::query::{ManifestRow, RepositoryPage};
 use wharf_store::ledger::readable::Readable;
 
 use crate::access::Action;
+use crate::actor::Subject;
 use crate::error::Error;
 use crate::registry::{Access, Registry};
 
@@ -97,13 +98,20 @@ impl Registry {
         Ok(listed(tags, page.limit))
     }
 
-    /// The repositories that are in `readable`, in byte order.
+    /// The repositories that are in `readable`, in byte order, for `subject`.
     ///
     /// # Errors
-    /// The ledger fails.
-    pub async fn repositories(&self, readable: &Readable, page: &Page) -> Result<Listed<RepositoryName>, Error> {
-        let RepositoryPage { names, next } =
-            self.0.ledger.repositories(readable, page.after.as_deref(), page.limit).await?;
+    /// [`Error::Unsupported`] where the page is to come after what was said to somebody else; or the ledger fails.
+    pub async fn repositories(
+        &self,
+        subject: &Subject,
+        readable: &Readable,
+        page: &Page,
+    ) -> Result<Listed<RepositoryName>, Error> {
+        const LIST: &str = "catalog";
+        let after = self.after_name(subject, LIST, page)?;
+        let RepositoryPage { names, next } = self.0.ledger.repositories(readable, after.as_deref(), page.limit).await?;
+        let next = self.next_name(subject, LIST, next, names.last().map(RepositoryName::as_str))?;
         Ok(Listed { entries: names, next })
     }
 

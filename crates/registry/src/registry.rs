@@ -19,6 +19,7 @@ use wharf_store::ledger::readable::Readable;
 use crate::access::{self, Action, Decision, Policy};
 use crate::actor::Subject;
 use crate::cache::Caches;
+use crate::cursor::Cursors;
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::rights::Place;
@@ -64,6 +65,7 @@ pub(crate) struct Inner {
     pub(crate) settings: Settings,
     pub(crate) identity: Identity,
     pub(crate) sessions: Sessions,
+    pub(crate) cursors: Cursors,
     /// Held for reading by what must not be cut off half way; [`Registry::close`] takes it for writing.
     open: Arc<RwLock<()>>,
 }
@@ -142,8 +144,8 @@ impl Registry {
         let caches = Arc::new(Caches::new(settings.manifest_cache_bytes));
         ledger.observe(caches.observer());
         let identity = Identity::new(ledger.clone(), caches.clone(), key);
-        let sessions = Sessions::new(key);
-        Registry(Arc::new(Inner { ledger, blobs, caches, settings, identity, sessions, open: Arc::default() }))
+        let (sessions, cursors) = (Sessions::new(key), Cursors::new(key));
+        Registry(Arc::new(Inner { ledger, blobs, caches, settings, identity, sessions, cursors, open: Arc::default() }))
     }
 
     /// Who is there, and the token service.

@@ -10,6 +10,7 @@ use wharf_store::ledger::trash::RepositoryRow;
 
 use crate::access::Action;
 use crate::actor::Subject;
+use crate::cursor::Wanted;
 use crate::error::Error;
 use crate::people::Part;
 use crate::registry::{Access, Registry};
@@ -40,9 +41,11 @@ impl Registry {
         part: &Part,
     ) -> Result<List<Repository>, Error> {
         let readable = self.authorise_list(subject)?;
+        let about = project.map_or_else(String::new, ToString::to_string);
+        let wanted = self.wanted(subject, format_args!("repositories {about}"), part)?;
         let page = match project {
-            Some(project) => self.names_in(project, &readable, part).await?,
-            None => self.0.ledger.repositories(&readable, part.after.as_deref(), part.limit).await?,
+            Some(project) => self.names_in(project, &readable, &wanted).await?,
+            None => self.0.ledger.repositories(&readable, wanted.after(), wanted.limit).await?,
         };
         let mut items = Vec::with_capacity(page.names.len());
         for name in page.names {
@@ -51,7 +54,7 @@ impl Registry {
             let found = found.filter(|row| readable.holds(name.as_str(), row.public));
             items.extend(found.map(|row| told(name, &row)));
         }
-        Ok(List { items, next: page.next })
+        Ok(List { items, next: wanted.next(page.next)? })
     }
 
     /// The one that is called as the project is, and those below it: others come between them.
@@ -59,9 +62,9 @@ impl Registry {
         &self,
         project: &ProjectName,
         readable: &Readable,
-        part: &Part,
+        wanted: &Wanted<'_>,
     ) -> Result<RepositoryPage, LedgerError> {
-        let (after, below) = (part.after.as_deref().unwrap_or_default(), format!("{project}/"));
+        let (after, below) = (wanted.after().unwrap_or_default(), format!("{project}/"));
         let mut first = None;
         if after < project.as_str()
             && let Ok(name) = project.as_str().parse::<RepositoryName>()
@@ -70,7 +73,7 @@ impl Registry {
         {
             first = Some(name);
         }
-        let limit = part.limit - usize::from(first.is_some());
+        let limit = wanted.limit - usize::from(first.is_some());
         if let (Some(name), 0) = (&first, limit) {
             return Ok(RepositoryPage { next: Some(name.to_string()), names: first.into_iter().collect() });
         }

@@ -4,22 +4,26 @@
 //! what it is given; rotating its token, which is getting at it, disabling, enabling and deleting it take all that it has
 //! (`giving.rs`).
 
+use std::collections::HashMap;
+
 use wharf_model::api::list::List;
 use wharf_model::api::people::{NewRobot, Robot, RobotChange, Rotation, WithSecret};
 use wharf_model::api::project::Project;
 use wharf_model::handle::Handle;
+use wharf_model::id::Id;
 use wharf_model::limits::{GRANTS_MAX, OVERLAP_SECS_MAX};
 use wharf_model::name::ProjectName;
 use wharf_model::permission::Permission;
 use wharf_store::clock::Millis;
 use wharf_store::ids;
-use wharf_store::ledger::people::{AccountKind, AccountRow, Accounts, Holder, PeopleChange, SecretRow};
+use wharf_store::ledger::people::{AccountKind, AccountRow, Accounts, BindingRow, Holder, PeopleChange, SecretRow};
+use wharf_store::ledger::query::LedgerError;
 
 use crate::actor::Subject;
 use crate::bindings;
 use crate::error::Error;
 use crate::identity::personal;
-use crate::people::{Part, check_description, end_of, not_there};
+use crate::people::{Belongings, Part, check_description, end_of, not_there};
 use crate::registry::Registry;
 use crate::tokens;
 
@@ -27,7 +31,8 @@ use crate::tokens;
 const TOKEN: &str = "robot";
 
 impl Registry {
-    /// The robots of the project, or of the system, in the order of their names.
+    /// The robots of the project, or of the system, in the order of their names. A page of robots that are given much is shorter
+    /// than was asked for.
     ///
     /// # Errors
     /// Not allowed: it takes `robot:read` in the project, `user:read` in the system; or the ledger fails.
@@ -38,13 +43,14 @@ impl Registry {
         part: &Part,
     ) -> Result<List<Robot>, Error> {
         let home = self.authorise_in(subject, project, Permission::RobotRead, Permission::UserRead).await?;
-        let which = Accounts::Robots(home.as_ref().map(|home| home.id));
-        let rows = self.0.ledger.accounts(which, part.after.as_deref(), part.rows()).await?;
-        let (page, now) = (part.cut(rows, |row| row.name.clone()), self.0.ledger.now().await?);
-        let mut items = Vec::with_capacity(page.items.len());
-        for row in page.items {
-            items.push(self.told_robot_at(row, home.as_ref(), now).await?);
-        }
+        let place = home.as_ref().map(|home| home.id);
+        let about = place.map_or_else(String::new, |place| place.to_string());
+        let wanted = self.wanted(subject, format_args!("robots {about}"), part)?;
+        let rows = self.0.ledger.accounts(Accounts::Robots(place), wanted.after(), wanted.rows()).await?;
+        let mut page = wanted.cut(rows, |row| row.name.clone())?;
+        let mut own = self.own(&page.items).await?;
+        wanted.shorten(&mut page, own.bindings.entries, |row| row.name.clone())?;
+        let items = page.items.into_iter().map(|row| own.told(row, home.as_ref())).collect();
         Ok(List { items, next: page.next })
     }
 
@@ -161,7 +167,7 @@ impl Registry {
         }
         self.check_reach(subject, &row).await?;
         let now = self.0.ledger.now().await?;
-        let secrets = self.0.ledger.secrets(row.id).await?;
+        let secrets = self.0.ledger.secrets(&[row.id]).await?;
         let mut changes = retire(&secrets, now, Millis::from(rotation.overlap_secs) * 1000);
         let (secret, change) = new_secret(row.id, end_of(now, rotation.days)?)?;
         changes.push(change);
@@ -178,17 +184,47 @@ impl Registry {
     }
 
     async fn told_robot(&self, row: AccountRow, home: Option<&Project>) -> Result<Robot, Error> {
-        let now = self.0.ledger.now().await?;
-        self.told_robot_at(row, home, now).await
+        Ok(self.own(std::slice::from_ref(&row)).await?.told(row, home))
     }
 
-    async fn told_robot_at(&self, row: AccountRow, home: Option<&Project>, now: Millis) -> Result<Robot, Error> {
-        let bindings = self.0.ledger.bindings_of(row.id).await?.into_iter().filter_map(bindings::told).collect();
-        let secrets = self.0.ledger.secrets(row.id).await?.into_iter().filter(|row| tokens::is_open(row, now));
-        let tokens = secrets.map(tokens::told).collect();
-        let project = home.map(|home| home.name.clone());
+    /// What these robots have. None of it is a group's: only users are in groups.
+    async fn own(&self, rows: &[AccountRow]) -> Result<Own, LedgerError> {
+        let ids: Vec<Id> = rows.iter().map(|row| row.id).collect();
+        let ledger = &self.0.ledger;
+        let bindings = Belongings::of(&ids, |ids, limit| async move {
+            let rows = ledger.own_bindings(&ids, limit).await?;
+            let owned = |(number, row): (u64, BindingRow)| match row.holder {
+                Holder::Account(id) => Some((id, (number, row))),
+                Holder::Group(_) => None,
+            };
+            Ok(rows.into_iter().filter_map(owned).collect())
+        });
+        let bindings = bindings.await?;
+        let mut tokens: HashMap<Id, Vec<SecretRow>> = HashMap::new();
+        for row in ledger.secrets(&ids[..bindings.entries]).await? {
+            tokens.entry(row.account).or_default().push(row);
+        }
+        Ok(Own { bindings, tokens, now: ledger.now().await? })
+    }
+}
+
+/// What robots have.
+struct Own {
+    bindings: Belongings<(u64, BindingRow)>,
+    tokens: HashMap<Id, Vec<SecretRow>>,
+    now: Millis,
+}
+
+impl Own {
+    fn told(&mut self, row: AccountRow, home: Option<&Project>) -> Robot {
         let AccountRow { id, name, description, disabled, expires_at, created_at, .. } = row;
-        Ok(Robot { id, name, project, description, disabled, expires_at, created_at, bindings, tokens })
+        let mut bindings = self.bindings.take(id);
+        bindings.sort_unstable_by_key(|(number, _)| *number);
+        let bindings = bindings.into_iter().filter_map(|(_, row)| bindings::told(row)).collect();
+        let tokens = self.tokens.remove(&id).unwrap_or_default();
+        let tokens = tokens.into_iter().filter(|row| tokens::is_open(row, self.now)).map(tokens::told).collect();
+        let project = home.map(|home| home.name.clone());
+        Robot { id, name, project, description, disabled, expires_at, created_at, bindings, tokens }
     }
 }
 
@@ -210,7 +246,7 @@ fn retire(secrets: &[SecretRow], now: Millis, overlap: Millis) -> Vec<PeopleChan
     secrets.iter().map(end).collect()
 }
 
-fn new_secret(account: wharf_model::id::Id, expires_at: Option<Millis>) -> Result<(String, PeopleChange), Error> {
+fn new_secret(account: Id, expires_at: Option<Millis>) -> Result<(String, PeopleChange), Error> {
     let id = ids::random()?;
     let (secret, hash) = personal::new(id)?;
     let name = TOKEN.to_owned();
@@ -221,7 +257,6 @@ fn new_secret(account: wharf_model::id::Id, expires_at: Option<Millis>) -> Resul
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use wharf_model::id::Id;
     use wharf_store::ledger::people::SecretHash;
 
     use super::*;

@@ -26,9 +26,10 @@ impl Registry {
         let own = self.0.ledger.roles().await?.into_iter().map(told);
         let mut all: Vec<Role> = BUILT_IN.iter().filter_map(told_built_in).chain(own).collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
-        let after = part.after.as_deref().unwrap_or_default();
-        let rows = all.into_iter().filter(|role| role.name.as_str() > after).take(part.rows()).collect();
-        Ok(part.cut(rows, |role: &Role| role.name.clone()))
+        let wanted = self.wanted(subject, "roles", part)?;
+        let after = wanted.after().unwrap_or_default();
+        let rows = all.into_iter().filter(|role| role.name.as_str() > after).take(wanted.rows()).collect();
+        wanted.cut(rows, |role: &Role| role.name.clone())
     }
 
     /// The role.

@@ -27,10 +27,10 @@ impl Registry {
     /// Not allowed: it takes `user:write` or to be oneself; [`Error::NotThere`].
     pub async fn tokens(&self, subject: &Subject, user: &Handle, part: &Part) -> Result<List<Token>, Error> {
         let (row, _) = self.user_or_oneself(subject, user, Permission::UserWrite).await?;
-        let after = part.after.as_deref().map_or(Ok(0), str::parse::<u64>);
-        let after = after.map_err(|_| Error::field("last", "it is what `next` said on the page before"))?;
-        let all = self.0.ledger.secrets(row.id).await?;
-        let page = part.cut(all.into_iter().filter(|row| row.number > after).collect(), |row| row.number);
+        let wanted = self.wanted(subject, format_args!("tokens {}", row.id), part)?;
+        let after = wanted.after_as::<u64>()?.unwrap_or(0);
+        let all = self.0.ledger.secrets(&[row.id]).await?;
+        let page = wanted.cut(all.into_iter().filter(|row| row.number > after).collect(), |row| row.number)?;
         Ok(List { items: page.items.into_iter().map(told).collect(), next: page.next })
     }
 
@@ -53,7 +53,7 @@ impl Registry {
             return Err(Error::PasswordNeeded("a token makes no tokens"));
         }
         check(new)?;
-        if self.0.ledger.secrets(row.id).await?.len() >= TOKENS_MAX {
+        if self.0.ledger.secrets(&[row.id]).await?.len() >= TOKENS_MAX {
             return Err(Error::Conflict(format!(
                 "there are {TOKENS_MAX} tokens already; delete those that nobody uses"
             )));

@@ -19,6 +19,7 @@ use wharf_store::ledger::trash::{TrashMark, TrashRow};
 
 use crate::access::{self, Action, Decision};
 use crate::actor::Subject;
+use crate::cursor::{self, Wanted};
 use crate::error::Error;
 use crate::history::Names;
 use crate::people::{Part, logged_in, not_there};
@@ -90,44 +91,44 @@ impl Registry {
         part: &Part,
     ) -> Result<List<TrashItem>, Error> {
         logged_in(subject)?;
-        let places = self.trashed_places(subject, project).await?;
-        let (rows, next) = self.restorable(subject, places, part).await?;
+        let about = project.map_or_else(String::new, ToString::to_string);
+        let wanted = self.wanted(subject, format_args!("trash {about}"), part)?;
+        let projects = self.trashed_places(subject, project).await?;
+        let (rows, next) = self.restorable(subject, projects, &wanted).await?;
         let (mut names, mut items) = (Names::for_whom(subject), Vec::with_capacity(rows.len()));
         for row in rows {
             items.push(self.item(&mut names, row).await?);
         }
-        Ok(List { items, next })
+        Ok(List { items, next: wanted.next(next.map(written))? })
     }
 
-    /// The projects whose trash is looked through; `None` among them stands for all.
-    async fn trashed_places(&self, subject: &Subject, project: Option<&ProjectName>) -> Result<Vec<Option<Id>>, Error> {
+    /// The projects whose trash is looked through; `None` for all.
+    async fn trashed_places(&self, subject: &Subject, project: Option<&ProjectName>) -> Result<Option<Vec<Id>>, Error> {
         let given = subject.rights.projects_with(Permission::Restore);
-        let Some(name) = project else {
-            return Ok(given.map_or_else(|| vec![None], |ids| ids.into_iter().map(Some).collect()));
-        };
+        let Some(name) = project else { return Ok(given) };
         let called = self.0.ledger.projects_called(name, CALLED_MAX).await?;
         let known: Vec<Id> = called.into_iter().filter(|id| subject.rights.knows(*id)).collect();
         if known.is_empty() {
             return Err(Error::ProjectUnknown(name.clone()));
         }
         let is_given = |id: &Id| given.as_ref().is_none_or(|given| given.contains(id));
-        let places: Vec<Option<Id>> = known.into_iter().filter(is_given).map(Some).collect();
-        if places.is_empty() { Err(Error::Denied) } else { Ok(places) }
+        let places: Vec<Id> = known.into_iter().filter(is_given).collect();
+        if places.is_empty() { Err(Error::Denied) } else { Ok(Some(places)) }
     }
 
     /// The entries of a page, and what the next one comes after.
     async fn restorable(
         &self,
         subject: &Subject,
-        places: Vec<Option<Id>>,
-        part: &Part,
-    ) -> Result<(Vec<TrashRow>, Option<String>), Error> {
-        let (mut after, mut found, mut looked) = (mark_of(part)?, Vec::new(), 0);
-        let mut latest = Latest::new(&*self.0.ledger, places, after);
+        projects: Option<Vec<Id>>,
+        wanted: &Wanted<'_>,
+    ) -> Result<(Vec<TrashRow>, Option<TrashMark>), Error> {
+        let (mut after, mut found, mut looked) = (mark_of(wanted)?, Vec::new(), 0);
+        let mut latest = Latest::new(&*self.0.ledger, projects, after).await?;
         while let Some(row) = latest.next().await? {
             let may = matches!(may(subject, Permission::Restore, &row), Decision::Allow(_));
-            if looked == LOOKED_MAX || may && found.len() == part.limit {
-                return Ok((found, after.map(written)));
+            if looked == LOOKED_MAX || may && found.len() == wanted.limit {
+                return Ok((found, after));
             }
             (after, looked) = (Some(latest::mark(&row)), looked + 1);
             found.extend(may.then_some(row));
@@ -266,8 +267,8 @@ fn written((at, id): TrashMark) -> String {
 }
 
 /// Reads what [`written`] wrote.
-fn mark_of(part: &Part) -> Result<Option<TrashMark>, Error> {
-    let Some(text) = &part.after else { return Ok(None) };
+fn mark_of(wanted: &Wanted<'_>) -> Result<Option<TrashMark>, Error> {
+    let Some(text) = wanted.after() else { return Ok(None) };
     let mark = text.split_once('.').and_then(|(at, id)| Some((at.parse().ok()?, id.parse().ok()?)));
-    mark.map(Some).ok_or_else(|| Error::Unsupported("last is what `next` said on the page before".to_owned()))
+    mark.map(Some).ok_or_else(cursor::wrong)
 }

@@ -12,29 +12,31 @@ use wharf_model::limits::{CREDENTIAL_BYTES_MAX, PASSWORD_BYTES_MIN};
 use wharf_model::permission::Permission;
 use wharf_store::ids;
 use wharf_store::ledger::people::{AccountKind, AccountRow, Accounts, PeopleChange};
+use wharf_store::ledger::query::LedgerError;
 
 use crate::actor::Subject;
 use crate::error::Error;
 use crate::identity::local;
-use crate::people::{Part, check_description, check_plain, logged_in, not_there};
+use crate::people::{Belongings, Part, check_description, check_plain, logged_in, not_there};
 use crate::registry::Registry;
 
 /// How many groups of somebody are told at most.
 const GROUPS_TOLD_MAX: usize = 1_000;
 
 impl Registry {
-    /// The users, in the order of their names.
+    /// The users, in the order of their names. A page of users who are in many groups is shorter than was asked for.
     ///
     /// # Errors
     /// Not allowed: it takes `user:read`; or the ledger fails.
     pub async fn users(&self, subject: &Subject, part: &Part) -> Result<List<User>, Error> {
         self.authorise_system(subject, Permission::UserRead)?;
-        let rows = self.0.ledger.accounts(Accounts::Users, part.after.as_deref(), part.rows()).await?;
-        let page = part.cut(rows, |row| row.name.clone());
-        let mut items = Vec::with_capacity(page.items.len());
-        for row in page.items {
-            items.push(self.told_user(row).await?);
-        }
+        let wanted = self.wanted(subject, "users", part)?;
+        let rows = self.0.ledger.accounts(Accounts::Users, wanted.after(), wanted.rows()).await?;
+        let mut page = wanted.cut(rows, |row| row.name.clone())?;
+        let ids: Vec<Id> = page.items.iter().map(|row| row.id).collect();
+        let mut groups = self.groups_of_all(&ids).await?;
+        wanted.shorten(&mut page, groups.entries, |row| row.name.clone())?;
+        let items = page.items.into_iter().map(|row| told(&mut groups, row)).collect();
         Ok(List { items, next: page.next })
     }
 
@@ -151,15 +153,29 @@ impl Registry {
     }
 
     async fn told_user(&self, row: AccountRow) -> Result<User, Error> {
-        let groups = self.groups_of(row.id).await?;
-        let AccountRow { id, name, description, disabled, created_at, .. } = row;
-        Ok(User { id, name, description, disabled, created_at, groups })
+        Ok(told(&mut self.groups_of_all(&[row.id]).await?, row))
     }
 
+    /// The groups that the account is in, in the order of their names.
     pub(crate) async fn groups_of(&self, account: Id) -> Result<Vec<Handle>, Error> {
-        let rows = self.0.ledger.groups(Some(account), None, GROUPS_TOLD_MAX).await?;
-        Ok(rows.into_iter().map(|row| row.name).collect())
+        Ok(in_order(self.groups_of_all(&[account]).await?.take(account)))
     }
+
+    async fn groups_of_all(&self, accounts: &[Id]) -> Result<Belongings<Handle>, LedgerError> {
+        let ledger = &self.0.ledger;
+        Belongings::of(accounts, |ids, limit| async move { ledger.groups_of(&ids, limit).await }).await
+    }
+}
+
+fn told(groups: &mut Belongings<Handle>, row: AccountRow) -> User {
+    let AccountRow { id, name, description, disabled, created_at, .. } = row;
+    User { id, name, description, disabled, created_at, groups: in_order(groups.take(id)) }
+}
+
+fn in_order(mut groups: Vec<Handle>) -> Vec<Handle> {
+    groups.sort_unstable();
+    groups.truncate(GROUPS_TOLD_MAX);
+    groups
 }
 
 /// What somebody does to their own account takes a credential that is limited to nothing.

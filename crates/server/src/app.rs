@@ -282,7 +282,7 @@ impl App {
             }
             Operation::Catalog => {
                 let readable = registry.authorise_list(subject)?;
-                oci::base::catalog(registry, &readable, parts).await
+                oci::base::catalog(registry, subject, &readable, parts).await
             }
             Operation::In(repository, task) => {
                 let access = registry.authorise(subject, task.action(), repository).await?;

@@ -146,7 +146,7 @@ pub trait Ledger: People + Trash {
         limit: usize,
     ) -> Result<Option<Vec<Tag>>, LedgerError>;
 
-    /// The repositories after `after`, a name or what the page before said, at most `limit`, in byte order of their names.
+    /// The repositories after the name `after`, which need not be one's, at most `limit`, in byte order of their names.
     /// Reads ranges of names that `readable` has in the page's stretch, so that the moment of the answer is one for each. Of
     /// those that are in a range and not among its names only some thousands are passed over for one page, which may then be
     /// short, or empty, though it is not the last.

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 pub struct List<T> {
     /// The entries, in the order of their names or from the newest.
     pub items: Vec<T>,
-    /// Where the next page begins; absent on the last.
+    /// Where the next page begins: sealed, for whoever asked and for this list. Absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }

@@ -216,7 +216,7 @@ async fn put_admin(
         .await
         .map_err(|error| PasswordError::Hash(error.to_string()))??;
     let (id, description, tokens) = match row {
-        Some(row) => (row.id, row.description, ledger.secrets(row.id).await?),
+        Some(row) => (row.id, row.description, ledger.secrets(&[row.id]).await?),
         None => (ids::random()?, String::new(), Vec::new()),
     };
     let account = PeopleChange::PutAccount {

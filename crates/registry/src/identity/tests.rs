@@ -737,7 +737,7 @@ async fn the_first_administrator() {
     assert!(ledger.secret(TOKEN).await.expect("answers").is_some());
     assert_eq!(reset_admin(&*ledger, Some("a:b")).await, Ok(None));
     assert_eq!(login(&token).await, Err(AuthError::BadCredentials));
-    assert!(ledger.secrets(id).await.expect("answers").is_empty());
+    assert!(ledger.secrets(&[id]).await.expect("answers").is_empty());
     assert_eq!(login(&made_up).await, Err(AuthError::BadCredentials), "at once");
     assert_eq!(login("a:b").await, Ok(true));
     let row = ledger.account(&name).await.expect("answers").expect("there");

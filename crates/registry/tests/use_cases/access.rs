@@ -12,6 +12,8 @@ use wharf_registry::actor::Subject;
 use wharf_registry::error::Error;
 use wharf_registry::identity::AuthError;
 use wharf_registry::push::{Expected, Push};
+use wharf_store::ledger::Ledger as _;
+use wharf_store::ledger::change::Change;
 use wharf_store::ledger::people::{AccountKind, PeopleChange};
 
 use crate::house::{HERE, House, admin, chunk, image, name, sha256, tagged};
@@ -53,7 +55,8 @@ async fn may(house: &House, subject: &Subject, action: Action, repository: &str)
 
 async fn catalog(house: &House, subject: &Subject) -> Vec<String> {
     let readable = house.registry.authorise_list(subject).expect("it may list");
-    let listed = house.registry.repositories(&readable, &Page { limit: 100, after: None }).await.expect("no fault");
+    let page = Page { limit: 100, after: None };
+    let listed = house.registry.repositories(subject, &readable, &page).await.expect("no fault");
     listed.entries.iter().map(ToString::to_string).collect()
 }
 
@@ -313,6 +316,40 @@ async fn a_project_that_came_between_is_asked_about() {
     };
     house.registry.put_manifest(&begun, push).await.expect("pushed");
     assert_eq!(catalog(&house, &admin()).await, ["new/a", "new/b"]);
+}
+
+/// Another project of that name comes into the place of the one that a blob is mounted from, at whatever moment: it has the same
+/// blob, which is not the caller's to read there.
+#[tokio::test]
+async fn a_blob_is_mounted_from_the_project_that_was_asked_about() {
+    for from in [Some("source/app"), None] {
+        let (mut swapped, mut mounted) = (0, 0);
+        for moment in 1..7 {
+            let house = House::new().await;
+            let header = house.user(2, "ann").await;
+            house.push_blob(A, b"own").await;
+            house.push_blob("source/app", b"shared").await;
+            let gone = house.registry.delete_project(&admin(), &project("source")).await.expect("an administrator may");
+            let digest = house.push_blob("source/app", b"shared").await;
+            house.bind(12, 2, "owner", Some("acme"), None).await;
+            house.bind(13, 2, "reader", Some("source"), None).await;
+            let ann = house.who(&header).await;
+            let access = house.registry.authorise(&ann, Action::Push, &name(A)).await.expect("her own");
+            house.comes_back_at(moment, "source", gone.id).await;
+            let outcome = house.registry.mount_blob(&access, digest, from.map(name)).await.expect("no fault");
+            let log = house.ledger.undisturbed(house.ledger.log(0, 1_000)).await.expect("no fault");
+            let at = |is_it: fn(&Change) -> bool| log.iter().position(|entry| entry.changes.iter().any(is_it));
+            let swapped_at = at(|change| matches!(change, Change::RestoreProject { .. }));
+            let mounted_at = at(|change| matches!(change, Change::MountBlob { .. }));
+            assert_eq!(outcome, mounted_at.is_some(), "from {from:?} at {moment}");
+            let is_before = |mounted: usize| swapped_at.is_none_or(|swapped| mounted < swapped);
+            assert!(mounted_at.is_none_or(is_before), "from {from:?} at {moment}: {mounted_at:?} after {swapped_at:?}");
+            assert_eq!(outcome, house.ledger.undisturbed(house.shows(A, &digest)).await);
+            swapped += usize::from(!outcome);
+            mounted += usize::from(outcome);
+        }
+        assert!(swapped >= 1 && mounted >= 1, "{swapped} before the commit, {mounted} after it");
+    }
 }
 
 /// The first repository of a project is pushed; what was known of its other names is not.

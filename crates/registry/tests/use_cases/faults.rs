@@ -534,7 +534,8 @@ impl Play {
     async fn seen(&self) -> Seen {
         let house = &self.house;
         let page = Page { limit: 100, after: None };
-        let names = house.registry.repositories(&Readable::All, &page).await.expect("no fault").entries;
+        let names =
+            house.registry.repositories(&crate::house::admin(), &Readable::All, &page).await.expect("no fault").entries;
         let mut repositories = BTreeMap::new();
         for found in names {
             let mut seen = SeenRepository::default();

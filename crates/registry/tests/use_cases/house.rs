@@ -16,7 +16,7 @@ use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::handle::Handle;
 use wharf_model::id::Id;
 use wharf_model::media::OCI_MANIFEST;
-use wharf_model::name::{Reference, RepositoryName};
+use wharf_model::name::{ProjectName, Reference, RepositoryName};
 use wharf_model::permission::Permissions;
 use wharf_registry::access::Action;
 use wharf_registry::actor::{Actor, Ceiling, Subject};
@@ -33,7 +33,7 @@ use wharf_registry::upload::{Chunk, Progress};
 use wharf_store::blobs::memory::Memory;
 use wharf_store::blobs::{Blobs as _, Location, faulty as faulty_blobs};
 use wharf_store::clock::{ManualClock, Millis};
-use wharf_store::ledger::change::{Change, Commit};
+use wharf_store::ledger::change::{Change, Commit, Contents, Expects};
 use wharf_store::ledger::people::{AccountKind, BindingRow, Gives, Holder, PeopleChange};
 use wharf_store::ledger::{Ledger, LedgerOptions, faulty as faulty_ledger, sqlite::Sqlite};
 
@@ -345,6 +345,18 @@ impl House {
         use wharf_store::ledger::people::People as _;
         let bindings = self.ledger.bindings_of(Id([number; 16])).await.expect("no fault");
         Arc::new(Rights::compile(&bindings))
+    }
+
+    /// Just before the call of the ledger that is the `n`-th from now, the project goes to the trash, and the one whose entry
+    /// that is comes back from there.
+    pub(crate) async fn comes_back_at(&self, n: u64, project: &str, entry: Id) {
+        let (project, contents) = (project.parse::<ProjectName>().expect("a project's name"), Contents::default());
+        let (expects, keep) = (Expects::Anything, TRASH);
+        let gone = Change::DeleteProject { project: project.clone(), expects, entry: Id([99; 16]), keep, contents };
+        let changes = vec![gone, Change::RestoreProject { entry, project, contents }];
+        self.ledger.fail(1, faulty_ledger::When::Late(n));
+        let late = self.ledger.commit(Commit { actor: "test".to_owned(), changes, ..Commit::default() }).await;
+        assert!(late.is_err(), "it is on its way");
     }
 
     // --- faults

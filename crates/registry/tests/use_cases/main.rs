@@ -9,6 +9,7 @@ mod followers;
 mod gc;
 mod hidden;
 mod house;
+mod lists;
 mod model;
 mod people;
 mod permissions;

@@ -249,9 +249,13 @@ async fn users_come_and_go() {
     ] {
         assert_eq!(end(new(&eve, wrong.clone()).await), expect, "{wrong}");
     }
-    let names = house.registry.users(&eve, &Part { limit: 2, after: Some("bob".to_owned()) }).await.expect("listed");
-    assert_eq!(names.items.iter().map(|user| user.name.as_str()).collect::<Vec<_>>(), ["eve", "kim"]);
-    assert_eq!(names.next.as_deref(), Some("kim"));
+    let mut part = Part { limit: 2, after: None };
+    for expect in [&["ann", "bob"], &["eve", "kim"]] {
+        let names = house.registry.users(&eve, &part).await.expect("listed");
+        assert_eq!(names.items.iter().map(|user| user.name.as_str()).collect::<Vec<_>>(), expect);
+        part.after = names.next;
+    }
+    assert!(part.after.is_some());
     assert_eq!(end(house.registry.users(&ann, &ALL).await), "denied");
     // Oneself, and nobody else.
     assert_eq!(end(house.registry.user(&ann, &handle("ann")).await), "ok");
@@ -457,7 +461,7 @@ async fn rotating_overlaps_once() {
     let (fourth, tokens) = rotate(json!({})).await;
     assert_eq!((tokens, open(&third).await, open(&fourth).await), (1, false, true));
     let id = house.ledger.account(&handle("acme+ci")).await.expect("no fault").expect("there").id;
-    assert_eq!(house.ledger.secrets(id).await.expect("no fault").len(), 1, "what is over is forgotten");
+    assert_eq!(house.ledger.secrets(&[id]).await.expect("no fault").len(), 1, "what is over is forgotten");
     let change = body(json!({ "disabled": true }));
     let told = house.registry.change_robot(&bob, Some(&acme), &handle("ci"), &change).await.expect("changed");
     assert!(told.disabled && !open(&fourth).await);
@@ -477,8 +481,9 @@ async fn who_sees_which_projects() {
     assert_eq!(names(&ann, &ALL).await, plain("acme third"));
     assert_eq!(names(&eve, &ALL).await, plain("third"));
     let one = Part { limit: 1, after: None };
-    assert_eq!(names(&ann, &one).await, ("acme".to_owned(), Some("acme".to_owned())));
-    assert_eq!(names(&ann, &Part { limit: 1, after: Some("acme".to_owned()) }).await, plain("third"));
+    let (first, after) = names(&ann, &one).await;
+    assert_eq!((first.as_str(), after.is_some()), ("acme", true));
+    assert_eq!(names(&ann, &Part { limit: 1, after }).await, plain("third"));
     assert_eq!(names(&limited(&admin(), "pull", Some("other/**")), &ALL).await, plain("other third"));
     assert_eq!(end(house.registry.projects(&Subject::anonymous(), &ALL).await), "login");
     // Of what one may not read only what anybody is told of what is public.

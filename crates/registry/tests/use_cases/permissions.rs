@@ -217,7 +217,7 @@ impl Play {
     async fn listed(&self, subject: &Subject) -> Vec<String> {
         let readable = self.house.registry.authorise_list(subject).expect("who logged in may list");
         let page = Page { limit: 100, after: None };
-        let listed = self.house.registry.repositories(&readable, &page).await.expect("no fault");
+        let listed = self.house.registry.repositories(subject, &readable, &page).await.expect("no fault");
         listed.entries.iter().map(ToString::to_string).collect()
     }
 

@@ -218,7 +218,11 @@ async fn the_trash_is_listed_in_pages() {
     let before = house.ledger.calls();
     let first = house.registry.trash(&partly, None, &Part { limit: 1, after: None }).await.expect("it may");
     assert_eq!((first.items.len(), first.next.is_some()), (1, true));
-    assert_eq!(house.ledger.calls() - before, 3, "two for the projects, one for the name of who deleted it");
+    assert_eq!(
+        house.ledger.calls() - before,
+        4,
+        "one for all projects, one for each, one for the name of who deleted it"
+    );
     let wrong = Part { limit: 3, after: Some("yesterday".to_owned()) };
     assert!(matches!(house.registry.trash(&partly, None, &wrong).await, Err(Error::Unsupported(_))));
 }
@@ -341,6 +345,39 @@ async fn a_tag_goes_back_to_where_it_was() {
     house.bind(11, 1, "contributor", Some("acme"), None).await;
     let denied = house.registry.restore_tag(&house.who(&reader).await, &name(A), &tag("v1")).await;
     assert!(matches!(denied, Err(Error::Denied)));
+}
+
+/// Another project of that name comes into the place of the one that was asked about, at whatever moment: it has a tag that
+/// looks the same, and whoever may restore in the first has no business there.
+#[tokio::test]
+async fn a_tag_is_restored_in_the_project_that_was_asked_about() {
+    let (mut denied, mut restored) = (0, 0);
+    for moment in 1..13 {
+        let house = House::new().await;
+        let (one, two) = (house.image(A, "v1", 1).await, house.image(A, "v1", 2).await);
+        let first = house.project("acme").await;
+        let entry = house.delete_project("acme").await.id;
+        house.image(A, "v1", 1).await;
+        house.image(A, "v1", 2).await;
+        let header = house.user(2, "ann").await;
+        house.bind(12, 2, "owner", Some("acme"), None).await;
+        let ann = house.who(&header).await;
+        house.comes_back_at(moment, "acme", entry).await;
+        let outcome = house.registry.restore_tag(&ann, &name(A), &tag("v1")).await;
+        let now = house.ledger.undisturbed(async { (house.project("acme").await, house.points_to(A, "v1").await) });
+        let (now, points_to) = now.await;
+        if now == first {
+            assert_eq!(points_to, Some(two), "at {moment}");
+        }
+        match outcome {
+            // Told of what it did, not of what is there by then.
+            Ok(back) => assert_eq!((back.from, back.to, back.by.as_str()), (Some(two), Some(one), "user:ann")),
+            Err(Error::Denied) if now == first => denied += 1,
+            Err(error) => panic!("at {moment}: {error}"),
+        }
+        restored += usize::from(now != first);
+    }
+    assert!(denied >= 3 && restored >= 1, "{denied} where it came before the commit, {restored} where it never came");
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ pub struct Paging {
     /// The most entries of the page: 1 to 1,000, and 100 where nothing is said. It may have fewer.
     #[param(minimum = 1, maximum = 1000)]
     n: Option<usize>,
-    /// What `next` said on the page before.
+    /// What `next` said on the page before, to the same actor in the same list; else it is 400.
     last: Option<String>,
 }
 

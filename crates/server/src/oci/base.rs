@@ -5,6 +5,7 @@ use serde::Serialize;
 use wharf_model::name::RepositoryName;
 use wharf_model::route::Route;
 use wharf_registry::access::Readable;
+use wharf_registry::actor::Subject;
 use wharf_registry::registry::Registry;
 
 use super::Outcome;
@@ -22,9 +23,9 @@ struct Catalog {
 }
 
 /// The repositories that the caller may read.
-pub async fn catalog(registry: &Registry, readable: &Readable, parts: &Parts) -> Outcome {
+pub async fn catalog(registry: &Registry, subject: &Subject, readable: &Readable, parts: &Parts) -> Outcome {
     let page = Query::of(parts).page()?;
-    let listed = registry.repositories(readable, &page).await?;
+    let listed = registry.repositories(subject, readable, &page).await?;
     let mut answer = respond::json("application/json", &Catalog { repositories: listed.entries });
     if let Some(last) = listed.next {
         respond::set_next(&mut answer, Route::Catalog, &[("n", &page.limit.to_string()), ("last", &last)]);

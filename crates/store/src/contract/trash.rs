@@ -484,6 +484,17 @@ pub async fn the_trash_is_listed_from_the_latest(bench: &Bench) {
     assert_eq!(page(Some(p), Some(&all[2]), 9).await, all[4..]);
     assert_eq!(page(Some(q), None, 9).await, [all[0].clone(), all[3].clone()]);
     assert!(page(Some(id(9)), None, 9).await.is_empty());
+    let latest = async |projects: &[Id], after: Option<&TrashRow>| {
+        let after = after.map(|row| (row.deleted_at, row.id));
+        let mut rows = bench.ledger.latest_trash(projects, after).await.unwrap();
+        rows.sort_by_key(|row| -row.deleted_at);
+        rows
+    };
+    assert_eq!(latest(&[p, q, id(9)], None).await, all[..2]);
+    assert_eq!(latest(&[p, q], Some(&all[0])).await, [all[1].clone(), all[3].clone()]);
+    assert_eq!(latest(&[q, p], Some(&all[3])).await, all[4..]);
+    assert_eq!(latest(&[q], Some(&all[1])).await, all[3..4]);
+    assert!(latest(&[], None).await.is_empty() && latest(&[p, q], Some(&all[4])).await.is_empty());
     assert_eq!(bench.ledger.trash_entry(id(1)).await.unwrap().as_ref(), Some(&all[1]));
     assert_eq!(bench.ledger.trash_entry(id(9)).await.unwrap(), None);
     bench.made(vec![purge(all[1].id)]).await;

@@ -263,21 +263,24 @@ impl<E: Engine> People for SqlLedger<E> {
         people::read::secret(&mut self.engine.reader().await?, id).await
     }
 
-    async fn secrets(&self, account: Id) -> Result<Vec<SecretRow>, LedgerError> {
-        people::read::secrets(&mut self.engine.reader().await?, account).await
+    async fn secrets(&self, accounts: &[Id]) -> Result<Vec<SecretRow>, LedgerError> {
+        people::read::secrets(&mut self.engine.reader().await?, accounts).await
     }
 
     async fn group(&self, name: &Handle) -> Result<Option<GroupRow>, LedgerError> {
         people::read::group(&mut self.engine.reader().await?, name).await
     }
 
-    async fn groups(
-        &self,
-        account: Option<Id>,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<GroupRow>, LedgerError> {
-        people::read::groups(&mut self.engine.reader().await?, account, after, limit).await
+    async fn groups(&self, after: Option<&str>, limit: usize) -> Result<Vec<GroupRow>, LedgerError> {
+        people::read::groups(&mut self.engine.reader().await?, after, limit).await
+    }
+
+    async fn groups_of(&self, accounts: &[Id], limit: usize) -> Result<Vec<(Id, Handle)>, LedgerError> {
+        people::read::groups_of(&mut self.engine.reader().await?, accounts, limit).await
+    }
+
+    async fn members_of(&self, groups: &[Id], limit: usize) -> Result<Vec<(Id, Handle)>, LedgerError> {
+        people::read::members_of(&mut self.engine.reader().await?, groups, limit).await
     }
 
     async fn role(&self, name: &Handle) -> Result<Option<RoleRow>, LedgerError> {
@@ -303,6 +306,10 @@ impl<E: Engine> People for SqlLedger<E> {
 
     async fn bindings_of(&self, account: Id) -> Result<Vec<BindingRow>, LedgerError> {
         people::read::bindings_of(&mut self.engine.reader().await?, account).await
+    }
+
+    async fn own_bindings(&self, accounts: &[Id], limit: usize) -> Result<Vec<(u64, BindingRow)>, LedgerError> {
+        people::read::own_bindings(&mut self.engine.reader().await?, accounts, limit).await
     }
 
     async fn bindings_of_group(&self, group: Id) -> Result<Vec<BindingRow>, LedgerError> {
@@ -337,6 +344,10 @@ impl<E: Engine> Trash for SqlLedger<E> {
         limit: usize,
     ) -> Result<Vec<TrashRow>, LedgerError> {
         trash::read::trash(&mut self.engine.reader().await?, project, after, limit).await
+    }
+
+    async fn latest_trash(&self, projects: &[Id], after: Option<TrashMark>) -> Result<Vec<TrashRow>, LedgerError> {
+        trash::read::latest_trash(&mut self.engine.reader().await?, projects, after).await
     }
 
     async fn trash_entry(&self, id: Id) -> Result<Option<TrashRow>, LedgerError> {

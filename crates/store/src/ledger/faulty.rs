@@ -313,21 +313,24 @@ impl People for Faulty {
         self.call(self.inner.secret(id)).await
     }
 
-    async fn secrets(&self, account: Id) -> Result<Vec<SecretRow>, LedgerError> {
-        self.call(self.inner.secrets(account)).await
+    async fn secrets(&self, accounts: &[Id]) -> Result<Vec<SecretRow>, LedgerError> {
+        self.call(self.inner.secrets(accounts)).await
     }
 
     async fn group(&self, name: &Handle) -> Result<Option<GroupRow>, LedgerError> {
         self.call(self.inner.group(name)).await
     }
 
-    async fn groups(
-        &self,
-        account: Option<Id>,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<GroupRow>, LedgerError> {
-        self.call(self.inner.groups(account, after, limit)).await
+    async fn groups(&self, after: Option<&str>, limit: usize) -> Result<Vec<GroupRow>, LedgerError> {
+        self.call(self.inner.groups(after, limit)).await
+    }
+
+    async fn groups_of(&self, accounts: &[Id], limit: usize) -> Result<Vec<(Id, Handle)>, LedgerError> {
+        self.call(self.inner.groups_of(accounts, limit)).await
+    }
+
+    async fn members_of(&self, groups: &[Id], limit: usize) -> Result<Vec<(Id, Handle)>, LedgerError> {
+        self.call(self.inner.members_of(groups, limit)).await
     }
 
     async fn role(&self, name: &Handle) -> Result<Option<RoleRow>, LedgerError> {
@@ -353,6 +356,10 @@ impl People for Faulty {
 
     async fn bindings_of(&self, account: Id) -> Result<Vec<BindingRow>, LedgerError> {
         self.call(self.inner.bindings_of(account)).await
+    }
+
+    async fn own_bindings(&self, accounts: &[Id], limit: usize) -> Result<Vec<(u64, BindingRow)>, LedgerError> {
+        self.call(self.inner.own_bindings(accounts, limit)).await
     }
 
     async fn bindings_of_group(&self, group: Id) -> Result<Vec<BindingRow>, LedgerError> {
@@ -387,6 +394,10 @@ impl Trash for Faulty {
         limit: usize,
     ) -> Result<Vec<TrashRow>, LedgerError> {
         self.call(self.inner.trash(project, after, limit)).await
+    }
+
+    async fn latest_trash(&self, projects: &[Id], after: Option<TrashMark>) -> Result<Vec<TrashRow>, LedgerError> {
+        self.call(self.inner.latest_trash(projects, after)).await
     }
 
     async fn trash_entry(&self, id: Id) -> Result<Option<TrashRow>, LedgerError> {

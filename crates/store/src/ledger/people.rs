@@ -368,19 +368,20 @@ pub trait People: Send + Sync {
     /// The token with that id.
     async fn secret(&self, id: Id) -> Result<Option<SecretRow>, LedgerError>;
 
-    /// The tokens of an account, in the order of their numbers.
-    async fn secrets(&self, account: Id) -> Result<Vec<SecretRow>, LedgerError>;
+    /// The tokens of these accounts, in the order of their numbers.
+    async fn secrets(&self, accounts: &[Id]) -> Result<Vec<SecretRow>, LedgerError>;
 
     /// The group of that name.
     async fn group(&self, name: &Handle) -> Result<Option<GroupRow>, LedgerError>;
 
-    /// Groups after `after`, at most `limit`; those that `account` is in, where one is named.
-    async fn groups(
-        &self,
-        account: Option<Id>,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<GroupRow>, LedgerError>;
+    /// Groups after `after`, at most `limit`.
+    async fn groups(&self, after: Option<&str>, limit: usize) -> Result<Vec<GroupRow>, LedgerError>;
+
+    /// Which of these accounts is in which groups, in no order; any `limit` of these where there are more.
+    async fn groups_of(&self, accounts: &[Id], limit: usize) -> Result<Vec<(Id, Handle)>, LedgerError>;
+
+    /// In which of these groups which accounts are, in no order; any `limit` of these where there are more.
+    async fn members_of(&self, groups: &[Id], limit: usize) -> Result<Vec<(Id, Handle)>, LedgerError>;
 
     /// The role of that name.
     async fn role(&self, name: &Handle) -> Result<Option<RoleRow>, LedgerError>;
@@ -402,6 +403,10 @@ pub trait People: Send + Sync {
 
     /// All bindings of an account, its groups' included; at most [`wharf_model::limits::BINDINGS_MAX`].
     async fn bindings_of(&self, account: Id) -> Result<Vec<BindingRow>, LedgerError>;
+
+    /// The bindings of these accounts, not those of their groups, with their numbers, in no order; any `limit` of these where
+    /// there are more.
+    async fn own_bindings(&self, accounts: &[Id], limit: usize) -> Result<Vec<(u64, BindingRow)>, LedgerError>;
 
     /// The bindings of a group; at most [`wharf_model::limits::BINDINGS_MAX`].
     async fn bindings_of_group(&self, group: Id) -> Result<Vec<BindingRow>, LedgerError>;

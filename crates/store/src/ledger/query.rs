@@ -52,7 +52,8 @@ pub struct PlaceRow {
 pub struct RepositoryPage {
     /// The names, in byte order.
     pub names: Vec<RepositoryName>,
-    /// What the next page comes after; `None` where there is no more. It tells nothing of what was passed over.
+    /// What the next page comes after; `None` where there is no more. It may be the name of a repository that was passed over,
+    /// which is not to be told.
     pub next: Option<String>,
 }
 

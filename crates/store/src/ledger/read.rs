@@ -283,61 +283,41 @@ pub(crate) async fn repositories(
     if limit == 0 {
         return Ok(RepositoryPage::default());
     }
-    let (told, id) = after.map_or(("", None), cursor);
-    let after = place_in_list(sql, told, id).await?;
+    let after = after.unwrap_or_default().max(BEYOND_TRASH);
     let find = match readable {
         Readable::All => "SELECT name FROM repository WHERE name > $1 ORDER BY name LIMIT $2",
         Readable::Some(_) => "SELECT name FROM repository WHERE public = 1 AND name > $1 ORDER BY name LIMIT $2",
     };
     // One more tells whether there is more.
-    let rows = sql.query(find, &[after.as_str().into(), (limit as i64 + 1).into()]).await?;
+    let rows = sql.query(find, &[after.into(), (limit as i64 + 1).into()]).await?;
     let mut names = rows.into_iter().map(|mut row| row.text(0)).collect::<Result<BTreeSet<_>, _>>()?;
     let mut broke_off = None;
     if let Readable::Some(ranges) = readable {
-        broke_off = add_ranges(sql, ranges, &after, limit + 1, &mut names).await?;
+        broke_off = add_ranges(sql, ranges, after, limit + 1, &mut names).await?;
     }
-    if let Some((last, _)) = &broke_off {
+    if let Some(last) = &broke_off {
         names.retain(|name| name <= last);
     }
     let is_full = names.len() > limit;
     let names: Vec<String> = names.into_iter().take(limit).collect();
-    let told = names.last().map_or(told, String::as_str);
-    let next = match broke_off {
-        _ if is_full => Some(told.to_owned()),
-        Some((_, id)) => Some(format!("{told}~{id}")),
-        None => None,
-    };
+    let next = if is_full { names.last().cloned() } else { broke_off };
     let parsed = |name: String| name.parse().map_err(|_| LedgerError::Corrupt(format!("a repository named {name}")));
     Ok(RepositoryPage { names: names.into_iter().map(parsed).collect::<Result<_, _>>()?, next })
 }
 
-/// What a page comes after: the last name that was told. Where the page before broke off at a repository that is not to be
-/// told, a tilde follows, which is in no name, and the id of that.
-fn cursor(after: &str) -> (&str, Option<Id>) {
-    after.split_once('~').map_or((after, None), |(told, id)| (told, id.parse().ok()))
-}
-
-/// The name after which a list goes on; where the repository has gone, what follows the last name is looked at again.
-async fn place_in_list(sql: &mut impl Sql, told: &str, id: Option<Id>) -> Result<String, LedgerError> {
-    let place = told.max(BEYOND_TRASH).to_owned();
-    let Some(id) = id else { return Ok(place) };
-    let row = sql.one("SELECT name FROM repository WHERE uid = $1", &[(&id).into()]).await?;
-    Ok(row.map(|mut row| row.text(0)).transpose()?.map_or(place.clone(), |name| name.max(place)))
-}
-
 /// Adds the first `limit` names of the ranges that follow `after`. Where too many had to be passed over, the last that was
-/// looked at, and its id. Goes through the ranges once, in order, with those at a time that overlap.
+/// looked at. Goes through the ranges once, in order, with those at a time that overlap.
 async fn add_ranges(
     sql: &mut impl Sql,
     ranges: &[NameRange],
     after: &str,
     limit: usize,
     names: &mut BTreeSet<String>,
-) -> Result<Option<(String, Id)>, LedgerError> {
+) -> Result<Option<String>, LedgerError> {
     // One bound at each end: of two, an engine begins at whichever it likes, and reads all that lies between them.
-    const FROM: &str = "SELECT name, uid FROM repository WHERE name >= $1 AND name < $2 ORDER BY name LIMIT $3";
+    const FROM: &str = "SELECT name FROM repository WHERE name >= $1 AND name < $2 ORDER BY name LIMIT $3";
     const NAMED: &str = "SELECT r.name FROM {texts $1} AS wanted CROSS JOIN repository r WHERE r.name = wanted.value";
-    const AFTER: &str = "SELECT name, uid FROM repository WHERE name > $1 AND name < $2 ORDER BY name LIMIT $3";
+    const AFTER: &str = "SELECT name FROM repository WHERE name > $1 AND name < $2 ORDER BY name LIMIT $3";
     let (mut after, mut found, mut passed, mut tried) = (after.to_owned(), 0, 0, 0);
     let mut left = ranges;
     while let [range, others @ ..] = left {
@@ -364,18 +344,17 @@ async fn add_ranges(
             let page = RANGE_PAGE.max(limit - found);
             let (find, begin) = if after.as_str() < from { (FROM, from) } else { (AFTER, after.as_str()) };
             let rows = sql.query(find, &[begin.into(), to.as_str().into(), (page as i64).into()]).await?;
-            let (is_last, mut last) = (rows.len() < page, None);
+            let (is_last, is_further) = (rows.len() < page, !rows.is_empty());
             for mut row in rows {
                 after = row.text(0)?;
-                last = Some(row.id(1)?);
                 let holder = overlapping.iter().position(|range| range.holds(&after));
                 tried += holder.map_or(overlapping.len(), |at| at + 1);
                 let is_held = holder.is_some();
                 (found, passed) = if is_held { (found + 1, passed) } else { (found, passed + 1) };
                 names.extend(is_held.then(|| after.clone()));
             }
-            if let Some(id) = last.filter(|_| (passed >= PASSED_MAX || tried >= TRIED_MAX) && found < limit) {
-                return Ok(Some((after, id)));
+            if is_further && (passed >= PASSED_MAX || tried >= TRIED_MAX) && found < limit {
+                return Ok(Some(after));
             }
             if is_last {
                 break;

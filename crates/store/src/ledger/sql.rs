@@ -29,7 +29,7 @@ impl Dialect {
     /// Types: `{id}` (a number given once and never again), `{int}`, `{text}` (compared byte by byte), `{bytes}`; ends of
     /// tables: `{rows}`, `{keyed}` (kept in the order of the primary key). Expressions: `{now $k}`, the time of
     /// [`Sql::clock`]; `{digests $k}`, a table of the columns `role`, `algorithm` and `digest` from a [`Value::List`] that
-    /// [`digest_list`] made; `{texts $k}`, one of the column `value` from any.
+    /// [`digest_list`] made, `{ids $k}`, one of the column `value` from one that [`id_list`] made, `{texts $k}` from any.
     pub(crate) fn speak(self, text: &str) -> String {
         let mut spoken = String::with_capacity(2 * text.len());
         let mut rest = text;
@@ -63,6 +63,10 @@ impl Dialect {
                     unhex(substr(value, 3)) AS digest FROM json_each(@))",
                 "(SELECT CAST(substr(value, 1, 1) AS BIGINT) AS role, CAST(substr(value, 2, 1) AS BIGINT) AS algorithm,
                     decode(substr(value, 3), 'hex') AS digest FROM unnest(CAST(@ AS TEXT[])) AS list (value))",
+            ),
+            "ids" => (
+                "(SELECT unhex(value) AS value FROM json_each(@))",
+                "(SELECT decode(value, 'hex') AS value FROM unnest(CAST(@ AS TEXT[])) AS list (value))",
             ),
             "texts" => (
                 "(SELECT value FROM json_each(@))",
@@ -107,7 +111,7 @@ pub(crate) enum Value<'a> {
     Int(i64),
     Text(&'a str),
     Bytes(&'a [u8]),
-    /// For `{digests $k}` and `{texts $k}`.
+    /// For `{digests $k}`, `{ids $k}` and `{texts $k}`.
     List(&'a [String]),
 }
 
@@ -150,6 +154,11 @@ impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
 /// The two parameters of a digest.
 pub(crate) fn digest_values(digest: &Digest) -> (Value<'_>, Value<'_>) {
     (Value::Int(digest.algorithm().id().into()), Value::Bytes(digest.as_bytes()))
+}
+
+/// What a [`Value::List`] holds: an id each.
+pub(crate) fn id_list(ids: &[Id]) -> Vec<String> {
+    ids.iter().map(Id::to_string).collect()
 }
 
 /// What a [`Value::List`] holds: a role, which may be none, and a digest each.

@@ -132,6 +132,10 @@ pub trait Trash: Send + Sync {
         limit: usize,
     ) -> Result<Vec<TrashRow>, LedgerError>;
 
+    /// Of what is in the trash of each of these projects after `after` the latest entry, in no order; none of a project that has
+    /// none there.
+    async fn latest_trash(&self, projects: &[Id], after: Option<TrashMark>) -> Result<Vec<TrashRow>, LedgerError>;
+
     /// The entry of the trash with that id.
     async fn trash_entry(&self, id: Id) -> Result<Option<TrashRow>, LedgerError>;
 

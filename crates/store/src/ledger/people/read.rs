@@ -9,7 +9,7 @@ use super::{
     AccountKind, AccountRow, Accounts, BindingRow, GroupRow, Holder, PasswordHash, RoleRow, SecretHash, SecretRow,
 };
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Row, Sql, Value};
+use crate::ledger::sql::{Row, Sql, Value, id_list};
 use crate::ledger::trash::BEYOND_TRASH;
 
 /// What [`account_row`] reads; `$project` is the id of the account's project.
@@ -127,9 +127,13 @@ pub(crate) async fn secret(sql: &mut impl Sql, id: Id) -> Result<Option<SecretRo
     sql.one(find, &[(&id).into()]).await?.map(secret_row).transpose()
 }
 
-pub(crate) async fn secrets(sql: &mut impl Sql, account: Id) -> Result<Vec<SecretRow>, LedgerError> {
-    let find = select_secret!("a.uid = $1 ORDER BY s.id");
-    sql.query(find, &[(&account).into()]).await?.into_iter().map(secret_row).collect()
+pub(crate) async fn secrets(sql: &mut impl Sql, accounts: &[Id]) -> Result<Vec<SecretRow>, LedgerError> {
+    // Sorted here: an engine that is to sort might read all tokens in their order instead.
+    let find = select_secret!("a.uid IN (SELECT value FROM {ids $1} AS wanted)");
+    let rows = sql.query(find, &[Value::List(&id_list(accounts))]).await?;
+    let mut secrets = rows.into_iter().map(secret_row).collect::<Result<Vec<_>, _>>()?;
+    secrets.sort_unstable_by_key(|secret| secret.number);
+    Ok(secrets)
 }
 
 fn secret_row(mut row: Row) -> Result<SecretRow, LedgerError> {
@@ -155,24 +159,36 @@ pub(crate) async fn group(sql: &mut impl Sql, name: &Handle) -> Result<Option<Gr
 
 pub(crate) async fn groups(
     sql: &mut impl Sql,
-    account: Option<Id>,
     after: Option<&str>,
     limit: usize,
 ) -> Result<Vec<GroupRow>, LedgerError> {
     let (after, limit) = (Value::Text(after.unwrap_or_default()), Value::Int(limit as i64));
-    let rows = match &account {
-        None => {
-            let find = "SELECT uid, name, description FROM team WHERE name > $1 ORDER BY name LIMIT $2";
-            sql.query(find, &[after, limit]).await?
-        }
-        Some(account) => {
-            let find = "SELECT t.uid, t.name, t.description
-                FROM account a JOIN team_member m ON m.account = a.id JOIN team t ON t.id = m.team
-                WHERE a.uid = $1 AND t.name > $2 ORDER BY t.name LIMIT $3";
-            sql.query(find, &[account.into(), after, limit]).await?
-        }
-    };
-    rows.into_iter().map(group_row).collect()
+    let find = "SELECT uid, name, description FROM team WHERE name > $1 ORDER BY name LIMIT $2";
+    sql.query(find, &[after, limit]).await?.into_iter().map(group_row).collect()
+}
+
+pub(crate) async fn groups_of(
+    sql: &mut impl Sql,
+    accounts: &[Id],
+    limit: usize,
+) -> Result<Vec<(Id, Handle)>, LedgerError> {
+    let find =
+        "SELECT a.uid, t.name FROM {ids $1} AS wanted CROSS JOIN account a CROSS JOIN team_member m CROSS JOIN team t
+        WHERE a.uid = wanted.value AND m.account = a.id AND t.id = m.team LIMIT $2";
+    let rows = sql.query(find, &[Value::List(&id_list(accounts)), Value::Int(limit as i64)]).await?;
+    rows.into_iter().map(|mut row| Ok((row.id(0)?, row.parsed(1)?))).collect()
+}
+
+pub(crate) async fn members_of(
+    sql: &mut impl Sql,
+    groups: &[Id],
+    limit: usize,
+) -> Result<Vec<(Id, Handle)>, LedgerError> {
+    let find =
+        "SELECT t.uid, a.name FROM {ids $1} AS wanted CROSS JOIN team t CROSS JOIN team_member m CROSS JOIN account a
+        WHERE t.uid = wanted.value AND m.team = t.id AND a.id = m.account AND a.name > '/~' LIMIT $2";
+    let rows = sql.query(find, &[Value::List(&id_list(groups)), Value::Int(limit as i64)]).await?;
+    rows.into_iter().map(|mut row| Ok((row.id(0)?, row.parsed(1)?))).collect()
 }
 
 fn group_row(mut row: Row) -> Result<GroupRow, LedgerError> {
@@ -239,6 +255,20 @@ pub(crate) async fn bindings_of(sql: &mut impl Sql, account: Id) -> Result<Vec<B
     );
     let rows = sql.query(find, &[(&account).into(), (BINDINGS_MAX as i64).into()]).await?;
     rows.into_iter().map(binding_row).collect()
+}
+
+pub(crate) async fn own_bindings(
+    sql: &mut impl Sql,
+    accounts: &[Id],
+    limit: usize,
+) -> Result<Vec<(u64, BindingRow)>, LedgerError> {
+    let find = select_binding!(
+        "(SELECT b.id FROM {ids $1} AS wanted CROSS JOIN account o CROSS JOIN binding b
+            WHERE o.uid = wanted.value AND o.name > '/~' AND b.account = o.id LIMIT $2) AS held JOIN binding b ON b.id = held.id",
+        "true"
+    );
+    let rows = sql.query(find, &[Value::List(&id_list(accounts)), Value::Int(limit as i64)]).await?;
+    rows.into_iter().map(|mut row| Ok((row.unsigned(13)?, binding_row(row)?))).collect()
 }
 
 pub(crate) async fn bindings_of_group(sql: &mut impl Sql, group: Id) -> Result<Vec<BindingRow>, LedgerError> {

@@ -8,7 +8,10 @@ use wharf_model::name::{ProjectName, RepositoryName, Tag};
 use super::{MoveRow, RepositoryRow, TrashMark, TrashRow, kind, kind_of};
 use crate::clock::Millis;
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Row, Sql, digest_values};
+use crate::ledger::sql::{Row, Sql, Value, digest_values, id_list};
+
+/// Where a list of the trash begins.
+const BEFORE_ALL: TrashMark = (Millis::MAX, Id([0xff; 16]));
 
 /// What [`trash_row`] reads.
 macro_rules! select_entry {
@@ -73,7 +76,7 @@ pub(crate) async fn trash(
     after: Option<TrashMark>,
     limit: usize,
 ) -> Result<Vec<TrashRow>, LedgerError> {
-    let (at, id) = after.unwrap_or((Millis::MAX, Id([0xff; 16])));
+    let (at, id) = after.unwrap_or(BEFORE_ALL);
     let (at, id, limit) = (at.into(), (&id).into(), (limit as i64).into());
     let rows = match &project {
         None => {
@@ -94,6 +97,23 @@ pub(crate) async fn trash(
             sql.query(find, &[at, id, limit, project.into()]).await?
         }
     };
+    rows.into_iter().map(trash_row).collect()
+}
+
+pub(crate) async fn latest_trash(
+    sql: &mut impl Sql,
+    projects: &[Id],
+    after: Option<TrashMark>,
+) -> Result<Vec<TrashRow>, LedgerError> {
+    let (at, id) = after.unwrap_or(BEFORE_ALL);
+    let projects = id_list(projects);
+    let find = select_entry!(
+        "FROM {ids $3} AS wanted CROSS JOIN project p CROSS JOIN trash t LEFT JOIN document d ON d.id = t.document
+        WHERE p.uid = wanted.value AND t.id = (
+            SELECT n.id FROM trash n WHERE n.project = p.id AND (n.deleted_at, n.uid) < ($1, $2)
+            ORDER BY n.deleted_at DESC, n.uid DESC LIMIT 1)"
+    );
+    let rows = sql.query(find, &[at.into(), (&id).into(), Value::List(&projects)]).await?;
     rows.into_iter().map(trash_row).collect()
 }
 
