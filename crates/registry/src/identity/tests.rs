@@ -18,7 +18,7 @@ use wharf_store::clock::ManualClock;
 use wharf_store::ledger::Observer;
 use wharf_store::ledger::change::{Change, Entry};
 use wharf_store::ledger::people::{
-    AccountKind, AccountRow, BindingRow, Gives, Holder, PasswordHash, PeopleChange, SecretRow,
+    AccountKind, AccountRow, BindingRow, Gives, Holder, PasswordHash, PeopleChange, SecretHash, SecretRow,
 };
 
 use super::*;
@@ -183,7 +183,11 @@ impl House {
     }
 
     fn changed(&self) {
-        let change = Change::People(PeopleChange::EndSessions { account: KIM });
+        self.committed(PeopleChange::EndSessions { account: KIM });
+    }
+
+    fn committed(&self, change: PeopleChange) {
+        let change = Change::People(change);
         let entry = Entry { seq: 1, at: NOW, actor: "test".to_owned(), changes: vec![change] };
         self.identity.users.observer().committed(&entry);
     }
@@ -319,13 +323,35 @@ async fn a_change_counts_at_once() {
     assert!(house.basic("root", "new").await.is_ok());
 }
 
+/// A token is told of by its own change; accounts are not asked about again for that.
+#[tokio::test]
+async fn ends_of_tokens_concern_tokens() {
+    let house = House::new();
+    let (id, others) = (Id([7; 16]), Id([6; 16]));
+    let text = house.put_secret(id, KIM, |_| {});
+    let name = "ci".to_owned();
+    house.basic("kim", &text).await.expect("right");
+    house.basic("admin", "secret").await.expect("right");
+    let questions = house.questions();
+    let (hash, limits, expires_at) = (SecretHash::default(), Vec::new(), None);
+    house.committed(PeopleChange::PutSecret { id: others, account: ADMIN, name, hash, limits, expires_at });
+    house.committed(PeopleChange::EndSecret { secret: others, account: ADMIN, at: None });
+    house.basic("kim", &text).await.expect("right");
+    house.basic("admin", "secret").await.expect("right");
+    assert_eq!(house.questions(), questions, "nobody's account was changed");
+    house.people.secrets.lock().remove(&id);
+    house.committed(PeopleChange::EndSecret { secret: id, account: KIM, at: None });
+    assert_eq!(house.basic("kim", &text).await, Err(AuthError::BadCredentials), "at once");
+    assert!(house.basic("admin", "secret").await.is_ok());
+}
+
 #[tokio::test]
 async fn a_slow_reader_brings_nothing_back() {
     let house = House::new();
     let users = &house.identity.users;
     // Read before the change, kept after it.
     let name = "admin".parse().expect("a name");
-    let (version, row) = (users.version(), house.people.account(&name).await.expect("answers"));
+    let (version, row) = (users.accounts_version(), house.people.account(&name).await.expect("answers"));
     house.put(ADMIN, "admin", "new", true);
     users.load(version, row).await.expect("answers");
     let current = users.by_name("admin").await.expect("answers").expect("there");

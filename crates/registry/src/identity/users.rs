@@ -1,9 +1,10 @@
 //! Accounts in memory with what they are given, and their tokens, never older than the ledger.
 //!
 //! An entry carries the number of changes of people that this process had seen *before* the ledger was asked. Every commit
-//! that changes an account, a group, a role, a binding or a token moves that number before it is acknowledged, and so does
-//! one that changes a project; an entry with an older number is not used, and a slow reader cannot bring back what a commit
-//! has just replaced. One number for all: they change rarely, and a miss costs two questions.
+//! that changes an account, a group, a role or a binding moves that number before it is acknowledged, and so does one that
+//! changes a project; an entry with an older number is not used, and a slow reader cannot bring back what a commit has just
+//! replaced. One number for all: they change rarely, and a miss costs two questions. Ends of tokens, which are not so rare, are
+//! counted apart, and matter to tokens only; a new one is nothing that anybody could know already.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,7 +17,7 @@ use wharf_model::id::Id;
 use wharf_model::name::RepositoryName;
 use wharf_store::clock::Millis;
 use wharf_store::ledger::change::{Change, Entry};
-use wharf_store::ledger::people::{AccountKind, AccountRow, BindingRow, SecretRow};
+use wharf_store::ledger::people::{AccountKind, AccountRow, BindingRow, PeopleChange, SecretRow};
 use wharf_store::ledger::query::{LedgerError, PlaceRow};
 use wharf_store::ledger::{Ledger, Observer};
 
@@ -121,9 +122,12 @@ impl Secret {
     }
 }
 
-/// Counts the changes of people. An observer of the ledger; it must not hold the ledger, which holds it.
+/// Counts the changes of people, and the ends of tokens. An observer of the ledger; it must not hold the ledger, which holds it.
 #[derive(Default)]
-pub(super) struct Changes(AtomicU64);
+pub(super) struct Changes {
+    people: AtomicU64,
+    tokens: AtomicU64,
+}
 
 /// See the module.
 pub(super) struct Users {
@@ -158,16 +162,23 @@ impl Users {
         self.changes.clone()
     }
 
-    /// How many changes of people this process has seen. What was learnt after reading it holds as long as it stays.
+    /// How many changes of people and ends of tokens this process has seen. What was learnt after reading it holds as long as
+    /// it stays.
     pub(super) fn version(&self) -> u64 {
-        self.changes.0.load(Ordering::Acquire)
+        // Both only grow: where the sum is what it was, they are.
+        self.accounts_version() + self.changes.tokens.load(Ordering::Acquire)
+    }
+
+    /// The same for what is learnt of accounts, which have nothing to do with tokens.
+    pub(super) fn accounts_version(&self) -> u64 {
+        self.changes.people.load(Ordering::Acquire)
     }
 
     /// The account of that name, as of now.
     pub(super) async fn by_name(&self, name: &str) -> Result<Option<Arc<Account>>, LedgerError> {
         // What is no name is nobody's.
         let Ok(name) = name.parse::<Handle>() else { return Ok(None) };
-        let version = self.version();
+        let version = self.accounts_version();
         if let Some(kept) = self.by_name.get(&name).filter(|kept| kept.version == version) {
             return Ok(Some(kept.what));
         }
@@ -177,7 +188,7 @@ impl Users {
 
     /// The account with that id, as of now.
     pub(super) async fn by_id(&self, id: Id) -> Result<Option<Arc<Account>>, LedgerError> {
-        let version = self.version();
+        let version = self.accounts_version();
         if let Some(kept) = self.by_id.get(&id).filter(|kept| kept.version == version) {
             return Ok(Some(kept.what));
         }
@@ -197,7 +208,7 @@ impl Users {
         Ok(Some(what))
     }
 
-    /// Keeps those that are there; that somebody is not there is asked anew each time, so that made-up names take no room.
+    /// Keeps those that are there, for as long as [`Users::accounts_version`] is what is given; that somebody is not there is asked anew each time, so that made-up names take no room.
     pub(super) async fn load(
         &self,
         version: u64,
@@ -216,12 +227,17 @@ impl Users {
 impl Observer for Changes {
     fn committed(&self, entry: &Entry) {
         // A project that comes into being with its first repository has no bindings yet. Robots go and come back with theirs.
-        let is_of_people = |change: &Change| {
-            use Change::{DeleteProject, People, PutProject, RestoreProject};
-            matches!(change, People(_) | PutProject { .. } | DeleteProject { .. } | RestoreProject { .. })
+        let counter = |change: &Change| match change {
+            Change::People(PeopleChange::PutSecret { .. }) => None,
+            Change::People(PeopleChange::EndSecret { .. }) => Some(&self.tokens),
+            Change::People(_)
+            | Change::PutProject { .. }
+            | Change::DeleteProject { .. }
+            | Change::RestoreProject { .. } => Some(&self.people),
+            _ => None,
         };
-        if entry.changes.iter().any(is_of_people) {
-            self.0.fetch_add(1, Ordering::AcqRel);
+        for counter in entry.changes.iter().filter_map(counter) {
+            counter.fetch_add(1, Ordering::AcqRel);
         }
     }
 }
