@@ -10,6 +10,7 @@ use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::limits::{MANIFEST_BYTES_MAX, MANIFEST_DESCRIPTORS_MAX};
 use wharf_model::media::{MediaType, OCI_EMPTY, OCI_MANIFEST};
 
+use crate::compression::Compression;
 use crate::pack::Packed;
 
 pub use guess::{HEAD_BYTES, guess_type};
@@ -22,6 +23,10 @@ pub const UNKNOWN_TYPE: &str = "application/vnd.unknown.artifact.v1";
 pub const IMAGE_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// The annotation of a layer that is a file: its name.
 pub const TITLE: &str = "org.opencontainers.image.title";
+/// The annotation by which oras says that a layer with a name is a packed folder, which it unpacks.
+const UNPACK: &str = "io.deis.oras.content.unpack";
+/// The annotation by which oras checks what it unpacks: the digest of the tar.
+const CONTENT_DIGEST: &str = "io.deis.oras.content.digest";
 /// The annotation of when an artifact was made.
 pub const CREATED: &str = "org.opencontainers.image.created";
 
@@ -91,7 +96,8 @@ pub enum ConfigError {
     Json(#[from] serde_json::Error),
 }
 
-/// The manifest of a folder: an image whose layers are `layers`, which runtimes can mount and others can read.
+/// The manifest of a folder: an image whose layers are `layers`, which runtimes can mount and others can read. Layers of gzip say
+/// in annotations what oras needs to unpack them.
 ///
 /// # Errors
 /// [`ConfigError`].
@@ -105,7 +111,7 @@ pub fn directory(layers: &[Packed], options: &Options) -> Result<Made, ConfigErr
         rootfs: Rootfs { kind: "layers", diff_ids: layers.iter().map(|layer| layer.diff_id).collect() },
     };
     let config = Bytes::new(IMAGE_CONFIG, serde_json::to_vec(&image)?);
-    let layers = layers.iter().map(|layer| Wire::new(&layer.media_type, layer.digest, layer.size)).collect();
+    let layers = layers.iter().enumerate().map(|(number, layer)| Wire::of_layer(number, layer)).collect();
     make(config, None, layers, FOLDER_TYPE, options)
 }
 
@@ -202,11 +208,28 @@ impl Wire {
         Wire { media_type: media_type.clone(), digest, size, data: None, annotations: BTreeMap::new() }
     }
 
+    fn of_layer(number: usize, layer: &Packed) -> Wire {
+        let mut wire = Wire::new(&layer.media_type, layer.digest, layer.size);
+        if layer.media_type == Compression::Gzip.layer_type() {
+            let digest = layer.diff_id.to_string();
+            let all = [(TITLE, here(number)), (UNPACK, "true".to_owned()), (CONTENT_DIGEST, digest)];
+            wire.annotations = all.map(|(key, text)| (key.to_owned(), text)).into();
+        }
+        wire
+    }
+
     fn of_file(file: &FileLayer) -> Wire {
         let mut annotations = file.annotations.clone();
         annotations.insert(TITLE.to_owned(), file.title.clone());
         Wire { annotations, ..Wire::new(&file.media_type, file.digest, file.size) }
     }
+}
+
+/// The folder that is pulled into, as a path that is another text for each number: oras takes no name twice.
+fn here(number: usize) -> String {
+    let digits = format!("{number:b}");
+    let steps = digits.chars().map(|digit| if digit == '1' { "/." } else { "//." });
+    std::iter::once(".").chain(steps).collect()
 }
 
 /// An image's config (image-spec, "Image Configuration").
@@ -254,6 +277,26 @@ mod tests {
         assert_eq!(manifest.layers.len(), 1);
         assert_eq!(manifest.config, Some(made.config.descriptor()));
         assert_eq!(manifest.annotations, None);
+    }
+
+    #[test]
+    fn layers_of_gzip_are_as_oras_unpacks_them() {
+        let gzip = Packed { media_type: Compression::Gzip.layer_type(), ..packed(b"a") };
+        let made = directory(&[gzip.clone(), gzip], &Options::default()).expect("a manifest");
+        let manifest = wharf_model::manifest::Manifest::parse(&made.manifest.bytes, None).expect("a manifest");
+        let titles: Vec<&str> = manifest
+            .layers
+            .iter()
+            .map(|layer| {
+                let annotations = layer.annotations.as_ref().expect("annotations");
+                assert_eq!(annotations[UNPACK], "true");
+                assert_eq!(annotations[CONTENT_DIGEST], Digest::of(Algorithm::Sha256, b"tar").to_string());
+                annotations[TITLE].as_str()
+            })
+            .collect();
+        assert_eq!(titles, [".//.", "./."]);
+        let all: std::collections::BTreeSet<String> = (0..2_000).map(here).collect();
+        assert_eq!(all.len(), 2_000);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod header;
 mod sample;
 
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -82,6 +83,8 @@ pub struct Packer {
     root: PathBuf,
     folder: File,
     keep: Keep,
+    /// By their paths, those that are repeated.
+    folders: HashMap<Box<str>, Entry>,
 }
 
 impl Packer {
@@ -91,7 +94,16 @@ impl Packer {
     /// The folder cannot be opened.
     pub fn open(root: &Path, keep: Keep) -> Result<Packer, PackError> {
         let folder = File::open(root).map_err(|source| PackError::Read { path: root.to_owned(), source })?;
-        Ok(Packer { root: root.to_owned(), folder, keep })
+        Ok(Packer { root: root.to_owned(), folder, keep, folders: HashMap::new() })
+    }
+
+    /// Repeats in each layer the folders, found among `entries`, that its own entries are in. Readers of images make them where
+    /// they are missing; oras does not, and so can unpack each layer by itself.
+    #[must_use]
+    pub fn with_folders(mut self, entries: &[Entry]) -> Packer {
+        let folders = entries.iter().filter(|entry| entry.kind == Kind::Folder);
+        self.folders = folders.map(|folder| (folder.path.clone(), folder.clone())).collect();
+        self
     }
 
     /// zstd where a sample of the contents says that it saves a tenth, plain otherwise. The same for the same contents.
@@ -142,8 +154,10 @@ impl Packer {
     fn tar(&self, entries: &[Entry], out: &mut impl Write) -> Result<(), PackError> {
         let mut out = Buffered { out, bytes: vec![0; BUFFER_BYTES], used: 0 };
         let mut headers = Vec::new();
+        let mut there = HashSet::new();
         for entry in entries {
             headers.clear();
+            self.folders_above(entry, &mut there, &mut headers);
             header::write(entry, self.keep, &mut headers);
             out.add(&headers)?;
             if entry.kind == Kind::File {
@@ -153,6 +167,23 @@ impl Packer {
         // Two empty blocks end a tar.
         out.add(&[0; 1024])?;
         out.flush()
+    }
+
+    /// Appends what is to be repeated before `entry`, from the top down, each once in a layer.
+    fn folders_above<'a>(&'a self, entry: &'a Entry, there: &mut HashSet<&'a str>, headers: &mut Vec<u8>) {
+        if self.folders.is_empty() {
+            return;
+        }
+        for (end, _) in entry.path.match_indices('/') {
+            if let Some(folder) = self.folders.get(&entry.path[..end])
+                && there.insert(&folder.path)
+            {
+                header::write(folder, self.keep, headers);
+            }
+        }
+        if entry.kind == Kind::Folder {
+            there.insert(&entry.path);
+        }
     }
 
     fn content(&self, entry: &Entry, out: &mut Buffered<impl Write>) -> Result<(), PackError> {

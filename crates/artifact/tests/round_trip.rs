@@ -234,6 +234,30 @@ fn layers_of_a_tree_make_it_whole() {
     assert!(!to.path().read_dir().expect("a folder").any(|one| is_part(&one.expect("an entry"))));
 }
 
+/// Each layer can be unpacked by itself by who makes no folder unasked.
+#[test]
+fn folders_are_repeated_where_asked() {
+    let from = folder();
+    for path in ["a/b/1", "a/b/2", "a/b-c/3", "a-d/4"] {
+        put(from.path(), path, b"x");
+    }
+    let entries = scan(from.path());
+    let packer = Packer::open(from.path(), Keep::default()).expect("a packer").with_folders(&entries);
+    let check = |first: &str, count: usize, expect: &[&str]| {
+        let start = entries.iter().position(|entry| &*entry.path == first).expect("an entry");
+        let mut bytes = Vec::new();
+        packer.layer(&entries[start..start + count], Compression::Plain, &mut bytes).expect("a layer");
+        let mut archive = tar::Archive::new(&*bytes);
+        let names = archive.entries().expect("a tar").map(|one| one.expect("an entry").path_bytes().into_owned());
+        let names: Vec<String> = names.map(|name| String::from_utf8(name).expect("text")).collect();
+        assert_eq!(names, expect, "{first}");
+    };
+    check("a", 2, &["a/", "a-d/"]);
+    check("a-d/4", 2, &["a-d/", "a-d/4", "a/", "a/b/"]);
+    check("a/b-c/3", 2, &["a/", "a/b-c/", "a/b-c/3", "a/b/", "a/b/1"]);
+    check("a/b/2", 1, &["a/", "a/b/", "a/b/2"]);
+}
+
 fn is_part(entry: &fs::DirEntry) -> bool {
     entry.file_name().to_string_lossy().starts_with(tree::PART_PREFIX)
 }

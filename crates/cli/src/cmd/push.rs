@@ -155,15 +155,15 @@ impl Pushing<'_> {
         .await??;
         self.allow(&findings)?;
         let keep = Keep { times: args.keep_times, owners: args.keep_owners, modes: args.keep_modes };
-        let method = if args.compat { "gzip" } else { "chosen" };
+        let method = method(args, &entries, keep);
         let folder = Folder::new(root, entries, keep, args.compat)?;
         let form = if args.mountable { Form::MOUNTABLE } else { Form::ARTIFACT };
-        let known = |entries: &[tree::Entry]| before.lookup(Fingerprint::of(entries, keep, method)).cloned();
+        let known = |entries: &[tree::Entry]| before.lookup(Fingerprint::of(entries, keep, &method)).cloned();
         let sent = folder.send(folder.cut(form), known, self.target, &self.observer).await?;
         let mut after = Pushed::default();
         for layer in &sent {
             let entries = &folder.entries()[layer.entries.clone()];
-            after.record(Fingerprint::of(entries, keep, method), entries, listed, layer.packed.clone());
+            after.record(Fingerprint::of(entries, keep, &method), entries, listed, layer.packed.clone());
         }
         if after != before {
             let root = root.to_owned();
@@ -214,6 +214,15 @@ impl Pushing<'_> {
         let manifest = Fetched { media_type, digest, bytes: made.manifest.bytes.clone().into() };
         Ok(self.target.put_manifest(&manifest, tags, Rank::Head).await?)
     }
+}
+
+/// What else than its entries a layer's bytes hang on: with gzip it repeats the folders above them.
+fn method(args: &PushArgs, entries: &[tree::Entry], keep: Keep) -> String {
+    if !args.compat {
+        return "chosen".to_owned();
+    }
+    let folders: Vec<_> = entries.iter().filter(|entry| entry.kind == tree::Kind::Folder).cloned().collect();
+    format!("gzip with {:?}", Fingerprint::of(&folders, keep, ""))
 }
 
 /// Nanoseconds since 1970.

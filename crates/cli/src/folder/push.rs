@@ -55,7 +55,9 @@ impl Folder {
     /// # Errors
     /// It cannot be opened.
     pub fn new(root: &Path, entries: Vec<Entry>, keep: Keep, gzip: bool) -> Result<Arc<Folder>> {
-        Ok(Arc::new(Folder { root: root.to_owned(), packer: Packer::open(root, keep)?, entries, gzip }))
+        let packer = Packer::open(root, keep)?;
+        let packer = if gzip { packer.with_folders(&entries) } else { packer };
+        Ok(Arc::new(Folder { root: root.to_owned(), packer, entries, gzip }))
     }
 
     /// What it holds.
