@@ -2,6 +2,7 @@
 //! measurement is a module; this one chooses them, prepares the yard in which servers are started, and says what machine it was.
 
 mod access;
+mod client;
 mod content;
 mod http;
 mod lists;
@@ -60,8 +61,10 @@ pub(crate) struct Options {
     #[arg(long, default_value = "target/bench")]
     folder: PathBuf,
     /// Most minutes that the run may take
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 60)]
     minutes: u64,
+    #[command(flatten)]
+    clients: client::Options,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -73,6 +76,10 @@ enum Item {
     Memory,
     Small,
     Access,
+    Folder,
+    Many,
+    Large,
+    Copy,
 }
 
 impl Item {
@@ -85,6 +92,10 @@ impl Item {
             Item::Memory => memory::measure(bench, report),
             Item::Small => small::measure(bench, report),
             Item::Access => access::measure(bench, report),
+            Item::Folder => client::folder::measure(bench, report),
+            Item::Many => client::many::measure(bench, report),
+            Item::Large => client::large::measure(bench, report),
+            Item::Copy => client::copy::measure(bench, report),
         }
     }
 }

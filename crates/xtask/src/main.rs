@@ -24,7 +24,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Task {
     /// Measure wharf beside docker-registry and nginx, in one run, and compare with the targets
-    Bench(bench::Options),
+    Bench(Box<bench::Options>),
     /// Check what the compiler does not: arrows between rooms, module docs, dead files, generated docs
     Tidy,
     /// Write the pages that are generated from the code: docs/conformance.md, docs/guide/configuration.md, docs/openapi.json,

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use sha2::{Digest, Sha256};
 
 use super::content::Content;
 use super::http::{Body, Connection, Target};
@@ -69,6 +70,13 @@ pub(crate) fn push_blob(connection: &mut Connection, repository: &str, content: 
 /// Pushes the empty config, `{}`.
 pub(crate) fn push_empty(connection: &mut Connection, repository: &str) -> Result<()> {
     upload(connection, repository, EMPTY_DIGEST, &Body::Bytes("application/octet-stream", EMPTY))
+}
+
+/// Pushes the config of an image, and answers with its digest.
+pub(crate) fn push_config(connection: &mut Connection, repository: &str, bytes: &[u8]) -> Result<String> {
+    let digest = format!("sha256:{}", hex::encode(Sha256::digest(bytes)));
+    upload(connection, repository, &digest, &Body::Bytes("application/octet-stream", bytes))?;
+    Ok(digest)
 }
 
 fn upload(connection: &mut Connection, repository: &str, digest: &str, body: &Body<'_>) -> Result<()> {

@@ -45,6 +45,21 @@ pub(crate) enum Peer {
     /// A program that hashes, writes and fsyncs in the bench itself; pushing a blob only.
     #[value(skip)]
     Plain,
+    /// Debian's skopeo: a client, as all that follow.
+    #[value(skip)]
+    Skopeo,
+    /// `cp -r`: what copying files takes without a registry.
+    #[value(skip)]
+    Cp,
+    /// Carvel's imgpkg, where there is one.
+    #[value(skip)]
+    Imgpkg,
+    /// oras, where there is one.
+    #[value(skip)]
+    Oras,
+    /// crane, where there is one.
+    #[value(skip)]
+    Crane,
 }
 
 impl fmt::Display for Peer {
@@ -57,6 +72,11 @@ impl fmt::Display for Peer {
             Peer::DockerRegistryOpen => "docker-registry, no login",
             Peer::Nginx => "nginx",
             Peer::Plain => "plain program",
+            Peer::Skopeo => "skopeo",
+            Peer::Cp => "cp -r",
+            Peer::Imgpkg => "imgpkg",
+            Peer::Oras => "oras",
+            Peer::Crane => "crane",
         })
     }
 }
@@ -64,7 +84,7 @@ impl fmt::Display for Peer {
 impl Peer {
     /// Whether it speaks the Distribution API.
     pub(crate) fn is_registry(self) -> bool {
-        !matches!(self, Peer::Nginx | Peer::Plain)
+        self.is_wharf() || matches!(self, Peer::DockerRegistry | Peer::DockerRegistryOpen)
     }
 
     /// The peer with login, of one that may have it: what is to be reached against one is to be reached against both.
@@ -133,8 +153,8 @@ impl Yard {
             Peer::DockerRegistry => docker_registry(folder, true)?,
             Peer::DockerRegistryOpen => docker_registry(folder, false)?,
             Peer::Nginx => nginx(folder)?,
-            Peer::Plain => bail!("the plain program is not a server"),
-            _ => self.wharf(peer, folder, database)?,
+            peer if peer.is_wharf() => self.wharf(peer, folder, database)?,
+            peer => bail!("{peer} is not a server"),
         };
         let anonymous = Target { authorization: None, ..target.clone() };
         let begin = Instant::now();
@@ -193,7 +213,7 @@ impl Server {
 }
 
 /// The value of `Authorization` that every registry here accepts.
-fn authorization() -> String {
+pub(crate) fn authorization() -> String {
     format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(format!("admin:{PASSWORD}")))
 }
 

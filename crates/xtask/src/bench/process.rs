@@ -69,6 +69,11 @@ impl Process {
         self.child.try_wait().ok().flatten()
     }
 
+    /// Waits until it has ended.
+    pub(crate) fn wait(&mut self) -> Result<ExitStatus> {
+        Ok(self.child.wait()?)
+    }
+
     /// CPU time of it and its children, in seconds.
     pub(crate) fn cpu_seconds(&self) -> f64 {
         tree(self.id()).into_iter().filter_map(cpu_ticks).sum::<u64>() as f64
@@ -77,7 +82,7 @@ impl Process {
 
     /// A field of `/proc/PID/status` that counts memory (`VmHWM`, `RssAnon`), in MiB, summed over it and its children.
     pub(crate) fn memory_mib(&self, field: &str) -> f64 {
-        tree(self.id()).into_iter().filter_map(|id| status_number(id, field)).sum::<u64>() as f64 / 1024.0
+        memory_mib(self.id(), field)
     }
 
     /// Whether every thread of it is being traced.
@@ -112,6 +117,11 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.end(Signal::TERM);
     }
+}
+
+/// The same of any process.
+pub(crate) fn memory_mib(id: u32, field: &str) -> f64 {
+    tree(id).into_iter().filter_map(|id| status_number(id, field)).sum::<u64>() as f64 / 1024.0
 }
 
 /// A process and its children.

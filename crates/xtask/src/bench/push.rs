@@ -53,7 +53,7 @@ fn push(yard: &Yard, peer: Peer, content: &Content) -> Result<(Duration, Option<
 
 /// Empties the disk's queue, and has as much memory at hand as the page cache is about to take: the host of a virtual machine
 /// takes back what is free, and what it costs to get it again would be most of what is measured, whoever writes.
-fn settle(folder: &Path, size: u64) -> Result<()> {
+pub(crate) fn settle(folder: &Path, size: u64) -> Result<()> {
     rustix::fs::sync();
     let path = folder.join("memory");
     let mut file = File::create(&path)?;

@@ -29,12 +29,19 @@ pub(crate) struct Series {
     unit: &'static str,
     runs: BTreeMap<Peer, Vec<f64>>,
     targets: Vec<(Peer, Target)>,
+    /// The table that it stands in.
+    columns: &'static [Peer],
 }
 
 impl Series {
-    /// Nothing measured yet.
+    /// Of servers; nothing measured yet.
     pub(crate) fn new(what: impl Into<String>, unit: &'static str) -> Series {
-        Series { what: what.into(), unit, runs: BTreeMap::new(), targets: Vec::new() }
+        Series { what: what.into(), unit, runs: BTreeMap::new(), targets: Vec::new(), columns: &SERVERS }
+    }
+
+    /// The same, of clients.
+    pub(crate) fn of_clients(what: impl Into<String>, unit: &'static str) -> Series {
+        Series { columns: &CLIENTS, ..Series::new(what, unit) }
     }
 
     /// Sets what is to be reached: against a peer, or with [`Peer::Wharf`] by wharf itself.
@@ -104,8 +111,8 @@ impl Target {
     }
 }
 
-/// The columns of the table.
-const COLUMNS: [Peer; 7] = [
+/// The columns of the table of servers, as far as there are any figures of them.
+const SERVERS: [Peer; 7] = [
     Peer::Wharf,
     Peer::DockerRegistry,
     Peer::DockerRegistryOpen,
@@ -114,6 +121,8 @@ const COLUMNS: [Peer; 7] = [
     Peer::WharfTls,
     Peer::WharfPostgres,
 ];
+/// And of clients.
+const CLIENTS: [Peer; 6] = [Peer::Wharf, Peer::Skopeo, Peer::Cp, Peer::Imgpkg, Peer::Oras, Peer::Crane];
 
 /// Everything that a run found.
 #[derive(Default)]
@@ -151,18 +160,9 @@ impl Report {
         for fact in &self.facts {
             let _ = writeln!(page, "- {fact}");
         }
-        let _ = write!(page, "\n| what |");
-        for peer in COLUMNS {
-            let _ = write!(page, " {peer} |");
-        }
-        page.push_str(" wharf against the peer, target |\n|---|--:|--:|--:|--:|--:|--:|--:|---|\n");
-        for series in &self.measured {
-            let _ = write!(page, "| {} ({}) |", series.what, series.unit);
-            for peer in COLUMNS {
-                let _ = write!(page, " {} |", median(series.of(peer)).map_or_else(String::new, number));
-            }
-            let comparisons: Vec<_> = series.comparisons().iter().map(Comparison::text).collect();
-            let _ = writeln!(page, " {} |", comparisons.join("<br>"));
+        for columns in [&SERVERS[..], &CLIENTS[..]] {
+            let rows: Vec<_> = self.measured.iter().filter(|series| series.columns == columns).collect();
+            write_table(columns, &rows, &mut page);
         }
         for note in &self.notes {
             let _ = write!(page, "\n- {note}");
@@ -181,6 +181,26 @@ impl Report {
         }
         std::fs::write(path, format!("{before}{BEGIN}\n{}{END}{after}", self.markdown()))?;
         Ok(())
+    }
+}
+
+/// Writes a table, without the columns in which there would be nothing.
+fn write_table(columns: &[Peer], rows: &[&Series], page: &mut String) {
+    let is_filled = |peer: &&Peer| rows.iter().any(|series| !series.of(**peer).is_empty());
+    let columns: Vec<Peer> = columns.iter().filter(is_filled).copied().collect();
+    if columns.is_empty() {
+        return;
+    }
+    let names: String = columns.iter().map(|peer| format!(" {peer} |")).collect();
+    let lines = "--:|".repeat(columns.len());
+    let _ = writeln!(page, "\n| what |{names} wharf against the peer, target |\n|---|{lines}---|");
+    for series in rows {
+        let _ = write!(page, "| {} ({}) |", series.what, series.unit);
+        for peer in &columns {
+            let _ = write!(page, " {} |", median(series.of(*peer)).map_or_else(String::new, number));
+        }
+        let comparisons: Vec<_> = series.comparisons().iter().map(Comparison::text).collect();
+        let _ = writeln!(page, " {} |", comparisons.join("<br>"));
     }
 }
 
@@ -242,11 +262,11 @@ mod tests {
             report.add(series);
             assert!(report.markdown().contains(expect), "{}", report.markdown());
         };
-        let pass = "| pull (GB/s) | 3.00 | 2.00 |  |  |  |  |  | 1.50 × docker-registry, ≥ 1.4 ✓ |";
+        let pass = "| pull (GB/s) | 3.00 | 2.00 | 1.50 × docker-registry, ≥ 1.4 ✓ |";
         check(&[2.0, 3.0, 4.0], &[2.0, 2.0, 1.0], Target::Times(1.4), pass);
-        let missed = "| pull (GB/s) | 3,000 | 2,000 |  |  |  |  |  | 1.50 × docker-registry, ≥ 2 ✗ |";
+        let missed = "| pull (GB/s) | 3,000 | 2,000 | 1.50 × docker-registry, ≥ 2 ✗ |";
         check(&[3000.0], &[2000.0], Target::Times(2.0), missed);
-        check(&[], &[2.0], Target::Times(2.0), "| pull (GB/s) |  | 2.00 |  |  |  |  |  |  |");
+        check(&[], &[2.0], Target::Times(2.0), "| pull (GB/s) | 2.00 |  |");
     }
 
     #[test]
@@ -255,12 +275,25 @@ mod tests {
         series.add(Peer::Wharf, 17.0);
         let mut report = Report::default();
         report.add(series);
-        assert!(
-            report.markdown().contains("| idle (MiB) | 17.0 |  |  |  |  |  |  | ≤ 16 ✗ |"),
-            "{}",
-            report.markdown()
-        );
+        assert!(report.markdown().contains("| idle (MiB) | 17.0 | ≤ 16 ✗ |"), "{}", report.markdown());
         assert!(!report.reached());
+    }
+
+    #[test]
+    fn clients_have_a_table_of_their_own() {
+        let mut report = Report::default();
+        for (mut series, peer) in
+            [(Series::of_clients("copy", "s"), Peer::Skopeo), (Series::new("push", "s"), Peer::DockerRegistry)]
+        {
+            series.add(Peer::Wharf, 1.0);
+            series.add(peer, 2.0);
+            report.add(series);
+        }
+        let page = report.markdown();
+        let servers =
+            "\n| what | wharf | docker-registry | wharf against the peer, target |\n|---|--:|--:|---|\n| push (s) |";
+        let clients = "\n| what | wharf | skopeo | wharf against the peer, target |\n|---|--:|--:|---|\n| copy (s) |";
+        assert!(page.contains(servers) && page.contains(clients), "{page}");
     }
 
     #[test]

@@ -153,13 +153,17 @@ fn fsyncs(bench: &Bench<'_>, peer: Peer) -> Result<u64> {
 
 /// What a folder takes.
 #[derive(Default)]
-struct Disk {
-    allocated: u64,
-    apparent: u64,
-    inodes: u64,
+pub(crate) struct Disk {
+    /// Bytes on the disk.
+    pub(crate) allocated: u64,
+    /// Lengths of all files, in bytes.
+    pub(crate) apparent: u64,
+    /// Files and folders.
+    pub(crate) inodes: u64,
 }
 
-fn disk(folder: &Path) -> Disk {
+/// What `folder` takes.
+pub(crate) fn disk(folder: &Path) -> Disk {
     let mut sum = Disk::default();
     let mut left = vec![folder.to_owned()];
     while let Some(path) = left.pop() {
