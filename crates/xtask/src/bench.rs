@@ -64,7 +64,7 @@ pub(crate) struct Options {
     #[arg(long, default_value_t = 60)]
     minutes: u64,
     #[command(flatten)]
-    clients: client::Options,
+    clients: client::Clients,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -298,6 +298,7 @@ fn again(options: &Options) -> String {
     let peers = Some(peers.collect::<Vec<_>>().join(","))
         .filter(|_| options.peers != selectable())
         .map(|names| format!("--peers {names}"));
+    let clients = options.clients.again();
     let first = std::iter::once("cargo xtask bench".to_owned());
-    first.chain(words).chain(flags).chain(peers).collect::<Vec<_>>().join(" ")
+    first.chain(words).chain(flags).chain(peers).chain(clients).collect::<Vec<_>>().join(" ")
 }

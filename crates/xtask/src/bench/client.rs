@@ -25,7 +25,7 @@ use super::{Bench, load};
 
 /// Whom else to measure, and what with.
 #[derive(clap::Args, Default)]
-pub(crate) struct Options {
+pub(crate) struct Clients {
     /// Folder to push and pull, such as a real ~/.m2 (it is copied); else one of the same shape is made
     #[arg(long, value_name = "FOLDER", conflicts_with = "write")]
     m2: Option<PathBuf>,
@@ -38,6 +38,16 @@ pub(crate) struct Options {
     /// Measure this crane too
     #[arg(long, value_name = "PATH", conflicts_with = "write")]
     crane: Option<PathBuf>,
+}
+
+impl Clients {
+    /// What is to be written to measure the same again.
+    pub(crate) fn again(&self) -> Vec<String> {
+        let Clients { m2, imgpkg, oras, crane } = self;
+        let all = [("m2", m2), ("imgpkg", imgpkg), ("oras", oras), ("crane", crane)];
+        let given = all.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
+        given.map(|(name, path)| format!("--{name} {}", path.display())).collect()
+    }
 }
 
 /// How often the memory of a client is looked at. Its peak is kept by the kernel: only the very last of it can be missed.
@@ -82,7 +92,7 @@ impl<'a> Site<'a> {
 
     /// Those of `wanted` that there are.
     fn tools(&self, wanted: &[Peer]) -> Vec<Tool> {
-        let Options { imgpkg, oras, crane, .. } = &self.bench.options.clients;
+        let Clients { imgpkg, oras, crane, .. } = &self.bench.options.clients;
         let program = |peer: Peer| match peer {
             Peer::Wharf => Some(self.bench.yard.wharf.clone()),
             Peer::Skopeo => process::find("skopeo"),
