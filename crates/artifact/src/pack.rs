@@ -13,6 +13,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use flate2::GzBuilder;
+use flate2::write::GzEncoder;
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use wharf_model::digest::{Algorithm, Digest, Hasher};
@@ -128,17 +129,14 @@ impl Packer {
                 None
             }
             Compression::Gzip => {
-                let level = flate2::Compression::new(GZIP_LEVEL);
-                // Neither time nor system: 255 is "unknown" (RFC 1952 §2.3.1).
-                let mut tar = Hashed::new(GzBuilder::new().mtime(0).operating_system(255).write(&mut out, level));
+                let mut tar = Hashed::new(gzip(&mut out));
                 self.tar(entries, &mut tar)?;
                 let (tar, encoder) = tar.finish();
                 encoder.finish().map_err(PackError::Write)?;
                 Some(tar)
             }
             Compression::Zstd => {
-                let encoder = zstd::Encoder::new(&mut out, ZSTD_LEVEL).map_err(PackError::Write)?;
-                let mut tar = Hashed::new(encoder);
+                let mut tar = Hashed::new(zstd(&mut out)?);
                 self.tar(entries, &mut tar)?;
                 let (tar, encoder) = tar.finish();
                 encoder.finish().map_err(PackError::Write)?;
@@ -149,6 +147,27 @@ impl Packer {
         let ((digest, size), _) = out.finish();
         let (diff_id, tar_bytes) = tar.unwrap_or((digest, size));
         Ok(Packed { media_type: compression.layer_type(), digest, diff_id, size, tar_bytes })
+    }
+
+    /// Writes the same once more, to those who know its digests.
+    ///
+    /// # Errors
+    /// As [`Packer::layer`].
+    pub fn again(&self, entries: &[Entry], compression: Compression, mut out: impl Write) -> Result<(), PackError> {
+        match compression {
+            Compression::Plain => self.tar(entries, &mut out)?,
+            Compression::Gzip => {
+                let mut encoder = gzip(&mut out);
+                self.tar(entries, &mut encoder)?;
+                encoder.finish().map_err(PackError::Write)?;
+            }
+            Compression::Zstd => {
+                let mut encoder = zstd(&mut out)?;
+                self.tar(entries, &mut encoder)?;
+                encoder.finish().map_err(PackError::Write)?;
+            }
+        }
+        out.flush().map_err(PackError::Write)
     }
 
     fn tar(&self, entries: &[Entry], out: &mut impl Write) -> Result<(), PackError> {
@@ -236,6 +255,15 @@ impl Packer {
     fn full(&self, entry: &Entry) -> PathBuf {
         self.root.join(&*entry.path)
     }
+}
+
+fn gzip<W: Write>(out: W) -> GzEncoder<W> {
+    // Neither time nor system: 255 is "unknown" (RFC 1952 §2.3.1).
+    GzBuilder::new().mtime(0).operating_system(255).write(out, flate2::Compression::new(GZIP_LEVEL))
+}
+
+fn zstd<W: Write>(out: W) -> Result<zstd::Encoder<'static, W>, PackError> {
+    zstd::Encoder::new(out, ZSTD_LEVEL).map_err(PackError::Write)
 }
 
 /// Copies a file that is a layer by itself, not in a tar, to `out`: its digest and its size in bytes.

@@ -49,6 +49,7 @@ impl AttachArgs {
             xattrs: false,
             mountable: false,
             compat: false,
+            verify: false,
             allow_secrets: false,
             annotations: self.annotations.clone(),
             artifact_type: Some(self.artifact_type.clone()),

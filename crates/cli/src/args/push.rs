@@ -46,6 +46,9 @@ pub struct PushArgs {
     /// Send it although some of it looks like a credential
     #[arg(long, help_heading = "Content")]
     pub allow_secrets: bool,
+    /// Read all of it, also where size and time say that it is as it was when it was pushed before
+    #[arg(long, help_heading = "Content")]
+    pub verify: bool,
     /// Free text by key
     #[arg(short, long = "annotation", value_name = "KEY=TEXT", value_parser = annotation, help_heading = "Description")]
     pub annotations: Vec<(String, String)>,
@@ -85,6 +88,9 @@ pub struct PullArgs {
     /// Fetch everything again, also where size and time say that it is there
     #[arg(long)]
     pub force: bool,
+    /// Read what is there and fetch what is not as it was pulled, rather than trust size and time
+    #[arg(long, conflicts_with = "force")]
+    pub verify: bool,
     /// Of an index, the one for this platform [default: this machine's]
     #[arg(long, value_name = "OS/ARCH")]
     pub platform: Option<Platform>,

@@ -27,7 +27,7 @@ use crate::args::push::{PushArgs, subject};
 use crate::end::Reach;
 use crate::folder::files::{self, Named};
 use crate::folder::memory;
-use crate::folder::push::Folder;
+use crate::folder::push::{Folder, Sent};
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::table::printable;
@@ -158,8 +158,15 @@ impl Pushing<'_> {
         let method = method(args, &entries, keep);
         let folder = Folder::new(root, entries, keep, args.compat)?;
         let form = if args.mountable { Form::MOUNTABLE } else { Form::ARTIFACT };
-        let known = |entries: &[tree::Entry]| before.lookup(Fingerprint::of(entries, keep, &method)).cloned();
-        let sent = folder.send(folder.cut(form), known, self.target, &self.observer).await?;
+        let known = |entries: &[tree::Entry]| {
+            let remembered = before.lookup(Fingerprint::of(entries, keep, &method));
+            remembered.filter(|_| !args.verify).cloned()
+        };
+        let layers = folder.cut(form);
+        let sent = match folder.known(&layers, known) {
+            Some(all) if self.has(&all, options).await? => all,
+            _ => folder.send(layers, known, self.target, &self.observer).await?,
+        };
         let mut after = Pushed::default();
         for layer in &sent {
             let entries = &folder.entries()[layer.entries.clone()];
@@ -172,6 +179,13 @@ impl Pushing<'_> {
         let packed: Vec<_> = sent.iter().map(|layer| layer.packed.clone()).collect();
         let layers = sent.iter().map(|layer| (layer.packed.size, layer.outcome)).collect();
         Ok((config::directory(&packed, options)?, layers))
+    }
+
+    /// Whether the target has the artifact of these layers already; then it has the layers.
+    async fn has(&self, layers: &[Sent], options: &Options) -> Result<bool> {
+        let packed: Vec<_> = layers.iter().map(|layer| layer.packed.clone()).collect();
+        let digest = config::directory(&packed, options)?.manifest.digest;
+        Ok(self.target.keeps_whole() && self.target.has_manifest(&digest).await?)
     }
 
     async fn files(&self, paths: &[PathBuf], options: &Options) -> Result<Layers> {

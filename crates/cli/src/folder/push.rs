@@ -70,6 +70,15 @@ impl Folder {
         cut::cut(&self.entries, form)
     }
 
+    /// What all layers are, if all of them are known; none has travelled then.
+    pub fn known(&self, layers: &[Range<usize>], known: impl Fn(&[Entry]) -> Option<Packed>) -> Option<Vec<Sent>> {
+        let sent = layers.iter().map(|entries| {
+            let packed = known(&self.entries[entries.clone()])?;
+            Some(Sent { entries: entries.clone(), packed, outcome: Outcome::Skipped })
+        });
+        sent.collect()
+    }
+
     /// Brings the layers to the target, several at once; in their order. `known` tells what a layer was when it was packed
     /// before, if nothing in it has changed since.
     ///
@@ -122,7 +131,8 @@ impl Layer {
         let compression = folder.choose(entries)?;
         let size: u64 = entries.iter().map(|entry| entry.size).sum();
         let (packed, kept) = if size <= KEPT_BYTES_MAX {
-            let mut bytes = Vec::new();
+            // Untouched memory costs nothing, growing does.
+            let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
             let packed = folder.packer.layer(entries, compression, &mut bytes)?;
             (packed, Some(bytes.into()))
         } else {
@@ -152,8 +162,8 @@ impl Origin for Layer {
         let (folder, range) = (self.folder.clone(), self.entries.clone());
         Ok(written(from, self.packed.size, move |writer| {
             let entries = &folder.entries[range];
-            let packed = folder.choose(entries).and_then(|how| folder.packer.layer(entries, how, writer));
-            packed.map(drop).map_err(std::io::Error::other)
+            let packed = folder.choose(entries).and_then(|how| folder.packer.again(entries, how, writer));
+            packed.map_err(std::io::Error::other)
         }))
     }
 }
