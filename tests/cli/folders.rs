@@ -184,3 +184,119 @@ fn interrupted_and_repeated() {
     assert!(killed > 0, "some were in the middle of it");
     assert!(contents(&from) == contents(&to));
 }
+
+/// Two versions of a file have the same size and time, as all times are normal ones: which of them is there is known all the same.
+#[test]
+fn versions_are_not_taken_for_each_other() {
+    let desk = Desk::admin();
+    let home = desk.home.path();
+    let (from, to) = (home.join("from"), home.join("to"));
+    fs::create_dir(&from).unwrap();
+    let name = format!("{}/acme/site", desk.server.address);
+    for (tag, content) in [("1", "one"), ("2", "two")] {
+        fs::write(from.join("file"), content).unwrap();
+        fs::write(from.join(format!("only-{tag}")), "").unwrap();
+        desk.ok(&format!("push {} {name}:{tag} -q", from.display()));
+        fs::remove_file(from.join(format!("only-{tag}"))).unwrap();
+    }
+    for (tag, content) in [("1", "one"), ("2", "two"), ("1", "one"), ("2", "two")] {
+        desk.ok(&format!("pull {name}:{tag} {} -q", to.display()));
+        assert_eq!(fs::read_to_string(to.join("file")).unwrap(), content);
+    }
+    let synced = report(&desk.ok(&format!("pull {name}:2 {} --sync --json", to.display())));
+    assert_eq!(synced["removed"], 1, "what an earlier version brought is remembered");
+    assert!(!to.join("only-1").exists() && to.join("only-2").exists());
+}
+
+/// By size and time a file may look as it was; `--verify` reads it.
+#[test]
+fn contents_are_read_where_that_is_asked() {
+    let desk = Desk::admin();
+    let home = desk.home.path();
+    let (from, to) = (home.join("from"), home.join("to"));
+    fs::create_dir(&from).unwrap();
+    fill(&from);
+    let name = format!("{}/acme/site:1", desk.server.address);
+    let pushed = desk.ok(&format!("push {} {name} -q", from.display()));
+    desk.ok(&format!("pull {name} {} -q", to.display()));
+    let path = to.join("lib/1/part-1.bin");
+    let time = path.metadata().unwrap().modified().unwrap();
+    fs::write(&path, noise(77, 100_000)).unwrap();
+    fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+    let pull = |options: &str| report(&desk.ok(&format!("pull {name} {} --json {options}", to.display())));
+    assert_eq!(pull("")["layers_fetched"], 0);
+    assert_eq!(pull("--verify")["layers_fetched"], 1);
+    assert!(contents(&from) == contents(&to));
+    assert_eq!(pull("--verify")["layers_fetched"], 0);
+    assert_eq!(desk.ok(&format!("push {} {name} -q --verify", from.display())), pushed);
+}
+
+/// What came of a large layer before an interruption does not travel again; and where that was wrong, nothing wrong comes of it.
+#[test]
+fn large_layers_go_on_where_they_broke_off() {
+    let desk = Desk::admin();
+    let home = desk.home.path();
+    let (from, to) = (home.join("from"), home.join("to"));
+    fs::create_dir(&from).unwrap();
+    fs::write(from.join("large"), noise(1, 70 << 20)).unwrap();
+    let name = format!("{}/acme/large", desk.server.address);
+    desk.ok(&format!("push {} {name}:1 -q", from.display()));
+    let manifest = report(&desk.ok(&format!("manifest get {name}:1")));
+    let layer = &manifest["layers"][0];
+    let (digest, size) = (layer["digest"].as_str().unwrap(), layer["size"].as_u64().unwrap());
+    let bytes = desk.run(&format!("blob get {name}@{digest}"), "").code(0).output.stdout;
+    let kept = to.join(".wharf-part-layers");
+    let pull_after = |kept_bytes: &[u8]| {
+        fs::create_dir_all(&kept).unwrap();
+        fs::write(kept.join(digest.trim_start_matches("sha256:")), kept_bytes).unwrap();
+        let pulled = report(&desk.ok(&format!("pull {name}:1 {} --force --json", to.display())));
+        assert!(contents(&from) == contents(&to), "and nothing is kept any more");
+        pulled["bytes_fetched"].as_u64().unwrap()
+    };
+    assert_eq!(pull_after(&bytes[..50 << 20]), size - (50 << 20));
+    assert_eq!(pull_after(&bytes), 0);
+    assert_eq!(pull_after(&noise(2, 50 << 20)), size, "what was kept is not what it should be");
+    assert_eq!(pull_after(b""), size);
+}
+
+/// Of an image too: what is there as an earlier pull left it does not travel, and a later layer counts.
+#[test]
+fn images_as_they_were_left() {
+    let desk = Desk::admin();
+    let home = desk.home.path();
+    let (to, repository) = (home.join("to"), format!("{}/acme/image", desk.server.address));
+    let layer = |name: &str, files: &[(&str, &str)]| {
+        let folder = home.join(name);
+        fs::create_dir(&folder).unwrap();
+        files.iter().for_each(|(file, content)| fs::write(folder.join(file), content).unwrap());
+        let tar = home.join(format!("{name}.tar"));
+        let mut command = std::process::Command::new("tar");
+        let done = command.args(["--mtime=@0", "-C"]).arg(&folder).arg("-cf").arg(&tar).arg(".").status().unwrap();
+        assert!(done.success());
+        let digest = desk.ok(&format!("blob put {repository} {}", tar.display()));
+        let size = tar.metadata().unwrap().len();
+        serde_json::json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest.trim(), "size": size})
+    };
+    let (below, above) = (layer("below", &[("a", "one"), ("b", "b")]), layer("above", &[("a", "two"), (".wh.b", "")]));
+    let config = desk.run(&format!("blob put {repository}"), "{}").done();
+    let put = |tag: &str, layers: &[&Value]| {
+        let config = serde_json::json!({"mediaType": "application/vnd.oci.image.config.v1+json", "digest": config.trim(), "size": 2});
+        let manifest = serde_json::json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": layers});
+        desk.run(&format!("manifest put {repository}:{tag}"), &manifest.to_string()).code(0);
+    };
+    put("1", &[&below, &above]);
+    put("2", &[&above, &below]);
+    let pull = |tag: &str| report(&desk.ok(&format!("pull {repository}:{tag} {} --json", to.display())));
+    let read = |name: &str| fs::read_to_string(to.join(name)).ok();
+    assert_eq!(pull("1")["layers_fetched"], 2);
+    let again = pull("1");
+    assert_eq!((&again["layers_fetched"], &again["files"]), (&0.into(), &1.into()));
+    assert_eq!((read("a").as_deref(), read("b")), (Some("two"), None));
+    assert_eq!(pull("2")["layers_fetched"], 2, "the same layers in another order are another image");
+    assert_eq!((read("a").as_deref(), read("b").as_deref()), (Some("one"), Some("b")));
+    assert_eq!(pull("1")["layers_fetched"], 2);
+    assert_eq!(read("a").as_deref(), Some("two"));
+    fs::remove_file(to.join("a")).unwrap();
+    assert_eq!(pull("1")["layers_fetched"], 2, "all or nothing");
+    assert_eq!(read("a").as_deref(), Some("two"));
+}

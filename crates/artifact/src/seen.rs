@@ -3,7 +3,7 @@
 //!
 //! What is not understood counts as nothing: then all is read, or fetched, as if for the first time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -117,6 +117,9 @@ impl Pushed {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pulled {
     layers: BTreeMap<Digest, Vec<Written>>,
+    /// What was put in place before, and of which nothing is known any more but that it was.
+    #[serde(default)]
+    left_over: BTreeSet<Box<str>>,
 }
 
 impl Pulled {
@@ -130,6 +133,28 @@ impl Pulled {
         self.layers.insert(layer, written);
     }
 
+    /// What is still believed when others than `layers` begin to come into the folder: those alone, and of the rest the paths.
+    ///
+    /// What is not in the layers any more may be replaced at any moment from then on, and be like it in size and time all the
+    /// same: where an artifact has normal times, all versions of a file have one time.
+    pub fn narrowed(&self, layers: &[Digest]) -> Pulled {
+        let stays: BTreeSet<&Digest> = layers.iter().collect();
+        let mut next = Pulled { layers: BTreeMap::new(), left_over: self.left_over.clone() };
+        for (layer, written) in &self.layers {
+            if stays.contains(layer) {
+                next.layers.insert(*layer, written.clone());
+            } else {
+                next.leave_over(written.iter().map(|one| one.path.clone()));
+            }
+        }
+        next
+    }
+
+    /// Notes that something was put in place, or is still there, of which nothing else is known.
+    pub fn leave_over(&mut self, paths: impl IntoIterator<Item = Box<str>>) {
+        self.left_over.extend(paths);
+    }
+
     /// The paths that are here and not in `next`: what is gone, the deepest first, to be removed by who keeps two folders alike.
     pub fn gone<'a>(&'a self, next: &Pulled) -> Vec<&'a str> {
         let kept: std::collections::HashSet<&str> = next.paths().collect();
@@ -141,7 +166,7 @@ impl Pulled {
 
     /// All paths that were put in place, in no order.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.layers.values().flatten().map(|one| &*one.path)
+        self.layers.values().flatten().map(|one| &*one.path).chain(self.left_over.iter().map(|path| &**path))
     }
 
     /// What [`Pulled::to_bytes`] wrote; nothing where it is not understood.

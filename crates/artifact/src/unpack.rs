@@ -10,6 +10,7 @@
 //! an interruption left is removed by the next [`Target::open`].
 
 mod member;
+mod partial;
 mod place;
 mod put;
 mod stage;
@@ -24,6 +25,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 use serde::{Deserialize, Serialize};
+use wharf_model::digest::Digest;
 use wharf_model::limits::{
     LAYER_NAME_BYTES_MAX, TAR_EXTENSION_BYTES_MAX, TREE_DEPTH_MAX, TREE_ENTRIES_MAX, TREE_NAME_BYTES_MAX,
     TREE_PATH_BYTES_MAX, UNPACK_BYTES_MAX, UNPACK_RATIO_FREE_BYTES, UNPACK_RATIO_MAX,
@@ -31,6 +33,7 @@ use wharf_model::limits::{
 use wharf_model::media::MediaType;
 
 use crate::compression::Compression;
+pub use partial::Partial;
 use place::{Folder, Walker};
 use stage::Stage;
 
@@ -103,6 +106,18 @@ pub struct Written {
     pub mtime: i64,
     /// The permission bits that were set; 0 for symlinks.
     pub mode: u32,
+    /// Of a file's content, as far as it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub digest: Option<Digest>,
+}
+
+/// How closely files are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// By size and time.
+    Outside,
+    /// Also by content: all of it is read.
+    Inside,
 }
 
 /// What was put in place.
@@ -276,10 +291,22 @@ impl Target {
         stage.put()
     }
 
-    /// Whether all of `written` is as it was left: kinds, sizes, times and targets; folders need only be there.
-    pub fn holds(&self, written: &[Written]) -> bool {
+    /// Whether all of `written` is as it was left: kinds, sizes, times and targets, and contents where that is asked; folders
+    /// need only be there. A file whose content is not known is not as it was.
+    pub fn holds(&self, written: &[Written], look: Look) -> bool {
         let mut walker = Walker::new(self);
-        written.iter().all(|one| walker.look(&one.path).is_some_and(|now| now.is_as(one)))
+        written.iter().all(|one| {
+            let is_there = walker.look(&one.path).is_some_and(|now| now.is_as(one));
+            let is_read = look == Look::Inside && one.kind == WrittenKind::File;
+            is_there && (!is_read || one.digest.is_some() && walker.digest(&one.path) == one.digest)
+        })
+    }
+
+    /// What came of a large layer before an interruption, to be added to; `None` where it cannot be kept: somebody else is
+    /// adding to it, or there is not the space to have the layer twice. It outlives this value, until the layer is in place,
+    /// or [`Target::finish`].
+    pub fn partial(&self, layer: &Digest, size: u64) -> Option<Partial> {
+        Partial::open(&self.root, layer, size).ok().flatten()
     }
 
     /// Removes the file, link or empty folder at `path`; whether there was one. A folder that holds something stays.
@@ -290,11 +317,13 @@ impl Target {
         Walker::new(self).remove(path)
     }
 
-    /// Sets the bits and times of the folders, now that nothing is written into them any more.
+    /// Sets the bits and times of the folders, now that nothing is written into them any more, and removes what was kept of
+    /// layers that nobody waits for.
     ///
     /// # Errors
     /// [`UnpackError::Write`].
     pub fn finish(self) -> Result<(), UnpackError> {
+        partial::sweep(&self.root);
         put::finish(&self)
     }
 }

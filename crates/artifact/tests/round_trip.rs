@@ -10,7 +10,7 @@ use wharf_artifact::compression::Compression;
 use wharf_artifact::cut::{self, Form};
 use wharf_artifact::pack::{Keep, NORMAL_TIME, PackError, Packed, Packer};
 use wharf_artifact::tree::{self, Entry, Kind, ScanOptions};
-use wharf_artifact::unpack::{Options, Target, Times, Written};
+use wharf_artifact::unpack::{Look, Options, Target, Times, Written};
 use wharf_model::digest::{Algorithm, Digest};
 
 fn folder() -> TempDir {
@@ -90,7 +90,7 @@ fn what_is_packed_is_unpacked() {
         let (again, _) = pack(to.path(), &scan(to.path()), Keep::default(), compression);
         assert_eq!(again, packed, "{compression}");
         let target = Target::open(to.path(), Options::default()).expect("a target");
-        assert!(target.holds(&written));
+        assert!(target.holds(&written, Look::Outside));
     }
 }
 
@@ -132,9 +132,9 @@ fn times_may_all_be_one() {
     let written = unpack(to.path(), Options { times, ..Options::default() }, &packed, &bytes);
     assert_eq!(fs::metadata(to.path().join("a/b/c")).expect("a file").mtime(), 1_700_000_000);
     let target = Target::open(to.path(), Options::default()).expect("a target");
-    assert!(target.holds(&written));
+    assert!(target.holds(&written, Look::Outside));
     put(to.path(), "a.txt", b"HELLO");
-    assert!(!target.holds(&written), "a change of the same size is seen");
+    assert!(!target.holds(&written, Look::Outside), "a change of the same size is seen");
 }
 
 /// Who builds by times sees a change and, of what did not change, nothing.
@@ -144,7 +144,7 @@ fn a_file_has_another_time_where_its_content_is_another() {
     let again = || {
         let (packed, bytes) = pack(from.path(), &scan(from.path()), Keep::default(), Compression::Plain);
         let written = unpack(to.path(), Options::default(), &packed, &bytes);
-        assert!(Target::open(to.path(), Options::default()).expect("a target").holds(&written));
+        assert!(Target::open(to.path(), Options::default()).expect("a target").holds(&written, Look::Outside));
     };
     let time = |path: &str| {
         let found = fs::metadata(to.path().join(path)).expect("a file");
@@ -256,6 +256,68 @@ fn folders_are_repeated_where_asked() {
     check("a-d/4", 2, &["a-d/", "a-d/4", "a/", "a/b/"]);
     check("a/b-c/3", 2, &["a/", "a/b-c/", "a/b-c/3", "a/b/", "a/b/1"]);
     check("a/b/2", 1, &["a/", "a/b/", "a/b/2"]);
+}
+
+/// What is asked for by content is read; what nobody knows the content of is not believed.
+#[test]
+fn contents_are_read() {
+    let (root, to) = (sample(), folder());
+    let entries = scan(root.path());
+    let (packed, bytes) = pack(root.path(), &entries, Keep::default(), Compression::Plain);
+    let target = Target::open(to.path(), Options::default()).expect("a target");
+    let written = target.unpack(&bytes[..], &packed.media_type).expect("unpacked").written;
+    assert!(target.holds(&written, Look::Inside), "hard links too");
+    let path = to.path().join("a/b/c");
+    let time = path.metadata().expect("there").modified().expect("a time");
+    fs::write(&path, [8; 700_000]).expect("written");
+    fs::File::options().write(true).open(&path).expect("a file").set_modified(time).expect("set");
+    assert!(target.holds(&written, Look::Outside), "it looks the same");
+    assert!(!target.holds(&written, Look::Inside));
+    let unknown: Vec<_> = written.into_iter().map(|one| Written { digest: None, ..one }).collect();
+    assert!(!target.holds(&unknown, Look::Inside));
+}
+
+/// Packed once more without its digests, it is the same.
+#[test]
+fn again_is_the_same() {
+    let root = sample();
+    let entries = scan(root.path());
+    for compression in [Compression::Plain, Compression::Gzip, Compression::Zstd] {
+        let (_, bytes) = pack(root.path(), &entries, Keep::default(), compression);
+        let mut again = Vec::new();
+        let packer = Packer::open(root.path(), Keep::default()).expect("a folder");
+        packer.again(&entries, compression, &mut again).expect("packed");
+        assert!(again == bytes, "{compression}");
+    }
+}
+
+/// The first bytes of a layer outlive what is unpacked into the folder, until it is done.
+#[test]
+fn what_came_of_a_layer_is_kept() {
+    let to = folder();
+    let layer = Digest::of(Algorithm::Sha256, b"layer");
+    let open = || Target::open(to.path(), Options::default()).expect("a target");
+    let kept = |target: &Target| target.partial(&layer, 10).map(|partial| partial.length());
+    let target = open();
+    let mut partial = target.partial(&layer, 10).expect("kept");
+    partial.append(b"abc").expect("written");
+    assert_eq!(kept(&target), None, "one at a time");
+    drop((partial, target));
+    let target = open();
+    let mut partial = target.partial(&layer, 10).expect("kept");
+    let mut bytes = Vec::new();
+    std::io::Read::read_to_end(&mut partial.reader().expect("a reader"), &mut bytes).expect("read");
+    assert_eq!((partial.length(), &bytes[..]), (3, &b"abc"[..]));
+    assert!(scan(to.path()).is_empty(), "it is no part of the folder");
+    partial.append(b"def").expect("written");
+    partial.clear().expect("emptied");
+    partial.append(b"gh").expect("written");
+    drop(partial);
+    assert_eq!(target.partial(&layer, 1).map(|partial| partial.length()), Some(0), "more than there can be is nothing");
+    assert!(target.partial(&layer, u64::MAX / 4).is_none(), "nobody has so much space");
+    target.partial(&layer, 10).expect("kept").append(b"x").expect("written");
+    target.finish().expect("finished");
+    assert_eq!(to.path().read_dir().expect("a folder").count(), 0, "nobody waits for it any more");
 }
 
 fn is_part(entry: &fs::DirEntry) -> bool {

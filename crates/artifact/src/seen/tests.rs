@@ -104,7 +104,14 @@ fn what_is_not_understood_is_nothing() {
 
 #[test]
 fn what_was_pulled_is_remembered() {
-    let written = |path: &str| Written { path: path.into(), kind: WrittenKind::File, size: 1, mtime: 2, mode: 0o644 };
+    let written = |path: &str| Written {
+        path: path.into(),
+        kind: WrittenKind::File,
+        size: 1,
+        mtime: 2,
+        mode: 0o644,
+        digest: None,
+    };
     let (one, other) = (Digest::of(Algorithm::Sha256, b"1"), Digest::of(Algorithm::Sha256, b"2"));
     let mut before = Pulled::default();
     before.record(one, vec![written("a"), written("a/b"), written("c")]);
@@ -114,4 +121,29 @@ fn what_was_pulled_is_remembered() {
     let mut after = Pulled::default();
     after.record(other, vec![written("c"), written("d")]);
     assert_eq!(before.gone(&after), ["a/b", "a"]);
+}
+
+#[test]
+fn what_may_be_replaced_is_not_believed() {
+    let written = |path: &str| Written {
+        path: path.into(),
+        kind: WrittenKind::File,
+        size: 1,
+        mtime: 2,
+        mode: 0o644,
+        digest: None,
+    };
+    let [old, stays, new] = [b"1", b"2", b"3"].map(|bytes| Digest::of(Algorithm::Sha256, bytes));
+    let mut before = Pulled::default();
+    before.record(old, vec![written("a"), written("gone")]);
+    before.record(stays, vec![written("b")]);
+    let mut during = before.narrowed(&[stays, new]);
+    assert_eq!(during.lookup(&old), None, "its files are about to be others, of the same size and time");
+    assert!(during.lookup(&stays).is_some());
+    assert_eq!(during.gone(&Pulled::default()), ["gone", "b", "a"], "but they are remembered");
+    during.record(new, vec![written("a")]);
+    let mut after = Pulled::default();
+    after.record(stays, vec![written("b")]);
+    after.record(new, vec![written("a")]);
+    assert_eq!(Pulled::read(&during.to_bytes()).gone(&after), ["gone"]);
 }

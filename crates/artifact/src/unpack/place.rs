@@ -1,15 +1,20 @@
 //! The folder that is unpacked into: its parents are opened one by one, without following links, so that no name leads out.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
+use wharf_model::digest::{Algorithm, Digest, Hasher};
 
 use crate::tree::{PART_PREFIX, Xattr, nanoseconds};
-use crate::unpack::{Target, UnpackError, Written, WrittenKind};
+use crate::unpack::{Target, UnpackError, Written, WrittenKind, partial};
+
+/// How much of a file is read at once, in bytes.
+const BUFFER_BYTES: usize = 128 << 10;
 
 /// What a folder gets at the end. What is `None` stays.
 #[derive(Clone, Debug, Default)]
@@ -83,6 +88,22 @@ impl<'a> Walker<'a> {
         Some(Now { kind, stat })
     }
 
+    /// Of the content of the file at `path`.
+    pub(super) fn digest(&mut self, path: &str) -> Option<Digest> {
+        let (folder, name) = self.parent(path, Missing::Leave).ok()??;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mut file: File = rustix::fs::openat(folder, name, flags, Mode::empty()).ok()?.into();
+        let (mut hasher, mut buffer) = (Hasher::new(Algorithm::Sha256), vec![0; BUFFER_BYTES]);
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => return Some(hasher.finish()),
+                Ok(count) => hasher.update(&buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                Err(_) => return None,
+            }
+        }
+    }
+
     /// Removes a file, a link or an empty folder.
     pub(super) fn remove(&mut self, path: &str) -> Result<bool, UnpackError> {
         let removed = self.parent(path, Missing::Leave).and_then(|found| match found {
@@ -131,7 +152,7 @@ impl Target {
             return Ok(());
         }
         rustix::fs::fchmod(folder, Mode::from_raw_mode(mode | 0o700))?;
-        let mut folders = self.folders.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
         folders.entry(path.into()).or_insert(Folder { mode: Some(mode), ..Folder::default() });
         Ok(())
     }
@@ -188,6 +209,8 @@ pub(super) struct Parts {
     name: String,
     folder: File,
     next: AtomicUsize,
+    /// Folders that nobody uses at the moment, empty.
+    free: Mutex<Vec<Arc<File>>>,
 }
 
 impl Parts {
@@ -204,23 +227,39 @@ impl Parts {
             let Some(folder) = open_folder(root, &name, Missing::Leave)? else { continue };
             let is_locked = rustix::fs::flock(&folder, FlockOperation::NonBlockingLockExclusive).is_ok();
             if is_locked && folder.metadata()?.nlink() > 0 {
-                return Ok(Parts { root: root.try_clone()?, name, folder, next: AtomicUsize::default() });
+                return Ok(Parts {
+                    root: root.try_clone()?,
+                    name,
+                    folder,
+                    next: AtomicUsize::default(),
+                    free: Mutex::default(),
+                });
             }
         }
         Err(io::Error::other("no name is left for the parts"))
     }
 
-    /// A folder for one layer, with its name.
-    pub(super) fn folder(&self) -> io::Result<(String, File)> {
+    /// A folder for one layer: empty, and nobody else's until it is given back. There are as many as layers are unpacked at
+    /// once, and not one for each: some file systems take the longer to make a file the more was just removed beside it.
+    pub(super) fn folder(&self) -> io::Result<Arc<File>> {
+        if let Some(free) = self.free().pop() {
+            return Ok(free);
+        }
         let name = self.next.fetch_add(1, Ordering::Relaxed).to_string();
         rustix::fs::mkdirat(&self.folder, &name, Mode::from_raw_mode(0o700))?;
         let folder = open_folder(&self.folder, &name, Missing::Leave)?;
-        Ok((name, folder.ok_or_else(|| io::Error::other("the folder of the parts was removed"))?))
+        folder.map(Arc::new).ok_or_else(|| io::Error::other("the folder of the parts was removed"))
     }
 
-    /// Removes what [`Parts::folder`] made.
-    pub(super) fn discard(&self, name: &str) {
-        let _ = remove_all(&self.folder, name);
+    /// Empties what [`Parts::folder`] gave, for another layer. What cannot be emptied is not given again.
+    pub(super) fn give_back(&self, folder: Arc<File>) {
+        if empty(&folder).is_ok() {
+            self.free().push(folder);
+        }
+    }
+
+    fn free(&self) -> MutexGuard<'_, Vec<Arc<File>>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -233,7 +272,7 @@ impl Drop for Parts {
 /// Removes the parts that nobody uses any more. What cannot be removed stays: it is nobody's file.
 pub(super) fn sweep(root: &File) {
     for name in names(root).unwrap_or_default() {
-        if !name.starts_with(PART_PREFIX) {
+        if !name.starts_with(PART_PREFIX) || name == partial::FOLDER {
             continue;
         }
         let Ok(Some(folder)) = open_folder(root, &name, Missing::Leave) else { continue };
@@ -246,16 +285,22 @@ pub(super) fn sweep(root: &File) {
 /// Removes a folder with all that it holds, following no link. As deep as the parts are: two folders.
 fn remove_all(above: &File, name: &str) -> io::Result<()> {
     if let Some(folder) = open_folder(above, name, Missing::Leave)? {
-        for inner in names(&folder)? {
-            if rustix::fs::unlinkat(&folder, &inner, AtFlags::empty()).is_err() {
-                remove_all(&folder, &inner)?;
-            }
-        }
+        empty(&folder)?;
     }
     Ok(rustix::fs::unlinkat(above, name, AtFlags::REMOVEDIR)?)
 }
 
-fn names(folder: &File) -> io::Result<Vec<String>> {
+/// Removes all that a folder holds.
+fn empty(folder: &File) -> io::Result<()> {
+    for name in names(folder)? {
+        if rustix::fs::unlinkat(folder, &name, AtFlags::empty()).is_err() {
+            remove_all(folder, &name)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn names(folder: &File) -> io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in rustix::fs::Dir::read_from(folder)? {
         let entry = entry?;

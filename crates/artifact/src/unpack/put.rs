@@ -21,7 +21,10 @@ impl Stage<'_> {
         let mut written: BTreeMap<Box<str>, Written> = BTreeMap::new();
         for (number, step) in steps.into_iter().enumerate() {
             match self.step(&number.to_string(), &step, layer, &mut walker)? {
-                Some(one) => {
+                Some(mut one) => {
+                    if let Act::HardLink(to) = &step.act {
+                        one.digest = written.get(to).and_then(|linked| linked.digest);
+                    }
                     if self.target.options.whiteouts {
                         lock(&self.target.placed).insert(step.path.clone(), layer);
                     }
@@ -66,7 +69,7 @@ impl Stage<'_> {
         let is_file = kind == WrittenKind::File;
         let mode = if matches!(kind, WrittenKind::Symlink(_)) { 0 } else { step.mode };
         let (size, mtime) = if is_file { (step.size, time) } else { (0, 0) };
-        Ok(Some(Written { path: step.path.clone(), kind, size, mtime, mode }))
+        Ok(Some(Written { path: step.path.clone(), kind, size, mtime, mode, digest: step.digest }))
     }
 
     /// The file must be in the target already: of this layer, of one before, or from earlier.
@@ -90,7 +93,8 @@ impl Stage<'_> {
         unless(Errno::NOENT, rustix::fs::unlinkat(&self.folder, part, AtFlags::empty()))
             .map_err(|error| write(&step.path, error))?;
         let path = step.path.clone();
-        Ok(Written { path, kind: WrittenKind::File, size: now.size(), mtime: now.mtime(), mode: now.mode() })
+        let (kind, size, mtime, mode) = (WrittenKind::File, now.size(), now.mtime(), now.mode());
+        Ok(Written { path, kind, size, mtime, mode, digest: None })
     }
 
     fn rename(&mut self, part: &str, path: &str, walker: &mut Walker<'_>) -> Result<(), UnpackError> {

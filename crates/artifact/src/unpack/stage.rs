@@ -3,9 +3,11 @@
 use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
+use wharf_model::digest::{Algorithm, Digest, Hasher};
 use wharf_model::limits::LAYER_NAME_BYTES_MAX;
 use wharf_model::media::MediaType;
 
@@ -23,9 +25,8 @@ const OPAQUE: &str = ".wh..wh..opq";
 /// A layer on its way into the target. What has not come into its place vanishes with it.
 pub(super) struct Stage<'a> {
     pub(super) target: &'a Target,
-    name: String,
     /// Where its files wait.
-    pub(super) folder: File,
+    pub(super) folder: Arc<File>,
     /// What is to be done in the target, in the order of the layer.
     pub(super) steps: Vec<Step>,
     pub(super) done: Unpacked,
@@ -39,6 +40,8 @@ pub(super) struct Step {
     pub(super) mode: u32,
     pub(super) mtime: i64,
     pub(super) size: u64,
+    /// Of a file's content.
+    pub(super) digest: Option<Digest>,
     pub(super) act: Act,
 }
 
@@ -57,9 +60,9 @@ pub(super) enum Act {
 impl<'a> Stage<'a> {
     pub(super) fn new(target: &'a Target) -> Result<Stage<'a>, UnpackError> {
         let write = |source| UnpackError::Write { path: String::new(), source };
-        let (name, folder) = target.parts.folder().map_err(write)?;
+        let folder = target.parts.folder().map_err(write)?;
         let buffer = vec![0; BUFFER_BYTES];
-        Ok(Stage { target, name, folder, steps: Vec::new(), done: Unpacked::default(), name_bytes: 0, buffer })
+        Ok(Stage { target, folder, steps: Vec::new(), done: Unpacked::default(), name_bytes: 0, buffer })
     }
 
     /// Reads the whole stream.
@@ -104,6 +107,7 @@ impl<'a> Stage<'a> {
             return if is_folder { Ok(()) } else { Err(fault) };
         }
         let options = &self.target.options;
+        let mut digest = None;
         let act = match &member.kind {
             MemberKind::Special(kind) if *kind == SPARSE || !options.skip_special => {
                 return Err(UnpackError::Special { path: member.path, kind });
@@ -114,7 +118,7 @@ impl<'a> Stage<'a> {
             }
             MemberKind::File => {
                 let file = |source| UnpackError::Write { path: member.path.clone(), source };
-                self.file(&member, members, file)?;
+                digest = Some(self.file(&member, members, file)?);
                 Act::File
             }
             MemberKind::Folder => Act::Folder(folder(&member, options)),
@@ -127,16 +131,17 @@ impl<'a> Stage<'a> {
                 Act::Symlink(to.as_str().into())
             }
         };
-        self.add(&member, act);
+        self.add(&member, digest, act);
         Ok(())
     }
 
-    fn add(&mut self, member: &Member, act: Act) {
+    fn add(&mut self, member: &Member, digest: Option<Digest>, act: Act) {
         self.steps.push(Step {
             path: member.path.as_str().into(),
             mode: bits(member.mode, &self.target.options),
             mtime: time(member.mtime, &self.target.options),
             size: member.size,
+            digest,
             act,
         });
     }
@@ -155,26 +160,28 @@ impl<'a> Stage<'a> {
             (_, "") => (gone.to_owned(), Act::Remove),
             _ => (format!("{above}/{gone}"), Act::Remove),
         };
-        self.steps.push(Step { path: path.into(), mode: 0, mtime: 0, size: 0, act });
+        self.steps.push(Step { path: path.into(), mode: 0, mtime: 0, size: 0, digest: None, act });
         Ok(true)
     }
 
-    /// Writes a file under the number of its step.
+    /// Writes a file under the number of its step, and answers with the digest of its content.
     fn file(
         &mut self,
         member: &Member,
         members: &mut Members<impl Read>,
         failed: impl Fn(io::Error) -> UnpackError,
-    ) -> Result<(), UnpackError> {
+    ) -> Result<Digest, UnpackError> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let name = self.part_name();
         let file = rustix::fs::openat(&self.folder, &name, flags, Mode::from_raw_mode(0o600));
         let mut file: File = file.map_err(|error| failed(error.into()))?.into();
+        let mut hasher = Hasher::new(Algorithm::Sha256);
         loop {
             let count = members.read(&mut self.buffer)?;
             if count == 0 {
                 break;
             }
+            hasher.update(&self.buffer[..count]);
             file.write_all(&self.buffer[..count]).map_err(&failed)?;
         }
         let options = &self.target.options;
@@ -184,7 +191,8 @@ impl<'a> Stage<'a> {
             owner: options.owners.then_some((member.uid, member.gid)),
             xattrs: if options.xattrs { member.xattrs.clone() } else { Vec::new() },
         };
-        set(&file, &meta).map_err(failed)
+        set(&file, &meta).map_err(failed)?;
+        Ok(hasher.finish())
     }
 
     fn symlink(&self, member: &Member, to: &str) -> rustix::io::Result<()> {
@@ -207,7 +215,7 @@ impl<'a> Stage<'a> {
 
 impl Drop for Stage<'_> {
     fn drop(&mut self) {
-        self.target.parts.discard(&self.name);
+        self.target.parts.give_back(self.folder.clone());
     }
 }
 

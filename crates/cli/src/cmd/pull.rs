@@ -1,5 +1,6 @@
 //! `wharf pull`: an artifact as a folder.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,12 +10,12 @@ use tokio::task::spawn_blocking;
 use wharf_artifact::compression::Compression;
 use wharf_artifact::config::FOLDER_TYPE;
 use wharf_artifact::seen::Pulled;
-use wharf_artifact::unpack::Options;
+use wharf_artifact::unpack::{Look, Options, Written};
 use wharf_content::observer::{Observer, Outcome as Fate};
 use wharf_content::platform::Platform;
 use wharf_content::source::Source;
 use wharf_model::descriptor::Descriptor;
-use wharf_model::digest::Digest;
+use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::manifest::Manifest;
 
 use crate::args::end::End;
@@ -55,7 +56,7 @@ pub fn run(args: &PullArgs, printer: &Printer) -> Result<Outcome> {
         let layers = layers(&manifest, &args.source)?;
         let progress = Progress::new(args.quiet || args.json);
         let observer: Arc<dyn Observer> = progress.clone();
-        let (placed, removed) = place(&layers, is_image(&manifest), found.source(), &observer, args).await?;
+        let (placed, files, removed) = place(&layers, is_image(&manifest), found.source(), &observer, args).await?;
         progress.end();
         let fetched = || placed.iter().filter(|one| one.outcome == Fate::Sent);
         let report = Report {
@@ -65,8 +66,8 @@ pub fn run(args: &PullArgs, printer: &Printer) -> Result<Outcome> {
             layers: placed.len(),
             layers_fetched: fetched().count(),
             bytes: placed.iter().map(|one| one.layer.size).sum(),
-            bytes_fetched: fetched().map(|one| one.layer.size).sum(),
-            files: placed.iter().map(|one| one.written.len()).sum(),
+            bytes_fetched: fetched().map(|one| one.fetched).sum(),
+            files,
             removed,
         };
         tell(&report, args, printer)
@@ -114,14 +115,14 @@ fn layers(manifest: &Manifest, source: &End) -> Result<Vec<Descriptor>> {
     Ok(manifest.layers.clone())
 }
 
-/// Puts all in place; what that was, and how much was removed.
+/// Puts all in place; what that was, how many names it has, and how many were removed.
 async fn place(
     layers: &[Descriptor],
     is_image: bool,
     source: &dyn Source,
     observer: &Arc<dyn Observer>,
     args: &PullArgs,
-) -> Result<(Vec<Placed>, usize)> {
+) -> Result<(Vec<Placed>, usize, usize)> {
     let options = Options {
         whiteouts: is_image,
         skip_special: is_image,
@@ -133,25 +134,77 @@ async fn place(
         let path = args.folder.clone();
         spawn_blocking(move || open(&path, options)).await??
     };
-    // Of images, a later layer may have changed what an earlier one left: only all of it together is as it was.
-    let trusts = !args.force && !is_image;
-    let left = |layer: &Descriptor| pulling.before().lookup(&layer.digest).filter(|_| trusts).map(<[_]>::to_vec);
-    let keep = |one: &Placed| pulling.record(one.layer.digest, one.written.clone());
-    let placed = folder.fetch(layers, left, keep, source, observer).await?;
-    let mut now = Pulled::default();
-    placed.iter().for_each(|one| now.record(one.layer.digest, one.written.clone()));
-    let gone = pulling.gone(&now);
+    let pull = Pull { folder: &folder, pulling: &pulling, source, observer, args };
+    let (placed, now) = if is_image { pull.image(layers).await? } else { pull.artifact(layers).await? };
+    let (gone, files) = (pulling.gone(&now), now.paths().count());
     let removed = if args.sync { folder.remove(gone.clone()).await? } else { 0 };
-    // What is gone and stays is remembered, for a later pull that removes it.
-    if args.sync || gone.is_empty() {
-        pulling.end(now);
-    }
+    pulling.end(now, if args.sync { Vec::new() } else { gone });
     folder.close().await?;
     spawn_blocking(move || drop(pulling)).await?;
-    Ok((placed, removed))
+    Ok((placed, files, removed))
 }
 
 fn open(path: &Path, options: Options) -> Result<(Folder, Pulling)> {
     let folder = Folder::open(path, options)?;
     Ok((folder, Pulling::begin(path)))
+}
+
+/// A pull under way.
+struct Pull<'a> {
+    folder: &'a Folder,
+    pulling: &'a Pulling,
+    source: &'a dyn Source,
+    observer: &'a Arc<dyn Observer>,
+    args: &'a PullArgs,
+}
+
+impl Pull<'_> {
+    fn look(&self) -> Look {
+        if self.args.verify { Look::Inside } else { Look::Outside }
+    }
+
+    /// What earlier pulls left of it, where that may be believed.
+    fn left(&self, layer: &Digest) -> Option<Vec<Written>> {
+        self.pulling.before().lookup(layer).filter(|_| !self.args.force).map(<[_]>::to_vec)
+    }
+
+    /// Layer by layer: they hold different paths.
+    async fn artifact(&self, layers: &[Descriptor]) -> Result<(Vec<Placed>, Pulled)> {
+        self.pulling.expect(&layers.iter().map(|layer| layer.digest).collect::<Vec<_>>());
+        let left = |layer: &Descriptor| self.left(&layer.digest);
+        let keep = |one: &Placed| self.pulling.record(one.layer.digest, one.written.clone());
+        let placed = self.folder.fetch(layers, left, keep, self.look(), self.source, self.observer).await?;
+        let mut now = Pulled::default();
+        placed.iter().for_each(|one| now.record(one.layer.digest, one.written.clone()));
+        Ok((placed, now))
+    }
+
+    /// All or nothing: a later layer may have changed what an earlier one brought, so that it is only known of all of them
+    /// together what they leave.
+    async fn image(&self, layers: &[Descriptor]) -> Result<(Vec<Placed>, Pulled)> {
+        let names: Vec<String> = layers.iter().map(|layer| layer.digest.to_string()).collect();
+        let all = Digest::of(Algorithm::Sha256, names.join("\n").as_bytes());
+        let mut now = Pulled::default();
+        if let Some(left) = self.left(&all)
+            && self.folder.holds(left.clone(), self.look()).await?
+        {
+            now.record(all, left);
+            return Ok((layers.iter().map(|layer| Placed::skipped(layer, Vec::new())).collect(), now));
+        }
+        self.pulling.expect(&[]);
+        let keep = |one: &Placed| self.pulling.note(&one.written);
+        let placed = self.folder.fetch(layers, |_| None, keep, self.look(), self.source, self.observer).await?;
+        now.record(all, remaining(&placed));
+        Ok((placed, now))
+    }
+}
+
+/// What is left of an image's layers when all are in place.
+fn remaining(placed: &[Placed]) -> Vec<Written> {
+    let mut all = BTreeMap::new();
+    for one in placed {
+        one.removed.iter().for_each(|path| drop(all.remove(path)));
+        all.extend(one.written.iter().map(|written| (written.path.clone(), written.clone())));
+    }
+    all.into_values().collect()
 }

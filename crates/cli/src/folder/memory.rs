@@ -34,7 +34,8 @@ impl Place {
         if is_sane { std::fs::read(path).unwrap_or_default() } else { Vec::new() }
     }
 
-    /// Beside, then renamed: two commands at once leave what one of them wrote.
+    /// Beside, then renamed: two commands at once leave what one of them wrote. Where that fails nothing is left: what was there
+    /// before may not be true any more.
     fn write(&self, bytes: &[u8]) {
         let Some((path, folder)) = self.0.as_deref().and_then(|path| Some((path, path.parent()?))) else { return };
         let write = || {
@@ -45,6 +46,7 @@ impl Place {
         };
         if let Err(error) = write() {
             tracing::debug!(%error, path = %path.display(), "what was seen of a folder is not kept");
+            let _ = std::fs::remove_file(path);
         }
     }
 }
@@ -92,6 +94,22 @@ impl Pulling {
         &self.before
     }
 
+    /// From now on layers other than `layers` may be replaced by these.
+    pub fn expect(&self, layers: &[Digest]) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        let narrowed = now.pulled.narrowed(layers);
+        if narrowed != now.pulled {
+            self.place.write(&narrowed.to_bytes());
+            now.pulled = narrowed;
+        }
+    }
+
+    /// These paths come into place, as part of something that is only known when all of it is there.
+    pub fn note(&self, written: &[Written]) {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        now.pulled.leave_over(written.iter().map(|one| one.path.clone()));
+    }
+
     /// A layer is in place.
     pub fn record(&self, layer: Digest, written: Vec<Written>) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
@@ -107,8 +125,9 @@ impl Pulling {
         self.before.gone(pulled).into_iter().map(str::to_owned).collect()
     }
 
-    /// This is all that is there now.
-    pub fn end(&self, pulled: Pulled) {
+    /// This is all that is there now, and beside it what is `gone` from the artifact and stays: for a later pull that removes it.
+    pub fn end(&self, mut pulled: Pulled, gone: Vec<String>) {
+        pulled.leave_over(gone.into_iter().map(String::into_boxed_str));
         self.now.lock().unwrap_or_else(PoisonError::into_inner).pulled = pulled;
     }
 }

@@ -1,8 +1,9 @@
 //! An artifact becomes a folder: of its layers only those are fetched whose files are not in the folder as an earlier pull left
-//! them. What does not verify never comes into place.
+//! them. What does not verify never comes into place. Of large layers what came is kept, until they are in place.
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result};
@@ -10,7 +11,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::task::spawn_blocking;
 use wharf_artifact::compression::Compression;
 use wharf_artifact::config::TITLE;
-use wharf_artifact::unpack::{self, Options, Unpacked, Written};
+use wharf_artifact::unpack::{self, Look, Options, Partial, UnpackError, Unpacked, Written};
 use wharf_content::body::Body;
 use wharf_content::error::Error;
 use wharf_content::observer::{Event, Observer, Outcome};
@@ -18,10 +19,14 @@ use wharf_content::source::Source;
 use wharf_content::verify::{self, Expected};
 use wharf_model::descriptor::Descriptor;
 
-use super::stream::{as_tar, reader};
+use super::stream::{Keeping, as_tar, keeping, reader, written};
 
 /// Layers that are fetched and unpacked at the same time, where their order does not matter.
 const LAYERS_AT_ONCE: usize = 6;
+
+/// Layers from this size on, in bytes, are kept as they come, so that they go on where they broke off. Smaller ones are fetched
+/// again sooner than they would be written twice.
+const KEPT_FROM_BYTES: u64 = 64 << 20;
 
 /// The annotation by which oras says that a layer with a name is a packed folder.
 const UNPACK: &str = "io.deis.oras.content.unpack";
@@ -52,8 +57,19 @@ pub struct Placed {
     pub layer: Descriptor,
     /// Its files.
     pub written: Vec<Written>,
+    /// What it removed of the layers before.
+    pub removed: Vec<Box<str>>,
     /// Whether it had to travel.
     pub outcome: Outcome,
+    /// Bytes that travelled.
+    pub fetched: u64,
+}
+
+impl Placed {
+    /// A layer that need not travel.
+    pub fn skipped(layer: &Descriptor, written: Vec<Written>) -> Placed {
+        Placed { layer: layer.clone(), written, removed: Vec::new(), outcome: Outcome::Skipped, fetched: 0 }
+    }
 }
 
 impl Folder {
@@ -66,8 +82,17 @@ impl Folder {
         Ok(Folder { target: Arc::new(unpack::Target::open(path, options)?), is_ordered })
     }
 
+    /// Whether all of `written` is as it was left.
+    ///
+    /// # Errors
+    /// The thread that looked ended.
+    pub async fn holds(&self, written: Vec<Written>, look: Look) -> Result<bool> {
+        let target = self.target.clone();
+        Ok(spawn_blocking(move || target.holds(&written, look)).await?)
+    }
+
     /// Puts all layers in place. `left` tells what an earlier pull left of a layer; `placed` is told of each that is in place,
-    /// so that who is interrupted need not begin anew.
+    /// so that who is interrupted need not begin anew. `look` says how closely it is looked at what was left.
     ///
     /// # Errors
     /// A layer cannot be fetched, is not what its digest says, or cannot be written.
@@ -76,6 +101,7 @@ impl Folder {
         layers: &[Descriptor],
         left: impl Fn(&Descriptor) -> Option<Vec<Written>>,
         placed: impl Fn(&Placed),
+        look: Look,
         source: &dyn Source,
         observer: &Arc<dyn Observer>,
     ) -> Result<Vec<Placed>> {
@@ -83,7 +109,7 @@ impl Folder {
         let fetching = layers.iter().map(|layer| async move {
             let Descriptor { digest, size, .. } = *layer;
             observer.on(Event::Found { digest, size });
-            let one = self.layer(layer, left(layer), source, observer).await?;
+            let one = self.layer(layer, left(layer), look, source, observer).await?;
             observer.on(Event::Done { digest, size, outcome: one.outcome });
             placed(&one);
             anyhow::Ok(one)
@@ -96,33 +122,72 @@ impl Folder {
         &self,
         layer: &Descriptor,
         left: Option<Vec<Written>>,
+        look: Look,
         source: &dyn Source,
         observer: &Arc<dyn Observer>,
     ) -> Result<Placed> {
-        if let Some(written) = left {
-            let target = self.target.clone();
-            let (holds, written) = spawn_blocking(move || (target.holds(&written), written)).await?;
-            if holds {
-                return Ok(Placed { layer: layer.clone(), written, outcome: Outcome::Skipped });
-            }
+        if let Some(written) = left
+            && self.holds(written.clone(), look).await?
+        {
+            return Ok(Placed::skipped(layer, written));
         }
         let unpacked = self.unpack(layer, source, observer).await;
-        let unpacked = unpacked.with_context(|| format!("cannot fetch {} from {}", layer.digest, source.name()))?;
-        Ok(Placed { layer: layer.clone(), written: unpacked.written, outcome: Outcome::Sent })
+        let (unpacked, fetched) =
+            unpacked.with_context(|| format!("cannot fetch {} from {}", layer.digest, source.name()))?;
+        let Unpacked { written, removed, .. } = unpacked;
+        Ok(Placed { layer: layer.clone(), written, removed, outcome: Outcome::Sent, fetched })
     }
 
-    async fn unpack(&self, layer: &Descriptor, source: &dyn Source, observer: &Arc<dyn Observer>) -> Result<Unpacked> {
-        let Descriptor { digest, size, .. } = *layer;
-        let missing = || Error::Missing { what: digest.to_string(), place: source.name() };
-        let body = source.blob(layer, 0).await?.ok_or_else(missing)?;
-        let body = verify::whole(body, Expected { digest, size, place: source.name() });
-        let observer = observer.clone();
-        let counted = body.into_stream().inspect(move |chunk| {
-            if let Ok(chunk) = chunk {
-                observer.on(Event::Moved { digest, bytes: chunk.len() as u64 });
+    /// Fetches a layer, or the rest of it, and puts it in place; also how much travelled.
+    async fn unpack(
+        &self,
+        layer: &Descriptor,
+        source: &dyn Source,
+        observer: &Arc<dyn Observer>,
+    ) -> Result<(Unpacked, u64)> {
+        let mut partial = self.partial(layer).await?;
+        loop {
+            let from = partial.as_ref().map_or(0, Partial::length);
+            let (broke, came) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+            let fetching =
+                Fetching { layer, source, observer: observer.clone(), broke: broke.clone(), came: came.clone() };
+            let (rest, keeping) = fetching.rest(partial.take(), from).await?;
+            let result = self.stream(layer, rest, source).await;
+            partial = keeping.end().await;
+            match result {
+                Ok(unpacked) => {
+                    partial.into_iter().for_each(Partial::remove);
+                    return Ok((unpacked, layer.size - from));
+                }
+                Err(error) if broke.load(Ordering::Relaxed) => return Err(error),
+                // Nothing broke off: what came is wrong, or cannot be written here.
+                Err(error) if from == 0 || is_of_target(&error) => {
+                    partial.into_iter().for_each(Partial::remove);
+                    return Err(error);
+                }
+                // What was kept is wrong.
+                Err(_) => {
+                    observer.on(Event::Again { digest: layer.digest, bytes: from + came.load(Ordering::Relaxed) });
+                    partial = partial.and_then(|mut partial| partial.clear().is_ok().then_some(partial));
+                }
             }
-        });
-        let body = Body::new(Some(size), counted);
+        }
+    }
+
+    /// What came before of a large layer.
+    async fn partial(&self, layer: &Descriptor) -> Result<Option<Partial>> {
+        let Descriptor { digest, size, .. } = *layer;
+        if size < KEPT_FROM_BYTES {
+            return Ok(None);
+        }
+        let target = self.target.clone();
+        Ok(spawn_blocking(move || target.partial(&digest, size)).await?)
+    }
+
+    /// Unpacks what comes, if in the end it is the layer.
+    async fn stream(&self, layer: &Descriptor, body: Body, source: &dyn Source) -> Result<Unpacked> {
+        let Descriptor { digest, size, .. } = *layer;
+        let body = verify::whole(body, Expected { digest, size, place: source.name() });
         let (body, media_type) = match file_name(layer) {
             Some(name) => (as_tar(name, size, seconds(), body)?, Compression::Plain.layer_type()),
             None => (body, layer.media_type.clone()),
@@ -157,5 +222,48 @@ impl Folder {
     pub async fn close(self) -> Result<()> {
         let Ok(target) = Arc::try_unwrap(self.target) else { return Ok(()) };
         Ok(spawn_blocking(move || target.finish()).await??)
+    }
+}
+
+/// Whether it is the folder that is in the way, and not the layer.
+fn is_of_target(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(UnpackError::Write { .. } | UnpackError::Occupied(_)))
+}
+
+/// A layer that is being fetched.
+struct Fetching<'a> {
+    layer: &'a Descriptor,
+    source: &'a dyn Source,
+    observer: Arc<dyn Observer>,
+    /// Whether the source ended too early.
+    broke: Arc<AtomicBool>,
+    /// Bytes that came from it.
+    came: Arc<AtomicU64>,
+}
+
+impl Fetching<'_> {
+    /// All of the layer: what is kept of it, `from` bytes, and then the rest from the source, which is kept too.
+    async fn rest(self, partial: Option<Partial>, from: u64) -> Result<(Body, Keeping)> {
+        let Fetching { layer, source, observer, broke, came } = self;
+        let Descriptor { digest, size, .. } = *layer;
+        let missing = || Error::Missing { what: digest.to_string(), place: source.name() };
+        let rest = source.blob(layer, from).await?.ok_or_else(missing)?;
+        let before = match &partial {
+            Some(partial) if from > 0 => {
+                let mut file = partial.reader()?;
+                written(0, from, move |writer| std::io::copy(&mut file, writer).map(drop))
+            }
+            _ => Body::empty(),
+        };
+        observer.on(Event::Moved { digest, bytes: from });
+        let counted = rest.into_stream().inspect(move |chunk| match chunk {
+            Ok(chunk) => {
+                came.fetch_add(chunk.len() as u64, Ordering::Relaxed);
+                observer.on(Event::Moved { digest, bytes: chunk.len() as u64 });
+            }
+            Err(_) => broke.store(true, Ordering::Relaxed),
+        });
+        let (rest, keeping) = keeping(Body::new(Some(size - from), counted), partial);
+        Ok((Body::new(Some(size), before.into_stream().chain(rest.into_stream())), keeping))
     }
 }

@@ -5,6 +5,8 @@ use std::io::{self, Read, Write};
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use wharf_artifact::unpack::Partial;
 use wharf_content::body::Body;
 
 /// Chunks between the two sides.
@@ -46,6 +48,43 @@ impl Read for Reader {
         self.rest.copy_to_slice(&mut buffer[..count]);
         Ok(count)
     }
+}
+
+/// What comes of a layer, while it is kept.
+pub(super) struct Keeping(Option<JoinHandle<Option<Partial>>>);
+
+impl Keeping {
+    /// What was kept, once the body is gone; `None` where it could not be.
+    pub(super) async fn end(self) -> Option<Partial> {
+        self.0?.await.ok().flatten()
+    }
+}
+
+/// `body`, of which all that is read is added to `partial` as well, in a thread of its own.
+pub(super) fn keeping(body: Body, partial: Option<Partial>) -> (Body, Keeping) {
+    let Some(mut partial) = partial else { return (body, Keeping(None)) };
+    let (sender, mut chunks) = mpsc::channel::<Bytes>(CHUNKS);
+    let kept = tokio::task::spawn_blocking(move || {
+        while let Some(chunk) = chunks.blocking_recv() {
+            if partial.append(&chunk).is_err() {
+                // The layer goes on without: most likely the disk is full, and has other use for the space.
+                partial.remove();
+                return None;
+            }
+        }
+        Some(partial)
+    });
+    let length = body.length();
+    let kept_on = body.into_stream().then(move |chunk| {
+        let sender = sender.clone();
+        async move {
+            if let Ok(chunk) = &chunk {
+                let _ = sender.send(chunk.clone()).await;
+            }
+            chunk
+        }
+    });
+    (Body::new(length, kept_on), Keeping(Some(kept)))
 }
 
 /// A file of `size` bytes as a tar that holds it alone, so that it is put in place as a layer's files are.
