@@ -8,6 +8,7 @@
 pub mod compression;
 pub mod config;
 pub mod cut;
+pub mod layer;
 pub mod pack;
 pub mod secrets;
 pub mod seen;

@@ -21,6 +21,8 @@ use ignored::Ignored;
 pub const PART_PREFIX: &str = ".wharf-part-";
 /// How the names begin that say, in a layer, that something is deleted (image-spec, "Whiteouts").
 pub const WHITEOUT_PREFIX: &str = ".wh.";
+/// The whiteout that hides all that layers before put into a folder (image-spec, "Opaque Whiteout").
+pub const OPAQUE: &str = ".wh..wh..opq";
 
 /// One name in a folder.
 #[derive(Clone, Debug, PartialEq, Eq)]

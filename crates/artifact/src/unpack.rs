@@ -14,28 +14,26 @@ mod partial;
 mod place;
 mod put;
 mod stage;
-mod stream;
 mod time;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 use wharf_model::digest::Digest;
-use wharf_model::limits::{
-    LAYER_NAME_BYTES_MAX, TAR_EXTENSION_BYTES_MAX, TREE_DEPTH_MAX, TREE_ENTRIES_MAX, TREE_NAME_BYTES_MAX,
-    TREE_PATH_BYTES_MAX, UNPACK_BYTES_MAX, UNPACK_RATIO_FREE_BYTES, UNPACK_RATIO_MAX,
-};
+use wharf_model::limits::{TREE_DEPTH_MAX, TREE_NAME_BYTES_MAX, TREE_PATH_BYTES_MAX};
 use wharf_model::media::MediaType;
 
-use crate::compression::Compression;
+use crate::layer::LayerError;
 pub use partial::Partial;
 use place::{Folder, Walker};
 use stage::Stage;
+
+pub use crate::layer::Limits;
 
 /// What to do with what the layers say beyond names and contents.
 #[derive(Clone, Debug, Default)]
@@ -67,30 +65,6 @@ pub enum Times {
     /// All the same, in nanoseconds since 1970. A time some seconds ago, rather than now, so that every later change of a file
     /// changes its time.
     At(i64),
-}
-
-/// How much one [`Target`] unpacks at most.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Entries of all layers.
-    pub entries: usize,
-    /// Bytes of all layers, unpacked.
-    pub bytes: u64,
-    /// How many times its size a layer may become, beyond `free_bytes`.
-    pub ratio: u64,
-    /// Bytes that a layer may become whatever its size.
-    pub free_bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits {
-            entries: TREE_ENTRIES_MAX,
-            bytes: UNPACK_BYTES_MAX,
-            ratio: UNPACK_RATIO_MAX,
-            free_bytes: UNPACK_RATIO_FREE_BYTES,
-        }
-    }
 }
 
 /// Something that was put in place.
@@ -148,22 +122,9 @@ pub struct Unpacked {
 /// Why a layer was not unpacked. But for [`UnpackError::Write`] and [`UnpackError::Occupied`], nothing of it came into place.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
-    /// The stream failed: an error of the reader that was given, or the compression is broken.
-    #[error("cannot read the layer: {0}")]
-    Read(#[source] io::Error),
-    /// The media type says something else than the content.
-    #[error("the layer's media type {media_type} says {stated}, but it is {found}")]
-    Compression {
-        /// The media type.
-        media_type: MediaType,
-        /// What it says.
-        stated: Compression,
-        /// What the content is.
-        found: Compression,
-    },
-    /// Not a tar.
-    #[error("the layer is no tar that can be read: {0}")]
-    Malformed(&'static str),
+    /// The layer cannot be read, or is more than is allowed.
+    #[error(transparent)]
+    Layer(#[from] LayerError),
     /// A name that cannot be written, or would lead out of the target.
     #[error("the layer holds the path {path:?}, {reason}")]
     Path {
@@ -187,14 +148,6 @@ pub enum UnpackError {
         path: String,
         /// Where the link leads.
         target: String,
-    },
-    /// More than is allowed.
-    #[error("the layer holds too much: more than {max} {what}")]
-    TooMuch {
-        /// What there is too much of.
-        what: &'static str,
-        /// The bound.
-        max: u64,
     },
     /// A folder with other things in it stands where something else belongs.
     #[error("{0:?} is a folder that is not empty, where the artifact has something else; move it away")]
@@ -250,7 +203,7 @@ pub struct Target {
     placed: Mutex<BTreeMap<Box<str>, usize>>,
     layers: AtomicUsize,
     entries: AtomicUsize,
-    bytes: AtomicU64,
+    bytes: Arc<AtomicU64>,
 }
 
 impl Target {
@@ -273,7 +226,7 @@ impl Target {
             placed: Mutex::default(),
             layers: AtomicUsize::default(),
             entries: AtomicUsize::default(),
-            bytes: AtomicU64::default(),
+            bytes: Arc::default(),
         })
     }
 
@@ -284,7 +237,7 @@ impl Target {
     ///
     /// # Errors
     /// [`UnpackError`]. Unless it is about writing, nothing of the layer is in place; an error of `stream`, at its very end
-    /// even, comes as [`UnpackError::Read`].
+    /// even, comes as [`LayerError::Read`].
     pub fn unpack(&self, stream: impl Read, media_type: &MediaType) -> Result<Unpacked, UnpackError> {
         let mut stage = Stage::new(self)?;
         stage.read(stream, media_type)?;
@@ -329,15 +282,8 @@ impl Target {
 }
 
 impl From<io::Error> for UnpackError {
-    /// An error from reading; what our own readers say comes out as it went in.
+    /// An error from reading.
     fn from(error: io::Error) -> UnpackError {
-        error.downcast::<UnpackError>().unwrap_or_else(UnpackError::Read)
+        UnpackError::Layer(error.into())
     }
 }
-
-/// More than the limit of something.
-fn too_much(what: &'static str, max: u64) -> UnpackError {
-    UnpackError::TooMuch { what, max }
-}
-
-const _: () = assert!(TAR_EXTENSION_BYTES_MAX < LAYER_NAME_BYTES_MAX);

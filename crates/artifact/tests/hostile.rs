@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use tar::{EntryType, Header};
 use tempfile::TempDir;
 use wharf_artifact::compression::{LAYER_GZIP, LAYER_TAR, LAYER_ZSTD};
+use wharf_artifact::layer::LayerError;
 use wharf_artifact::unpack::{Limits, Options, PathFault, Target, UnpackError, Unpacked};
 use wharf_model::media::MediaType;
 use wharf_testkit::fuzz::{BRIEFLY, Feed};
@@ -245,7 +246,7 @@ fn a_layer_that_turns_out_wrong_leaves_nothing() {
     for (media_type, bytes) in forms {
         let target = place.open(Options::default());
         let found = target.unpack(FailsAtEnd(&bytes), &MediaType::known(media_type));
-        assert!(matches!(&found, Err(UnpackError::Read(error)) if error.to_string().contains("digest")), "{found:?}");
+        assert!(matches!(&found, Err(UnpackError::Layer(LayerError::Read(error))) if error.to_string().contains("digest")), "{found:?}");
         for cut in [bytes.len() / 3, bytes.len() - 1].into_iter().filter(|_| media_type != LAYER_TAR) {
             assert!(target.unpack(&bytes[..cut], &MediaType::known(media_type)).is_err(), "{media_type} {cut}");
         }
@@ -253,7 +254,7 @@ fn a_layer_that_turns_out_wrong_leaves_nothing() {
         assert_eq!(place.names(), [""; 0], "{media_type}");
     }
     for cut in [100, 512, 513, 1023] {
-        assert!(matches!(place.unpack(&layer[..cut]), Err(UnpackError::Malformed(_))), "{cut}");
+        assert!(matches!(place.unpack(&layer[..cut]), Err(UnpackError::Layer(LayerError::Malformed(_)))), "{cut}");
     }
     assert_eq!(place.names(), [""; 0]);
 }
@@ -265,23 +266,23 @@ fn a_wrong_media_type_is_told() {
     let target = place.open(Options::default());
     for media_type in [LAYER_TAR, LAYER_GZIP] {
         let found = target.unpack(&*zstd, &MediaType::known(media_type));
-        assert!(matches!(found, Err(UnpackError::Compression { .. })), "{found:?}");
+        assert!(matches!(found, Err(UnpackError::Layer(LayerError::Compression { .. }))), "{found:?}");
     }
     target.unpack(&*zstd, &MediaType::known("application/octet-stream")).expect("the content tells");
     let found =
         target.unpack(&b"no tar at all, but long enough for a header".repeat(20)[..], &MediaType::known(LAYER_TAR));
-    assert!(matches!(found, Err(UnpackError::Malformed(_))), "{found:?}");
+    assert!(matches!(found, Err(UnpackError::Layer(LayerError::Malformed(_)))), "{found:?}");
 }
 
 #[test]
 fn what_grows_too_much_is_refused() {
-    let limits = Limits { entries: 10, bytes: 4 << 20, ratio: 20, free_bytes: 1 << 20 };
+    let limits = Limits { entries: 10, bytes: 4 << 20, ratio: 20, free_bytes: 1 << 20, ..Limits::default() };
     let check = |layer: Vec<u8>, what: &str| {
         let place = Place::new();
         let target = place.open(Options { limits, ..Options::default() });
         let bomb = zstd::encode_all(&*layer, 3).expect("memory");
         match target.unpack(&*bomb, &MediaType::known(LAYER_ZSTD)) {
-            Err(error @ UnpackError::TooMuch { .. }) => assert!(error.to_string().contains(what), "{error}"),
+            Err(UnpackError::Layer(error @ LayerError::TooMuch { .. })) => assert!(error.to_string().contains(what), "{error}"),
             other => panic!("{what}: {other:?}"),
         }
         drop(target);
@@ -363,7 +364,7 @@ fn unpack() {
     let place = Place::new();
     bolero::check!(name = "unpack").with_test_time(BRIEFLY).for_each(|input: &[u8]| {
         feed.each(input, |bytes| {
-            let limits = Limits { entries: 100, bytes: 1 << 20, ratio: 10, free_bytes: 1 << 16 };
+            let limits = Limits { entries: 100, bytes: 1 << 20, ratio: 10, free_bytes: 1 << 16, ..Limits::default() };
             let target = place.open(Options { limits, whiteouts: true, skip_special: true, ..Options::default() });
             for bytes in [bytes.to_vec(), mended(bytes)] {
                 if let Ok(unpacked) = target.unpack(&*bytes, &MediaType::known("a/b")) {

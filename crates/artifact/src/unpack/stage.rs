@@ -1,6 +1,5 @@
 //! Reads a layer, and keeps what it holds beside the target until it is known to be whole.
 
-use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -8,19 +7,18 @@ use std::sync::atomic::Ordering;
 
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, Uid, XattrFlags};
 use wharf_model::digest::{Algorithm, Digest, Hasher};
-use wharf_model::limits::LAYER_NAME_BYTES_MAX;
 use wharf_model::media::MediaType;
 
-use crate::tree::WHITEOUT_PREFIX;
-use crate::unpack::member::{Member, MemberKind, Members, SPARSE};
+use crate::layer::member::Members;
+use crate::layer::stream::Tar;
+use crate::layer::too_much;
+use crate::tree::{OPAQUE, WHITEOUT_PREFIX};
+use crate::unpack::member::{Member, MemberKind, SPARSE};
 use crate::unpack::place::Folder;
-use crate::unpack::stream::Tar;
-use crate::unpack::{Options, PathFault, Target, Times, UnpackError, Unpacked, too_much};
+use crate::unpack::{Options, PathFault, Target, Times, UnpackError, Unpacked};
 
 /// How much of a file is copied at once, in bytes.
 const BUFFER_BYTES: usize = 128 << 10;
-/// The whiteout that hides all that layers before put into a folder.
-const OPAQUE: &str = ".wh..wh..opq";
 
 /// A layer on its way into the target. What has not come into its place vanishes with it.
 pub(super) struct Stage<'a> {
@@ -67,10 +65,11 @@ impl<'a> Stage<'a> {
 
     /// Reads the whole stream.
     pub(super) fn read(&mut self, stream: impl Read, media_type: &MediaType) -> Result<(), UnpackError> {
-        let fetched = Cell::new(0);
-        let tar = Tar::open(stream, media_type, self.target.options.limits, &fetched, &self.target.bytes)?;
+        let limits = self.target.options.limits;
+        let tar = Tar::open(stream, Some(media_type), limits, self.target.bytes.clone())?;
         let mut members = Members::new(tar);
         while let Some(member) = members.next()? {
+            let member = Member::checked(member)?;
             self.count(&member)?;
             self.member(member, &mut members)?;
         }
@@ -82,7 +81,7 @@ impl<'a> Stage<'a> {
     fn count(&mut self, member: &Member) -> Result<(), UnpackError> {
         let limits = self.target.options.limits;
         if self.target.entries.fetch_add(1, Ordering::Relaxed) >= limits.entries {
-            return Err(too_much("entries", limits.entries as u64));
+            return Err(too_much("entries", limits.entries as u64).into());
         }
         let target = match &member.kind {
             MemberKind::Symlink(target) | MemberKind::HardLink(target) => target.len(),
@@ -90,8 +89,8 @@ impl<'a> Stage<'a> {
         };
         let xattrs: usize = member.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum();
         self.name_bytes += (member.path.len() + target + xattrs) as u64;
-        if self.name_bytes > LAYER_NAME_BYTES_MAX {
-            return Err(too_much("bytes of names", LAYER_NAME_BYTES_MAX));
+        if self.name_bytes > limits.name_bytes {
+            return Err(too_much("bytes of names", limits.name_bytes).into());
         }
         Ok(())
     }

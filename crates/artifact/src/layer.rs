@@ -1,0 +1,85 @@
+//! What a layer holds, read from its stream: a tar, compressed or not. No files are written; that is [`crate::unpack`].
+
+pub(crate) mod member;
+pub(crate) mod stream;
+
+use std::io;
+
+use wharf_model::limits::{
+    LAYER_NAME_BYTES_MAX, TAR_EXTENSION_BYTES_MAX, TREE_ENTRIES_MAX, UNPACK_BYTES_MAX, UNPACK_RATIO_FREE_BYTES,
+    UNPACK_RATIO_MAX,
+};
+use wharf_model::media::MediaType;
+
+use crate::compression::Compression;
+
+/// How much is read at most.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Entries.
+    pub entries: usize,
+    /// Bytes of the names in one layer, with targets of links and extended attributes.
+    pub name_bytes: u64,
+    /// Bytes, unpacked.
+    pub bytes: u64,
+    /// How many times its size a layer may become, beyond `free_bytes`.
+    pub ratio: u64,
+    /// Bytes that a layer may become whatever its size.
+    pub free_bytes: u64,
+}
+
+impl Default for Limits {
+    /// For layers that are unpacked into a folder.
+    fn default() -> Limits {
+        Limits {
+            entries: TREE_ENTRIES_MAX,
+            name_bytes: LAYER_NAME_BYTES_MAX,
+            bytes: UNPACK_BYTES_MAX,
+            ratio: UNPACK_RATIO_MAX,
+            free_bytes: UNPACK_RATIO_FREE_BYTES,
+        }
+    }
+}
+
+/// Why a layer cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LayerError {
+    /// The stream failed: an error of the reader that was given, or the compression is broken.
+    #[error("cannot read the layer: {0}")]
+    Read(#[source] io::Error),
+    /// The media type says something else than the content.
+    #[error("the layer's media type {media_type} says {stated}, but it is {found}")]
+    Compression {
+        /// The media type.
+        media_type: MediaType,
+        /// What it says.
+        stated: Compression,
+        /// What the content is.
+        found: Compression,
+    },
+    /// Not a tar.
+    #[error("the layer is no tar that can be read: {0}")]
+    Malformed(&'static str),
+    /// More than is allowed.
+    #[error("the layer holds too much: more than {max} {what}")]
+    TooMuch {
+        /// What there is too much of.
+        what: &'static str,
+        /// The bound.
+        max: u64,
+    },
+}
+
+impl From<io::Error> for LayerError {
+    /// An error from reading; what our own readers say comes out as it went in.
+    fn from(error: io::Error) -> LayerError {
+        error.downcast::<LayerError>().unwrap_or_else(LayerError::Read)
+    }
+}
+
+/// More than the limit of something.
+pub(crate) fn too_much(what: &'static str, max: u64) -> LayerError {
+    LayerError::TooMuch { what, max }
+}
+
+const _: () = assert!(TAR_EXTENSION_BYTES_MAX < LAYER_NAME_BYTES_MAX);
