@@ -6,8 +6,8 @@ use bytes::Bytes;
 use wharf_client::remote::Remote;
 use wharf_content::source::Source as _;
 use wharf_model::descriptor::Descriptor;
+use wharf_testkit::faulty::{Faults, Faulty};
 
-use crate::faulty::{Faults, Faulty};
 use crate::{descriptor, noise, remote, remote_of};
 
 async fn get(remote: &Remote, wanted: &Descriptor, from: u64) -> io::Result<Bytes> {
@@ -22,7 +22,7 @@ async fn get(remote: &Remote, wanted: &Descriptor, from: u64) -> io::Result<Byte
 async fn with(faults: Faults, length: usize) -> (io::Result<bool>, Faulty) {
     let faulty = Faulty::start(faults);
     let bytes = noise(length);
-    faulty.hold(&bytes);
+    faulty.have(&bytes);
     let found = get(&remote(&faulty), &descriptor(&bytes), 0).await;
     (found.map(|found| found == bytes), faulty)
 }
@@ -37,7 +37,7 @@ async fn a_blob_from_anywhere_on() {
     let faulty = Faulty::start(Faults::default());
     for length in [0, 1, 100_000, 1_000_000] {
         let bytes = noise(length);
-        faulty.hold(&bytes);
+        faulty.have(&bytes);
         for from in [0, length / 3, length] {
             let found = get(&remote(&faulty), &descriptor(&bytes), from as u64).await.unwrap();
             assert_eq!(found, bytes[from..], "{length} {from}");
@@ -65,7 +65,7 @@ async fn who_takes_no_ranges_sends_all_again() {
     assert!(with(faults, 100_000).await.0.unwrap());
     let faulty = Faulty::start(Faults { no_ranges: true, ..Faults::default() });
     let bytes = noise(500_000);
-    faulty.hold(&bytes);
+    faulty.have(&bytes);
     assert_eq!(get(&remote(&faulty), &descriptor(&bytes), 7).await.unwrap(), bytes[7..]);
 }
 
@@ -115,7 +115,7 @@ async fn many_large_ones_at_once() {
     let remote = remote(&faulty);
     let all: Vec<_> = (0..20).map(|n| noise(300_000 + n)).collect();
     for bytes in &all {
-        faulty.hold(bytes);
+        faulty.have(bytes);
     }
     let one = |bytes: &Vec<u8>| {
         let (bytes, remote) = (bytes.clone(), &remote);
@@ -139,7 +139,7 @@ async fn wrong_lengths_are_errors() {
     let faults = Faults { wrong_ranges: true, ..Faults::default() };
     let faulty = Faulty::start(faults);
     let bytes = noise(1000);
-    faulty.hold(&bytes);
+    faulty.have(&bytes);
     let error = get(&remote(&faulty), &descriptor(&bytes), 500).await.unwrap_err().to_string();
     assert!(error.contains("another part"), "{error}");
 }
@@ -148,7 +148,7 @@ async fn wrong_lengths_are_errors() {
 async fn small_ones_are_verified() {
     let faulty = Faulty::start(Faults::default());
     let bytes = noise(1000);
-    faulty.hold(&bytes);
+    faulty.have(&bytes);
     let remote = remote(&faulty);
     assert_eq!(remote.small_blob(&descriptor(&bytes), 1000).await.unwrap().unwrap(), bytes);
     assert!(remote.small_blob(&descriptor(&bytes), 999).await.is_err());
@@ -168,7 +168,7 @@ async fn a_store_elsewhere_gets_no_login() {
     let remote = remote_of(&faulty, Some(crate::kim()));
     for length in [10_000, 1_000_000] {
         let bytes = noise(length);
-        store.hold(&bytes);
+        store.have(&bytes);
         assert_eq!(get(&remote, &descriptor(&bytes), 0).await.unwrap(), bytes);
     }
     assert!(store.asked("").iter().all(|asked| asked.header("authorization").is_none()));

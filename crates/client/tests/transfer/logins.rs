@@ -5,8 +5,8 @@ use wharf_client::error::Error as ClientError;
 use wharf_content::error::Error;
 use wharf_content::source::{Home, Source as _};
 use wharf_content::target::Target as _;
+use wharf_testkit::faulty::{Faults, Faulty};
 
-use crate::faulty::{Faults, Faulty};
 use crate::{BASIC, Held, descriptor, kim, noise, remote, remote_of};
 
 fn tokens(uses: Option<usize>) -> Faults {
@@ -58,7 +58,7 @@ async fn tokens_are_renewed_once() {
 async fn nobody_gets_a_token_too() {
     let faulty = Faulty::start(Faults { basic: None, ..tokens(None) });
     let bytes = noise(1000);
-    faulty.hold(&bytes);
+    faulty.have(&bytes);
     assert!(remote(&faulty).has_blob(&descriptor(&bytes)).await.unwrap());
     assert!(faulty.asked("/token").iter().all(|asked| asked.header("authorization").is_none()));
 

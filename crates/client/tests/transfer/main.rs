@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, unreachable_pub, reason = "tests")]
 
 mod downloads;
-mod faulty;
 mod logins;
 mod manifests;
 mod probes;
@@ -25,8 +24,7 @@ use wharf_content::target::Origin as Bytewise;
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::media::{MediaType, OCTET_STREAM};
-
-use faulty::Faulty;
+use wharf_testkit::faulty::Faulty;
 
 /// `kim:pass`
 const BASIC: &str = "Basic a2ltOnBhc3M=";

@@ -8,8 +8,8 @@ use wharf_content::target::{Rank, Target as _};
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::media::{MediaType, OCI_EMPTY, OCI_INDEX, OCI_MANIFEST};
 use wharf_model::name::{Reference, Tag};
+use wharf_testkit::faulty::{Faults, Faulty};
 
-use crate::faulty::{Faults, Faulty};
 use crate::remote;
 
 fn made(text: &serde_json::Value) -> Fetched {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use wharf_client::probe::{Abilities, probe};
 use wharf_client::remote::Remote;
+use wharf_testkit::faulty::{Faults, Faulty, Scar};
 
-use crate::faulty::{Faults, Faulty};
 use crate::remote;
 
 fn all() -> Abilities {
@@ -49,14 +49,17 @@ async fn each_scar_is_found() {
         let found = with(faults).await.0;
         assert_eq!(found, Abilities { mount: None, ..expect });
     };
-    let refused = |part| Faults { refused: vec![part], ..Faults::default() };
-    let no_index = Abilities { index: no, mixed_index: no, multi_arch: no, ..all() };
-    check(refused("\"manifests\""), no_index).await;
-    check(refused("arm64"), Abilities { multi_arch: no, ..all() }).await;
-    check(refused("\"note\":\"mixed\""), Abilities { mixed_index: no, ..all() }).await;
-    check(refused("\"layers\":[]"), Abilities { empty_layers: no, ..all() }).await;
-    check(refused("\"mediaType\":\"application/vnd.wharf.probe.v1\""), Abilities { custom_types: no, ..all() }).await;
-    check(Faults { no_untagged: true, ..Faults::default() }, Abilities { untagged_push: no, ..all() }).await;
+    for scar in Scar::ALL {
+        let expect = match scar {
+            Scar::NoIndex => Abilities { index: no, mixed_index: no, multi_arch: no, ..all() },
+            Scar::NoUntagged => Abilities { untagged_push: no, ..all() },
+            Scar::NoMixedIndex => Abilities { mixed_index: no, ..all() },
+            Scar::NoEmptyLayers => Abilities { empty_layers: no, ..all() },
+            Scar::NoMultiArch => Abilities { multi_arch: no, ..all() },
+            Scar::NoCustomTypes => Abilities { custom_types: no, ..all() },
+        };
+        check(Faults::scar(scar), expect).await;
+    }
     check(Faults { no_delete: true, ..Faults::default() }, Abilities { delete: no, delete_tag: no, ..all() }).await;
     check(Faults { no_referrers: true, ..Faults::default() }, Abilities { referrers: no, ..all() }).await;
     check(Faults { no_chunks: true, ..Faults::default() }, Abilities { chunked_upload: no, ..all() }).await;

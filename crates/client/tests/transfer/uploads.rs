@@ -5,8 +5,8 @@ use wharf_client::remote::Remote;
 use wharf_content::error::Error;
 use wharf_content::source::Home;
 use wharf_content::target::Target as _;
+use wharf_testkit::faulty::{Faults, Faulty};
 
-use crate::faulty::{Faults, Faulty};
 use crate::{Held, descriptor, noise, remote, remote_of};
 
 async fn put(remote: &Remote, bytes: &[u8]) -> Result<(), Error> {
@@ -150,7 +150,7 @@ async fn what_is_not_what_it_says_is_refused() {
 async fn mounts() {
     let faulty = Faulty::start(Faults::default());
     let bytes = noise(1000);
-    faulty.hold(&bytes);
+    faulty.have(&bytes);
     let remote = remote(&faulty);
     let from = |registry: String| Home { registry, repository: "c/d".parse().unwrap() };
     let here = from(format!("http://{}", faulty.address));
