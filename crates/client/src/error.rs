@@ -71,6 +71,18 @@ pub enum Error {
         /// What it says.
         message: String,
     },
+    /// A manifest is not taken, for what it is.
+    #[error("{server} does not take {what}: {message}")]
+    Manifest {
+        /// The registry.
+        server: String,
+        /// Which, and what it is.
+        what: String,
+        /// The status.
+        status: u16,
+        /// What the registry says.
+        message: String,
+    },
     /// It has too much to do, after all attempts (429, 503).
     #[error("{server} is busy: {message}")]
     Busy {
@@ -197,10 +209,11 @@ impl Error {
                 format!("is {server} a Wharf registry, and not an older one?")
             }
             Error::NotFound { .. } => "what you may not see is shown as missing; is it spelt right?".to_owned(),
-            Error::Unreachable { .. } => {
-                "does the registry run there? --registry or WHARF_REGISTRY say which is meant; `wharf serve` starts one"
-                    .to_owned()
+            Error::Unreachable { server, .. } if is_here(server) => {
+                "does a registry run there? `wharf serve` starts one".to_owned()
             }
+            Error::Unreachable { .. } => "is the name right, and does a registry run there?".to_owned(),
+            Error::Manifest { server, .. } => format!("`wharf probe {server}` finds out what it takes"),
             Error::Untrusted { why, server } if why.contains("InvalidMessage") || why.contains("corrupt") => {
                 format!("it does not speak TLS; --plain-http speaks to {server} in the clear")
             }
@@ -251,6 +264,11 @@ impl From<Error> for wharf_content::error::Error {
     }
 }
 
+/// Whether a registry of that name would be on this machine.
+fn is_here(name: &str) -> bool {
+    Origin::parse(name, true).is_ok_and(|origin| origin.is_loopback())
+}
+
 /// Whether an answer of that status may be another a moment later.
 pub(crate) fn is_passing(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
@@ -293,5 +311,8 @@ mod tests {
         check(500, &body("UNKNOWN"), "127.0.0.1:5000 failed with status 500: no[2J, thanks", "log of the server");
         let nobody = Error::of(&origin, 401, b"", false);
         assert!(nobody.hint().is_some_and(|hint| hint.starts_with("log in first")));
+        let away = |server: &str| Error::Unreachable { server: server.to_owned(), why: String::new() }.hint();
+        assert!(away("127.0.0.1:5000").is_some_and(|hint| hint.contains("wharf serve")));
+        assert!(away("registry.example.com").is_some_and(|hint| !hint.contains("wharf serve")));
     }
 }

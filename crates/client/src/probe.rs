@@ -1,9 +1,12 @@
 //! What a registry takes: found out by trying, in a repository for that alone, which is left as empty as the registry allows.
 
+use std::hash::{BuildHasher as _, RandomState};
+
 use bytes::Bytes;
 use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, LOCATION, RANGE};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+use wharf_content::abilities::{Abilities, Found};
 use wharf_content::error::Error as ContentError;
 use wharf_content::source::{Fetched, Home};
 use wharf_content::target::Target as _;
@@ -22,47 +25,16 @@ const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// A type that no registry knows.
 const CUSTOM: &str = "application/vnd.wharf.probe.v1";
 
-/// Whether a registry does something; `None` where that could not be told.
-pub type Found = Option<bool>;
-
-/// What a registry does.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Abilities {
-    /// Takes an index.
-    pub index: Found,
-    /// Takes an index whose children are not all images: an index among them, an artifact.
-    pub mixed_index: Found,
-    /// Takes an index of images for several platforms.
-    pub multi_arch: Found,
-    /// Takes a manifest that has no tag.
-    pub untagged_push: Found,
-    /// Takes an image without layers.
-    pub empty_layers: Found,
-    /// Takes types of configs and layers that it does not know.
-    pub custom_types: Found,
-    /// Has the referrers API.
-    pub referrers: Found,
-    /// Deletes manifests.
-    pub delete: Found,
-    /// Deletes tags.
-    pub delete_tag: Found,
-    /// Takes a blob in chunks.
-    pub chunked_upload: Found,
-    /// Takes a blob over from another repository, without its bytes.
-    pub mount: Found,
-    /// Gives parts of a blob.
-    pub range: Found,
-}
-
 /// Finds out what the registry of `remote` does, by pushing small things to that repository, which should be one for that
-/// alone, and, where there is one, to `other` for mounts; both in the same registry. Takes away what it has put there, as far as that goes.
+/// alone, and, where there is one, to `other` for mounts; both in the same registry. Takes away what it has put there, as far
+/// as that goes. What was known of the registry before does not matter.
 ///
 /// # Errors
 /// The registry cannot be reached, lets nobody push there, or does not even take a plain image.
 pub async fn probe(remote: &Remote, other: Option<&Remote>) -> Result<Abilities, ContentError> {
-    let mut probe = Probe { remote, put: Vec::new() };
+    let mut probe = Probe { remote, put: Vec::new(), blobs: Vec::new() };
     let found = probe.all(other).await;
-    let deleted = probe.clean().await;
+    let deleted = probe.clean(other).await;
     let mut found = found?;
     (found.delete, found.delete_tag) = deleted;
     Ok(found)
@@ -72,14 +44,19 @@ struct Probe<'a> {
     remote: &'a Remote,
     /// What is to be taken away, by digest and by tag.
     put: Vec<(Digest, Option<Tag>)>,
+    /// The same of blobs.
+    blobs: Vec<Digest>,
 }
 
 impl Probe<'_> {
     async fn all(&mut self, other: Option<&Remote>) -> Result<Abilities, ContentError> {
-        let config =
-            self.blob(CONFIG, br#"{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}"#);
-        let config = config.await?;
-        let layer = self.blob(LAYER, &[0; 1024]).await?;
+        // Not the same twice: what an earlier probe has left behind must not be taken for what this one does.
+        let note = RandomState::new().hash_one(0_u8);
+        let config = format!(
+            r#"{{"architecture":"amd64","os":"linux","author":"{note:x}","rootfs":{{"type":"layers","diff_ids":[]}}}}"#
+        );
+        let config = self.blob(CONFIG, config.as_bytes()).await?;
+        let layer = self.blob(LAYER, &[&[0; 1016], &note.to_be_bytes()[..]].concat()).await?;
         let plain = image(&config, std::slice::from_ref(&layer), "plain");
         self.put(&plain, Some("probe-plain")).await?;
 
@@ -112,15 +89,16 @@ impl Probe<'_> {
         Ok(found)
     }
 
-    async fn blob(&self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, ContentError> {
+    async fn blob(&mut self, media_type: &str, bytes: &[u8]) -> Result<Descriptor, ContentError> {
         let descriptor = descriptor(media_type, bytes);
         self.remote.put_blob(&descriptor, &Bytes::copy_from_slice(bytes)).await?;
+        self.blobs.push(descriptor.digest);
         Ok(descriptor)
     }
 
     async fn put(&mut self, manifest: &Fetched, tag: Option<&str>) -> Result<(), ContentError> {
         let tag: Option<Tag> = tag.and_then(|tag| tag.parse().ok());
-        self.remote.put_under(manifest, tag.as_slice()).await?;
+        self.remote.put_exactly(manifest, tag.as_ref()).await?;
         self.put.push((manifest.digest, tag));
         Ok(())
     }
@@ -167,7 +145,7 @@ impl Probe<'_> {
     }
 
     /// Takes away what was put there; whether manifests and tags could be.
-    async fn clean(&mut self) -> (Found, Found) {
+    async fn clean(&mut self, other: Option<&Remote>) -> (Found, Found) {
         let (mut manifests, mut tags) = (None, None);
         // What names others goes first.
         for (digest, tag) in std::mem::take(&mut self.put).into_iter().rev() {
@@ -177,6 +155,12 @@ impl Probe<'_> {
             }
             let deleted = self.remote.delete_manifest(&Reference::Digest(digest)).await;
             manifests = manifests.or(told(&deleted));
+        }
+        for digest in std::mem::take(&mut self.blobs) {
+            for remote in [Some(self.remote), other].into_iter().flatten() {
+                // Where nobody deletes blobs, they go when nothing names them.
+                let _ = remote.delete_blob(&digest).await;
+            }
         }
         (manifests, tags)
     }
@@ -195,7 +179,9 @@ fn told(deleted: &Result<bool, ContentError>) -> Found {
 fn is_refusal(error: &ContentError) -> bool {
     let ContentError::End(error) = error else { return false };
     match error.downcast_ref::<Error>() {
-        Some(Error::Refused { .. } | Error::NotFound { .. } | Error::Unsupported { .. }) => true,
+        Some(Error::Refused { .. } | Error::Manifest { .. } | Error::NotFound { .. } | Error::Unsupported { .. }) => {
+            true
+        }
         // There are registries that fall over what they do not know.
         Some(Error::Failed { status, .. }) => *status == 500 || *status == 501,
         _ => false,

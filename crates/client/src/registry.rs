@@ -1,12 +1,13 @@
 //! One registry: who asks, what was learnt of it, and how it is asked. Its repositories are [`crate::remote::Remote`]s.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HeaderName, LOCATION};
 use reqwest::{Method, StatusCode, Url};
+use wharf_content::abilities::Abilities;
 
 use crate::auth::Session;
 use crate::back_off::{self, BackOff};
@@ -29,6 +30,8 @@ pub struct Registry {
     gate: Arc<Gate>,
     /// Whether it has ever answered: who has not is more likely misspelt than away for a moment.
     has_answered: AtomicBool,
+    /// What it does, as far as that is known.
+    abilities: Mutex<Abilities>,
     /// Whether it passes over `?tag=` (Distribution spec, "Pushing manifests").
     pub(crate) lacks_tag_parameters: AtomicBool,
 }
@@ -65,6 +68,7 @@ impl Registry {
             http,
             origin,
             has_answered: AtomicBool::new(false),
+            abilities: Mutex::default(),
             lacks_tag_parameters: AtomicBool::new(false),
         }
     }
@@ -72,6 +76,16 @@ impl Registry {
     /// Where it is.
     pub fn origin(&self) -> &Origin {
         &self.origin
+    }
+
+    /// What it does, as far as that is known.
+    pub fn abilities(&self) -> Abilities {
+        self.abilities.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What it does has been found out before ([`crate::probe::probe`]); or some of it now.
+    pub fn learn(&self, change: impl FnOnce(&mut Abilities)) {
+        change(&mut self.abilities.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// What it is reached with.

@@ -126,7 +126,11 @@ impl Upload<'_> {
         let answer = registry.success(registry.send(&ask, SMALL_BYTES_MAX).await?)?;
         let strange = || Error::Strange { asked: ask.call.asked(), why: "no place to upload to is named".to_owned() };
         let url = registry.location(&ask.call, location(&answer).ok_or_else(strange)?).await?;
-        let least = answer.headers.get(CHUNK_MIN).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+        let least = answer
+            .headers
+            .get(CHUNK_MIN)
+            .filter(|_| self.may_chunk())
+            .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
         if let Some(least) = least {
             // Who speaks of chunks wants large blobs in them.
             let usual = registry.http().transfer().chunk;
@@ -134,6 +138,11 @@ impl Upload<'_> {
         }
         (self.session, self.offset, self.is_known) = (Some(url), 0, true);
         Ok(())
+    }
+
+    /// Whether it is not known to take nothing but all at once.
+    fn may_chunk(&self) -> bool {
+        self.remote.registry().abilities().chunked_upload != Some(false)
     }
 
     /// Asks how much the registry has. Where that is not to be had, it is begun anew, unless the blob is there by now: then
@@ -263,7 +272,7 @@ impl Upload<'_> {
                 Ok(false)
             }
             // A proxy before it has its own idea of how much may come at once.
-            413 if length / 4 >= CHUNK_BYTES_MIN => {
+            413 if length / 4 >= CHUNK_BYTES_MIN && self.may_chunk() => {
                 let usual = self.remote.registry().http().transfer().chunk;
                 self.chunk = Some(usual.min(length / 4));
                 self.session = None;

@@ -10,12 +10,16 @@
 //! at. A manifest with a subject is put again even so, as a registry without a list of referrers may lack only the entry in
 //! the list.
 //!
+//! **Limits.** Of a target that is known not to take every form of manifest ([`Target::abilities`]), all of the graph is looked
+//! at before anything is sent; where something in it has no way there, nothing is.
+//!
 //! **Bounds.** What comes from the source is verified by its digest and bounded by [`wharf_model::limits`] (`COPY_…`); memory
 //! goes with the number of different manifests and blobs, not with their size.
 
 mod carry;
 mod graph;
 mod send;
+mod survey;
 mod task;
 mod walk;
 
@@ -117,7 +121,8 @@ pub struct Report {
 ///
 /// # Errors
 /// The first thing that failed; what was under way beside it is dropped. [`Error::Missing`] where the source lacks the
-/// reference, a part of it, or the platform; [`Error::Form`] where it is no manifest or its graph exceeds its bounds.
+/// reference, a part of it, or the platform; [`Error::Form`] where it is no manifest or its graph exceeds its bounds;
+/// [`Error::Unfit`] where the target is known not to take it: then nothing was sent.
 pub async fn copy(
     source: &dyn Source,
     reference: &Reference,
@@ -128,6 +133,9 @@ pub async fn copy(
 ) -> Result<Report, Error> {
     let ends = task::Ends { source, target, options, observer };
     let (fetched, manifest) = ends.root(reference).await?;
+    if target.abilities().is_limited() {
+        survey::check(&ends, &fetched, &manifest).await?;
+    }
     walk::Walk::new(ends, &fetched, tags)?.run(fetched, manifest).await
 }
 

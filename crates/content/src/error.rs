@@ -4,6 +4,8 @@ use std::io;
 
 use wharf_model::digest::Digest;
 
+use crate::abilities::Unfit;
+
 /// Why a copy, or a part of it, was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -45,6 +47,9 @@ pub enum Error {
         /// What is wrong with it.
         why: String,
     },
+    /// What is to be put somewhere is known not to be taken there; nothing was sent.
+    #[error(transparent)]
+    Unfit(Unfit),
     /// A file cannot be read or written.
     #[error("{what}: {error}")]
     Io {

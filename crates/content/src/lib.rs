@@ -5,9 +5,11 @@
 //!
 //! - [`body`]: a stream of bytes; [`verify`]: one that checks what it is
 //! - [`source`], [`target`]: the two ends; [`memory`]: one of each in memory; [`layout`]: a folder; [`archive`]: a tar
+//! - [`abilities`]: what targets are known to take, and what of an artifact needs which of it
 //! - [`copy`]: from one to the other; [`platform`]: of which platforms; [`observer`]: who hears of it
 //! - [`error`]: why something did not arrive
 
+pub mod abilities;
 pub mod archive;
 pub mod body;
 pub mod copy;

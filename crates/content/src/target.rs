@@ -6,6 +6,7 @@ use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::Digest;
 use wharf_model::name::Tag;
 
+use crate::abilities::Abilities;
 use crate::body::Body;
 use crate::error::Error;
 use crate::source::{Fetched, Home};
@@ -54,6 +55,11 @@ pub trait Target: Send + Sync {
     /// Nobody promises that for the children of an index, as that may be sparse.
     fn keeps_whole(&self) -> bool {
         true
+    }
+
+    /// What it takes, as far as that is known: of registries some of which take less than others.
+    fn abilities(&self) -> Abilities {
+        Abilities::default()
     }
 
     /// Whether [`Target::put_blob`] hashes here what it is given, so that nobody need do it before.

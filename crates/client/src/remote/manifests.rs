@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_MATCH};
 use reqwest::{Method, StatusCode};
+use wharf_content::abilities::Form;
 use wharf_content::error::Error as ContentError;
 use wharf_content::source::Fetched;
 use wharf_model::digest::{Algorithm, Digest};
@@ -164,12 +165,35 @@ impl Remote {
             has_subject |= self.put_at_once(manifest, &mut left).await?;
         }
         if tags.is_empty() {
-            return Ok(self.put_by(manifest, &manifest.digest.to_string()).await?.has_subject);
+            return Ok(self.put_untagged(manifest).await?.has_subject);
         }
         for tag in left {
             has_subject |= self.put_by(manifest, tag.as_str()).await?.has_subject;
         }
         Ok(has_subject)
+    }
+
+    /// By its digest alone; where the registry takes nothing so, under a tag of its own.
+    async fn put_untagged(&self, manifest: &Fetched) -> Result<Put, ContentError> {
+        let own = own_tag(&manifest.digest);
+        if self.registry.abilities().untagged_push == Some(false) {
+            return self.put_by(manifest, &own).await;
+        }
+        match self.put_by(manifest, &manifest.digest.to_string()).await {
+            Err(ContentError::End(refusal)) if is_refused(refusal.as_ref()) => {
+                // For the want of a tag, or for something else: that is found out by giving it one.
+                let Ok(put) = self.put_by(manifest, &own).await else { return Err(ContentError::End(refusal)) };
+                self.registry.learn(|abilities| abilities.untagged_push = Some(false));
+                Ok(put)
+            }
+            other => other,
+        }
+    }
+
+    /// Under this tag or else by its digest, and in no other way; to find out what is taken.
+    pub(crate) async fn put_exactly(&self, manifest: &Fetched, tag: Option<&Tag>) -> Result<(), ContentError> {
+        let target = tag.map_or_else(|| manifest.digest.to_string(), Tag::to_string);
+        self.put_by(manifest, &target).await.map(drop)
     }
 
     /// By digest, with the tags as parameters; those that are set that way are taken from `left`.
@@ -221,7 +245,8 @@ impl Remote {
         if answer.status == StatusCode::PRECONDITION_FAILED {
             return Ok(Turn::Lost);
         }
-        let answer = self.registry.success(answer)?;
+        let status = answer.status.as_u16();
+        let answer = self.registry.success(answer).map_err(|error| form_refused(error, status, manifest))?;
         let text = |name: HeaderName| answer.headers.get(name).and_then(|value| value.to_str().ok());
         let said: Option<Digest> = text(CONTENT_DIGEST).and_then(|text| text.parse().ok());
         let is_same = |said: &Digest| *said == Digest::of(said.algorithm(), &manifest.bytes);
@@ -244,7 +269,51 @@ impl Remote {
     }
 }
 
+/// The tag of what is not taken without one. imgpkg makes such tags, too, by another ending; without an ending it would be the
+/// list of what refers to the digest.
+fn own_tag(digest: &Digest) -> String {
+    format!("{}.wharf", digest.referrers_tag())
+}
+
 /// Whether the request itself was refused, and another may not be.
 fn is_refused(error: &(dyn std::error::Error + 'static)) -> bool {
-    matches!(error.downcast_ref::<Error>(), Some(Error::Refused { .. } | Error::NotFound { .. }))
+    let refused = error.downcast_ref::<Error>();
+    matches!(refused, Some(Error::Refused { .. } | Error::Manifest { .. } | Error::NotFound { .. }))
+}
+
+/// The refusal of a manifest: where it can be for what it is, it says what that is.
+fn form_refused(error: Error, status: u16, manifest: &Fetched) -> Error {
+    let is_form = matches!(status, 400 | 405 | 406 | 415 | 422 | 501);
+    let (server, message) = match error {
+        // Something else about it is said to be wrong.
+        Error::Refused { ref code, .. } if !matches!(&**code, "" | "MANIFEST_INVALID" | "UNSUPPORTED" | "UNKNOWN") => {
+            return error;
+        }
+        Error::Refused { server, message, .. }
+        | Error::NotFound { server, message, .. }
+        | Error::Failed { server, message, .. }
+            if is_form =>
+        {
+            (server, message)
+        }
+        other => return other,
+    };
+    let about = Form::of(manifest).map_or_else(|| "a manifest".to_owned(), |form| form.about());
+    Error::Manifest { server, what: format!("{}, {about}", manifest.digest), status, message }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn own_tags_are_tags_and_nobody_elses() {
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            let digest = Digest::of(algorithm, b"");
+            let tag: Tag = own_tag(&digest).parse().expect("a tag");
+            assert!(tag.as_str() != digest.referrers_tag() && tag.as_str().starts_with(&digest.referrers_tag()));
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The repository as what is written to.
 
 use async_trait::async_trait;
+use wharf_content::abilities::Abilities;
 use wharf_content::error::Error;
 use wharf_content::source::{Fetched, Home};
 use wharf_content::target::{Origin, Rank, Target};
@@ -20,6 +21,10 @@ impl Target for Remote {
 
     fn home(&self) -> Option<Home> {
         Some(self.place())
+    }
+
+    fn abilities(&self) -> Abilities {
+        self.registry.abilities()
     }
 
     async fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, Error> {

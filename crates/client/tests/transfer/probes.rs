@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use wharf_client::probe::{Abilities, probe};
+use wharf_client::probe::probe;
 use wharf_client::remote::Remote;
+use wharf_content::abilities::Abilities;
 use wharf_testkit::faulty::{Faults, Faulty, Scar};
 
 use crate::remote;
@@ -39,7 +40,7 @@ async fn who_does_all() {
     let (found, faulty) = with(Faults::default()).await;
     assert_eq!(found, Abilities { mount: None, ..all() });
     let state = faulty.state();
-    assert!(state.manifests.is_empty() && state.uploads.is_empty(), "nothing is left but blobs");
+    assert!(state.manifests.is_empty() && state.uploads.is_empty() && state.blobs.is_empty(), "nothing is left");
 }
 
 #[tokio::test]

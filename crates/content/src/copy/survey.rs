@@ -1,0 +1,71 @@
+//! All that is going to be copied, looked at before anything is sent: a copy to a target that has every blob and no manifest,
+//! and only takes note of these.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use parking_lot::Mutex;
+use wharf_model::descriptor::Descriptor;
+use wharf_model::digest::Digest;
+use wharf_model::manifest::Manifest;
+use wharf_model::name::Tag;
+
+use super::task::Ends;
+use super::{Options, walk};
+use crate::abilities::{Form, Unfit, obstacles};
+use crate::error::Error;
+use crate::source::Fetched;
+use crate::target::{Origin, Rank, Target};
+
+/// Fails where the target is known not to take something of what is going to be copied, and does not have it either.
+pub(super) async fn check(ends: &Ends<'_>, root: &Fetched, manifest: &Manifest) -> Result<(), Error> {
+    let survey = Survey { name: ends.target.name(), forms: Mutex::default() };
+    let options = Options { dry_run: false, ..ends.options.clone() };
+    let surveyed = Ends { source: ends.source, target: &survey, options: &options, observer: Arc::new(()) };
+    walk::Walk::new(surveyed, root, &[])?.run(root.clone(), manifest.clone()).await?;
+    let forms = survey.forms.into_inner();
+    let mut found = obstacles(&ends.target.abilities(), Some(&root.digest), &forms);
+    // What is there has been taken, whatever is known.
+    let mut there = HashMap::new();
+    for digest in found.iter().filter_map(|one| one.manifest) {
+        if let Entry::Vacant(entry) = there.entry(digest) {
+            entry.insert(ends.target.has_manifest(&digest).await?);
+        }
+    }
+    found.retain(|one| one.manifest.is_none_or(|digest| there.get(&digest) != Some(&true)));
+    match found.is_empty() {
+        true => Ok(()),
+        false => Err(Error::Unfit(Unfit { place: ends.target.name(), obstacles: found })),
+    }
+}
+
+struct Survey {
+    name: String,
+    forms: Mutex<Vec<Form>>,
+}
+
+#[async_trait]
+impl Target for Survey {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    async fn has_blob(&self, _descriptor: &Descriptor) -> Result<bool, Error> {
+        Ok(true)
+    }
+
+    async fn put_blob(&self, _descriptor: &Descriptor, _origin: &dyn Origin) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn has_manifest(&self, _digest: &Digest) -> Result<bool, Error> {
+        Ok(false)
+    }
+
+    async fn put_manifest(&self, manifest: &Fetched, _tags: &[Tag], _rank: Rank) -> Result<(), Error> {
+        self.forms.lock().extend(Form::of(manifest));
+        Ok(())
+    }
+}
