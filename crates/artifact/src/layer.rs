@@ -1,13 +1,26 @@
-//! What a layer holds, read from its stream: a tar, compressed or not. No files are written; that is [`crate::unpack`].
+//! What layers hold, read from their streams: tars, compressed or not. No files are written; that is [`crate::unpack`].
+//!
+//! - [`walk`]: one layer, entry by entry, with the content of each file
+//! - [`index`]: all of its entries, by path
+//! - [`view`]: what an image has at a path, asked from its top layer down
+//! - [`tree`]: what all of its layers make together, and what each did
+//! - [`diff`]: how two images differ
+//!
+//! Nothing of a layer is to be trusted before its stream has come to its end, as only there its digest is known.
 
+pub mod diff;
+pub mod index;
 pub(crate) mod member;
 pub(crate) mod stream;
+pub mod tree;
+pub mod view;
+pub mod walk;
 
 use std::io;
 
 use wharf_model::limits::{
     LAYER_NAME_BYTES_MAX, TAR_EXTENSION_BYTES_MAX, TREE_ENTRIES_MAX, UNPACK_BYTES_MAX, UNPACK_RATIO_FREE_BYTES,
-    UNPACK_RATIO_MAX,
+    UNPACK_RATIO_MAX, VIEW_ENTRIES_MAX, VIEW_NAME_BYTES_MAX,
 };
 use wharf_model::media::MediaType;
 
@@ -37,6 +50,23 @@ impl Default for Limits {
             bytes: UNPACK_BYTES_MAX,
             ratio: UNPACK_RATIO_MAX,
             free_bytes: UNPACK_RATIO_FREE_BYTES,
+        }
+    }
+}
+
+impl Limits {
+    /// For layers whose entries are kept in memory.
+    pub fn of_view() -> Limits {
+        Limits { entries: VIEW_ENTRIES_MAX, name_bytes: VIEW_NAME_BYTES_MAX, ..Limits::default() }
+    }
+
+    /// What is left of them, all layers together, when one like that has been read.
+    pub fn after(self, read: &walk::Walked) -> Limits {
+        Limits {
+            entries: self.entries.saturating_sub(read.entries),
+            name_bytes: self.name_bytes.saturating_sub(read.name_bytes),
+            bytes: self.bytes.saturating_sub(read.tar_bytes),
+            ..self
         }
     }
 }

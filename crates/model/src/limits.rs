@@ -125,6 +125,14 @@ pub const UNPACK_BYTES_MAX: u64 = 1 << 40;
 pub const UNPACK_RATIO_MAX: u64 = 200;
 /// How large a layer may become whatever it was made of, in bytes.
 pub const UNPACK_RATIO_FREE_BYTES: u64 = 1 << 30;
+/// Most entries of all layers of an image whose files are looked at; each costs some 200 bytes of memory.
+pub const VIEW_ENTRIES_MAX: usize = 1_000_000;
+/// Most bytes that their names have together: they are held in memory.
+pub const VIEW_NAME_BYTES_MAX: u64 = 128 << 20;
+/// Most members of a layer with names that mean nothing of which it is told.
+pub const VIEW_FAULTS_MAX: usize = 100;
+/// Most symbolic links on the way to a file (Linux's `MAXSYMLINKS`).
+pub const SYMLINKS_MAX: usize = 40;
 /// Largest window of a zstd frame that is unpacked, as a power of two in bytes: what the reference decoder allows.
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 /// Largest file that is searched for credentials, in bytes.

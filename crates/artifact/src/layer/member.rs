@@ -145,22 +145,27 @@ impl<R: Read> Members<R> {
         Ok(())
     }
 
+    /// The next block, unless it says that the tar ends.
     fn block(&mut self) -> Result<Option<[u8; BLOCK]>, LayerError> {
+        Ok(self.any_block()?.filter(|block| *block != [0; BLOCK]))
+    }
+
+    /// The next block, or `None` at the end of the stream.
+    fn any_block(&mut self) -> Result<Option<[u8; BLOCK]>, LayerError> {
         let mut block = Vec::with_capacity(BLOCK);
         self.tar.by_ref().take(BLOCK as u64).read_to_end(&mut block)?;
         if block.is_empty() {
             return Ok(None);
         }
-        let block: [u8; BLOCK] =
-            block.try_into().map_err(|_| LayerError::Malformed("it ends in the middle of a header"))?;
-        Ok((block != [0; BLOCK]).then_some(block))
+        let block = block.try_into().map_err(|_| LayerError::Malformed("it ends in the middle of a header"))?;
+        Ok(Some(block))
     }
 
     /// Skips what more there is of the map of a sparse file; it stands between header and content.
     fn sparse_map(&mut self, header: &Header) -> Result<(), LayerError> {
         let mut goes_on = header.as_gnu().is_some_and(|header| header.is_extended());
         while goes_on {
-            let block = self.block()?.ok_or(LayerError::Malformed("it ends in the middle of a header"))?;
+            let block = self.any_block()?.ok_or(LayerError::Malformed("it ends in the middle of a header"))?;
             goes_on = block[SPARSE_GOES_ON] == 1;
         }
         Ok(())

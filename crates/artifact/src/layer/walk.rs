@@ -1,0 +1,283 @@
+//! Goes through a layer, entry by entry, as it comes.
+
+use std::fmt;
+use std::io::{self, BufReader, Read};
+use std::sync::Arc;
+
+use wharf_model::limits::{TREE_DEPTH_MAX, TREE_NAME_BYTES_MAX, TREE_PATH_BYTES_MAX};
+
+use crate::layer::member::{Member, MemberKind, Members};
+use crate::layer::stream::Tar;
+use crate::layer::{LayerError, Limits, too_much};
+use crate::tree::{OPAQUE, WHITEOUT_PREFIX};
+
+/// What is met in a layer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Met {
+    /// Something that the layer adds.
+    Entry(Entry),
+    /// What layers below have at this path, and below it, is gone.
+    Whiteout(Box<str>),
+    /// What layers below have in this folder is gone.
+    Opaque(Box<str>),
+    /// Something whose name means nothing, which is passed over.
+    Fault(Fault),
+}
+
+/// Something that a layer adds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// From the root, with `/` between the names, without one at either end; empty for the root. Bytes that are not UTF-8
+    /// stand as `\xNN`.
+    pub path: Box<str>,
+    /// What it is.
+    pub kind: Kind,
+    /// Size of a file, in bytes; else 0.
+    pub size: u64,
+    /// The permission bits, with setuid, setgid and sticky.
+    pub mode: u32,
+    /// The owner.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// When it changed last, in nanoseconds since 1970.
+    pub mtime: i64,
+    /// Whether it is a file without its holes (GNU tar), whose content is not read here.
+    pub is_sparse: bool,
+}
+
+/// What an entry is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link with this target, as it is written; it may lead anywhere.
+    Symlink(Box<str>),
+    /// Another name of what is at this path.
+    HardLink(Box<str>),
+    /// A character device.
+    Character,
+    /// A block device.
+    Block,
+    /// A fifo.
+    Fifo,
+    /// A member of a type that nobody knows.
+    Unknown,
+}
+
+/// A member whose name means nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// As much of the name as is good to show.
+    pub name: Box<str>,
+    /// What is wrong with it.
+    pub reason: Reason,
+}
+
+/// What is wrong with a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// It leads out of the tree.
+    Escapes,
+    /// It is longer than any system allows, or below too many folders.
+    TooLong,
+    /// There is none.
+    Empty,
+    /// It holds a NUL.
+    Nul,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Reason::Escapes => "leads out of the tree",
+            Reason::TooLong => "is too long",
+            Reason::Empty => "names nothing",
+            Reason::Nul => "holds a NUL byte",
+        })
+    }
+}
+
+/// How much of the name of a fault is kept, in characters.
+const SHOWN: usize = 100;
+
+/// See the module.
+pub struct Walk<R: Read> {
+    members: Members<BufReader<Tar<R>>>,
+    limits: Limits,
+    entries: usize,
+    name_bytes: u64,
+}
+
+/// What a layer was, once it has been read to its end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Walked {
+    /// Size of the tar, in bytes.
+    pub tar_bytes: u64,
+    /// Members, faults and whiteouts among them.
+    pub entries: usize,
+    /// Bytes of their names.
+    pub name_bytes: u64,
+}
+
+impl<R: Read> Walk<R> {
+    /// The layer in `stream`: a tar, plain or in gzip or zstd, as its first bytes say.
+    ///
+    /// # Errors
+    /// The stream fails.
+    pub fn open(stream: R, limits: Limits) -> Result<Walk<R>, LayerError> {
+        let tar = Tar::open(stream, None, limits, Arc::default())?;
+        Ok(Walk { members: Members::new(tar), limits, entries: 0, name_bytes: 0 })
+    }
+
+    /// The next member; what is left of the content of the one before is passed over. `None` at the end of the tar.
+    ///
+    /// # Errors
+    /// [`LayerError`]: it is no tar, breaks off, or holds more than is allowed.
+    pub fn step(&mut self) -> Result<Option<Met>, LayerError> {
+        let Some(member) = self.members.next()? else { return Ok(None) };
+        self.entries += 1;
+        if self.entries > self.limits.entries {
+            return Err(too_much("entries", self.limits.entries as u64));
+        }
+        self.name_bytes += member.path.len() as u64;
+        if let MemberKind::Symlink(target) | MemberKind::HardLink(target) = &member.kind {
+            self.name_bytes += target.len() as u64;
+        }
+        if self.name_bytes > self.limits.name_bytes {
+            return Err(too_much("bytes of names", self.limits.name_bytes));
+        }
+        let shown: Box<str> = readable(&member.path).chars().take(SHOWN).collect::<String>().into();
+        Ok(Some(met(member).unwrap_or_else(|reason| Met::Fault(Fault { name: shown, reason }))))
+    }
+
+    /// The content of the file that was met last.
+    pub fn content(&mut self) -> Content<'_, R> {
+        Content { members: &mut self.members }
+    }
+
+    /// Reads to the end of the stream, where whoever verifies it says what came of that.
+    ///
+    /// # Errors
+    /// As [`Walk::step`]; an error of the stream, at its very end even, as [`LayerError::Read`].
+    pub fn finish(mut self) -> Result<Walked, LayerError> {
+        self.members.drain()?;
+        let tar_bytes = self.members.into_inner().get_ref().length();
+        Ok(Walked { tar_bytes, entries: self.entries, name_bytes: self.name_bytes })
+    }
+}
+
+/// The content of a file in a layer.
+pub struct Content<'a, R: Read> {
+    members: &'a mut Members<BufReader<Tar<R>>>,
+}
+
+impl<R: Read> Read for Content<'_, R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.members.read(bytes).map_err(io::Error::other)
+    }
+}
+
+fn met(member: Member) -> Result<Met, Reason> {
+    let path = path(&member.path)?;
+    let (above, name) = path.rsplit_once('/').unwrap_or(("", &path));
+    if let Some(gone) = name.strip_prefix(WHITEOUT_PREFIX) {
+        return match gone {
+            _ if name == OPAQUE => Ok(Met::Opaque(above.into())),
+            // The names that aufs uses for itself say nothing to us.
+            "" | "." | ".." => Err(Reason::Empty),
+            _ if gone.starts_with(WHITEOUT_PREFIX) => Err(Reason::Empty),
+            _ if above.is_empty() => Ok(Met::Whiteout(gone.into())),
+            _ => Ok(Met::Whiteout(format!("{above}/{gone}").into())),
+        };
+    }
+    let mut size = 0;
+    let mut is_sparse = false;
+    let kind = match member.kind {
+        MemberKind::File => {
+            size = member.size;
+            Kind::File
+        }
+        MemberKind::Sparse(real) => {
+            (size, is_sparse) = (real, true);
+            Kind::File
+        }
+        MemberKind::Folder => Kind::Folder,
+        MemberKind::Symlink(target) if target.len() > TREE_PATH_BYTES_MAX => return Err(Reason::TooLong),
+        MemberKind::Symlink(target) => Kind::Symlink(readable(&target).into()),
+        MemberKind::HardLink(target) => Kind::HardLink(self::path(&target)?.into()),
+        MemberKind::Character => Kind::Character,
+        MemberKind::Block => Kind::Block,
+        MemberKind::Fifo => Kind::Fifo,
+        MemberKind::Unknown => Kind::Unknown,
+    };
+    if path.is_empty() && kind != Kind::Folder {
+        return Err(Reason::Empty);
+    }
+    let Member { mode, uid, gid, mtime, .. } = member;
+    Ok(Met::Entry(Entry { path: path.into(), kind, size, mode, uid, gid, mtime, is_sparse }))
+}
+
+/// As text, with `\xNN` for bytes that are none.
+fn readable(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|byte| text.push_str(&format!("\\x{byte:02x}")));
+    }
+    text
+}
+
+/// The path from the root that `bytes` mean: without `.`, doubled slashes and the slash of an absolute path. `..` is refused, as
+/// it is where the layer is unpacked.
+fn path(bytes: &[u8]) -> Result<String, Reason> {
+    if bytes.is_empty() {
+        return Err(Reason::Empty);
+    }
+    if bytes.len() > TREE_PATH_BYTES_MAX {
+        return Err(Reason::TooLong);
+    }
+    if bytes.contains(&0) {
+        return Err(Reason::Nul);
+    }
+    let text = readable(bytes);
+    let mut clean = String::with_capacity(text.len());
+    for (depth, name) in text.split('/').filter(|name| !matches!(*name, "" | ".")).enumerate() {
+        if name == ".." {
+            return Err(Reason::Escapes);
+        }
+        if name.len() > 4 * TREE_NAME_BYTES_MAX || depth > TREE_DEPTH_MAX {
+            return Err(Reason::TooLong);
+        }
+        if depth > 0 {
+            clean.push('/');
+        }
+        clean.push_str(name);
+    }
+    Ok(clean)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_below_the_root() {
+        let check = |bytes: &[u8], expect: Result<&str, Reason>| {
+            assert_eq!(path(bytes), expect.map(str::to_owned), "{bytes:?}");
+        };
+        check(b"./a//b/", Ok("a/b"));
+        check(b"/etc/passwd", Ok("etc/passwd"));
+        check(b"./", Ok(""));
+        check(b"a/..b", Ok("a/..b"));
+        check(b"caf\xe9/x", Ok("caf\\xe9/x"));
+        check(b"a/../b", Err(Reason::Escapes));
+        check(b"..", Err(Reason::Escapes));
+        check(b"", Err(Reason::Empty));
+        check(b"a\0b", Err(Reason::Nul));
+        check(&b"n/".repeat(300), Err(Reason::TooLong));
+        check(&[b'n'; 5_000], Err(Reason::TooLong));
+    }
+}
