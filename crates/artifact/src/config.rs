@@ -164,7 +164,7 @@ fn make(
 }
 
 impl Bytes {
-    fn new(media_type: &'static str, bytes: Vec<u8>) -> Bytes {
+    pub(crate) fn new(media_type: &'static str, bytes: Vec<u8>) -> Bytes {
         let digest = Digest::of(Algorithm::Sha256, &bytes);
         Bytes { media_type: MediaType::known(media_type), digest, bytes }
     }
@@ -193,7 +193,7 @@ struct Manifest<'a> {
 /// A descriptor as it is written.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Wire {
+pub(crate) struct Wire {
     media_type: MediaType,
     digest: Digest,
     size: u64,
@@ -204,7 +204,7 @@ struct Wire {
 }
 
 impl Wire {
-    fn new(media_type: &MediaType, digest: Digest, size: u64) -> Wire {
+    pub(crate) fn new(media_type: &MediaType, digest: Digest, size: u64) -> Wire {
         Wire { media_type: media_type.clone(), digest, size, data: None, annotations: BTreeMap::new() }
     }
 
@@ -216,6 +216,11 @@ impl Wire {
             wire.annotations = all.map(|(key, text)| (key.to_owned(), text)).into();
         }
         wire
+    }
+
+    pub(crate) fn annotated<const N: usize>(mut self, all: [(&str, &str); N]) -> Wire {
+        self.annotations.extend(all.map(|(key, text)| (key.to_owned(), text.to_owned())));
+        self
     }
 
     fn of_file(file: &FileLayer) -> Wire {

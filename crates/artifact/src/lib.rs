@@ -4,7 +4,11 @@
 //! [`pack::Packer`] writes a layer, [`config::directory`] makes the manifest. The same tree gives the same digests on any
 //! machine. [`unpack::Target`] goes the other way, and trusts nothing that it reads. [`secrets`] looks for what should not be
 //! sent, and [`seen`] remembers what need not be read or fetched again.
+//!
+//! Two forms of others are read and written here, too: [`bundle`], as imgpkg has them, and [`cnab`].
 
+pub mod bundle;
+pub mod cnab;
 pub mod compression;
 pub mod config;
 pub mod cut;

@@ -139,3 +139,19 @@ pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
 pub const SECRET_FILE_BYTES_MAX: u64 = 1 << 20;
 /// How much of such a file is read, in bytes.
 pub const SECRET_READ_BYTES: usize = 64 << 10;
+/// Largest file of a folder that is searched for references to images, in bytes. What charts render to has a few MiB.
+pub const BUNDLE_FILE_BYTES_MAX: u64 = 32 << 20;
+/// Most bytes of such files in one folder: they are held in memory.
+pub const BUNDLE_FILES_BYTES_MAX: u64 = 256 << 20;
+/// Longest text that is taken for a reference to an image, in bytes: host, repository, tag and digest at their longest.
+pub const IMAGE_REF_BYTES_MAX: usize = 1_024;
+/// Most images that one bundle locks.
+pub const BUNDLE_IMAGES_MAX: usize = 10_000;
+/// Most images that a bundle and the bundles in it have together; each is copied by itself.
+pub const BUNDLE_IMAGES_ALL_MAX: usize = 50_000;
+/// Deepest bundles in bundles. What people make is 3 deep.
+pub const BUNDLE_DEPTH_MAX: usize = 16;
+/// Largest lock, in bytes: 400 for each image.
+pub const BUNDLE_LOCK_BYTES_MAX: usize = 4 << 20;
+/// Largest `bundle.json` of CNAB, in bytes: as for manifests.
+pub const CNAB_BYTES_MAX: usize = MANIFEST_BYTES_MAX;
