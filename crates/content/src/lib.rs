@@ -7,6 +7,7 @@
 //! - [`source`], [`target`]: the two ends; [`memory`]: one of each in memory; [`layout`]: a folder; [`archive`]: a tar
 //! - [`abilities`]: what targets are known to take, and what of an artifact needs which of it
 //! - [`copy`]: from one to the other; [`platform`]: of which platforms; [`observer`]: who hears of it
+//! - [`relocate`]: something with all the images that it locks, by that copy
 //! - [`error`]: why something did not arrive
 
 pub mod abilities;
@@ -18,6 +19,7 @@ pub mod layout;
 pub mod memory;
 pub mod observer;
 pub mod platform;
+pub mod relocate;
 pub mod source;
 pub mod target;
 pub mod verify;

@@ -7,4 +7,5 @@ mod faults;
 mod folders;
 mod graphs;
 mod random;
+mod relocations;
 mod skopeo;
