@@ -41,7 +41,8 @@ impl Reach {
     /// # Errors
     /// The file of certificates cannot be read.
     pub fn new(args: &ReachArgs) -> Result<Reach> {
-        let server = ServerArgs { ca_file: args.ca_file.clone(), ..ServerArgs::default() };
+        let ReachArgs { ca_file, cert_file, key_file, .. } = args.clone();
+        let server = ServerArgs { ca_file, cert_file, key_file, ..ServerArgs::default() };
         let http = Arc::new(session::http(&server)?);
         Ok(Reach { http, plain_http: args.plain_http, known: Mutex::default() })
     }

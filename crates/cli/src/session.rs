@@ -1,6 +1,7 @@
 //! Which registry, as whom: what every command that speaks to one begins with, and how it tells what came of it.
 
 use std::fmt::Display;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -117,10 +118,22 @@ pub fn origin(args: &ServerArgs, named: Option<&str>) -> Result<Origin> {
 /// What sends the requests.
 ///
 /// # Errors
-/// The file of certificates cannot be read.
+/// A file of certificates cannot be read.
 pub fn http(args: &ServerArgs) -> Result<Http> {
     let user_agent = format!("wharf/{}", env!("CARGO_PKG_VERSION"));
-    Ok(Http::new(HttpSettings { ca_file: args.ca_file.clone(), user_agent, ..HttpSettings::default() })?)
+    let ca_file = args.ca_file.clone();
+    let identity = args.cert_file.clone().zip(args.key_file.clone());
+    let certificate_folders = certificate_folders();
+    let settings = HttpSettings { ca_file, identity, certificate_folders, user_agent, ..HttpSettings::default() };
+    Ok(Http::new(settings)?)
+}
+
+/// Where others keep certificates for single registries: those of the user before those of the machine.
+fn certificate_folders() -> Vec<PathBuf> {
+    let home = std::env::var_os("HOME").filter(|home| !home.is_empty()).map(|home| PathBuf::from(home).join(".config"));
+    let own = std::env::var_os("XDG_CONFIG_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from).or(home);
+    let own = own.iter().flat_map(|folder| ["docker/certs.d", "containers/certs.d"].map(|below| folder.join(below)));
+    own.chain(["docker", "containers", "containerd"].map(|of| PathBuf::from(format!("/etc/{of}/certs.d")))).collect()
 }
 
 /// Where logins are.

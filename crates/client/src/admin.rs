@@ -70,6 +70,7 @@ impl Admin {
                 return Err(Error::Unauthorized { server: origin.name().to_owned(), message, logged_in: false });
             }
         };
+        http.introduce(&origin);
         Ok(Admin { http, origin, authorization, user })
     }
 

@@ -143,6 +143,14 @@ pub enum Error {
         /// The reason.
         why: String,
     },
+    /// It does not know us by the certificate that it was shown, or wants to see one.
+    #[error("{server} does not take our certificate: {why}")]
+    Distrusted {
+        /// The registry.
+        server: String,
+        /// The reason.
+        why: String,
+    },
     /// The answer came too late.
     #[error("{asked}: no answer in time")]
     Late {
@@ -175,7 +183,7 @@ pub enum Error {
         /// How many are read.
         max: usize,
     },
-    /// The certificates of `--ca-file` cannot be had.
+    /// A file of certificates, or one with a key, cannot be used.
     #[error("{}: {why}", path.display())]
     CaFile {
         /// The file.
@@ -218,6 +226,9 @@ impl Error {
                 format!("it does not speak TLS; --plain-http speaks to {server} in the clear")
             }
             Error::Untrusted { .. } => "--ca-file names the authority that signed its certificate".to_owned(),
+            Error::Distrusted { .. } => {
+                "--cert-file and --key-file name the certificate by which it knows you, and its key".to_owned()
+            }
             Error::Strange { asked, .. } | Error::Cut { asked, .. } if asked.server.starts_with("http://") => {
                 "if it speaks TLS, write https:// before its name".to_owned()
             }

@@ -1,10 +1,11 @@
 //! One exchange with a registry: bounded in time and in size, no redirect followed, repeated where the other side asks for
 //! that. How many are under way at once.
 
+mod certificates;
 mod gate;
 mod reply;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -12,7 +13,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, RETRY_AFTER};
 use reqwest::{Certificate, Client, Method, StatusCode, Url, redirect};
+use rustls::AlertDescription;
 
+use certificates::Own;
 pub(crate) use gate::{Gate, Place};
 pub(crate) use reply::Reply;
 
@@ -39,6 +42,11 @@ const CA_FILE_BYTES_MAX: u64 = 8 << 20;
 pub struct HttpSettings {
     /// A PEM file with authorities that are trusted beside those of the system.
     pub ca_file: Option<PathBuf>,
+    /// PEM files with the certificate and the key by which registries know us that ask for one.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// Folders that may have a folder `HOST:PORT` with certificates for that registry, as Docker has them in
+    /// `/etc/docker/certs.d`: `*.crt` to trust, `*.cert` and `*.key` to be known by. The first that has one counts.
+    pub certificate_folders: Vec<PathBuf>,
     /// What we call ourselves.
     pub user_agent: String,
     /// How content is moved.
@@ -80,9 +88,19 @@ pub struct Http {
     settings: HttpSettings,
     authorities: Vec<Certificate>,
     /// Made when they are needed, as reading the system's certificates takes a while: through proxies, and without.
-    clients: Mutex<[Option<Client>; 2]>,
+    clients: Mutex<Clients>,
+    /// Who is spoken to as a registry.
+    registries: Mutex<HashSet<String>>,
     /// By origin.
     gates: Mutex<HashMap<String, Arc<Gate>>>,
+}
+
+#[derive(Debug, Default)]
+struct Clients {
+    /// Through proxies, and without.
+    any: [Option<Client>; 2],
+    /// By host and port, where that has been asked for.
+    of_hosts: HashMap<String, Client>,
 }
 
 /// A request. Its body may have a password in it, so that there is no way to print it.
@@ -126,13 +144,17 @@ pub(crate) struct Answer {
 }
 
 impl Http {
-    /// Reads the file of certificates, where one is named.
+    /// Reads the files of certificates, where such are named.
     ///
     /// # Errors
     /// [`Error::CaFile`].
     pub fn new(settings: HttpSettings) -> Result<Http, Error> {
         let authorities = settings.ca_file.as_deref().map(read_authorities).transpose()?.unwrap_or_default();
-        Ok(Http { settings, authorities, clients: Mutex::default(), gates: Mutex::default() })
+        if let Some((cert, key)) = &settings.identity {
+            certificates::identity(cert, key)?;
+        }
+        let (clients, registries, gates) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Ok(Http { settings, authorities, clients, registries, gates })
     }
 
     /// Sends it, again where it is answered with 429 or 503 and may be: at most four times, and with pauses of at most 20
@@ -189,20 +211,40 @@ impl Http {
         &self.settings.transfer
     }
 
-    fn client(&self, url: &Url) -> Result<Client, Error> {
-        let is_direct = is_loopback(url);
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let slot = &mut clients[usize::from(is_direct)];
-        if let Some(client) = slot {
-            return Ok(client.clone());
-        }
-        // Without any authority in the system nobody is trusted but those of our file; and http needs none.
-        let client = self.build(is_direct, false).or_else(|_| self.build(is_direct, true));
-        let client = client.map_err(|error| Error::Setup(deepest(&error)))?;
-        Ok(slot.insert(client).clone())
+    /// From now on `origin` is spoken to as a registry: it may know who we are.
+    pub(crate) fn introduce(&self, origin: &Origin) {
+        let name = Origin::of(&origin.at("/")).map(|origin| origin.name().to_owned()).unwrap_or_default();
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner).of_hosts.remove(&name);
+        self.registries.lock().unwrap_or_else(PoisonError::into_inner).insert(name);
     }
 
-    fn build(&self, is_direct: bool, only_ours: bool) -> reqwest::Result<Client> {
+    fn client(&self, url: &Url) -> Result<Client, Error> {
+        let host = Origin::of(url).map(|origin| origin.name().to_owned()).unwrap_or_default();
+        let (is_tls, is_direct) = (url.scheme() == "https", is_loopback(url));
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(client) = clients.of_hosts.get(&host).filter(|_| is_tls) {
+            return Ok(client.clone());
+        }
+        let is_registry = self.registries.lock().unwrap_or_else(PoisonError::into_inner).contains(&host);
+        let own = if is_tls { Own::of(&self.settings, &host, is_registry)? } else { None };
+        let client = match (own, &mut clients.any[usize::from(is_direct)]) {
+            (Some(own), _) => self.made(is_direct, own)?,
+            (None, Some(client)) => client.clone(),
+            (None, slot) => slot.insert(self.made(is_direct, Own::default())?).clone(),
+        };
+        if is_tls {
+            clients.of_hosts.insert(host, client.clone());
+        }
+        Ok(client)
+    }
+
+    fn made(&self, is_direct: bool, own: Own) -> Result<Client, Error> {
+        // Without any authority in the system nobody is trusted but those of our file; and http needs none.
+        let client = self.build(is_direct, &own, false).or_else(|_| self.build(is_direct, &own, true));
+        client.map_err(|error| Error::Setup(deepest(&error)))
+    }
+
+    fn build(&self, is_direct: bool, own: &Own, only_ours: bool) -> reqwest::Result<Client> {
         let builder = Client::builder()
             .user_agent(&self.settings.user_agent)
             .redirect(redirect::Policy::none())
@@ -210,7 +252,11 @@ impl Http {
             .http1_only()
             .connect_timeout(CONNECT);
         let builder = if is_direct { builder.no_proxy() } else { builder };
-        let authorities = self.authorities.clone();
+        let builder = match &own.identity {
+            Some(identity) => builder.identity(identity.clone()),
+            None => builder,
+        };
+        let authorities: Vec<Certificate> = self.authorities.iter().chain(&own.authorities).cloned().collect();
         let builder =
             if only_ours { builder.tls_certs_only(authorities) } else { builder.tls_certs_merge(authorities) };
         builder.build()
@@ -238,8 +284,12 @@ fn pause(headers: &HeaderMap, attempt: u32) -> Option<Duration> {
 /// Why there is no answer.
 fn failed(call: &Call, error: &reqwest::Error) -> Error {
     let server = Origin::of(&call.url).map(|origin| origin.name().to_owned()).unwrap_or_default();
-    if let Some(why) = distrust(error) {
-        return Error::Untrusted { server, why };
+    match chain(error).find_map(tls) {
+        Some(rustls::Error::AlertReceived(alert)) if is_about_us(*alert) => {
+            return Error::Distrusted { server, why: said(*alert) };
+        }
+        Some(error) => return Error::Untrusted { server, why: distrust(error) },
+        None => (),
     }
     if error.is_timeout() && !error.is_connect() {
         return Error::Late { asked: call.asked() };
@@ -261,12 +311,40 @@ fn is_cut(error: &reqwest::Error) -> bool {
     })
 }
 
-/// What TLS has against the other side, if it is that.
-fn distrust(error: &reqwest::Error) -> Option<String> {
-    chain(error).find_map(tls).map(|error| match error {
+/// What TLS has against the other side.
+fn distrust(error: &rustls::Error) -> String {
+    match error {
         rustls::Error::InvalidMessage(_) => format!("{error} (InvalidMessage)"),
         other => other.to_string(),
-    })
+    }
+}
+
+/// Whether the other side says by it what it has against our certificate, or that it wants one (RFC 8446 §6.2).
+fn is_about_us(alert: AlertDescription) -> bool {
+    use AlertDescription as Alert;
+    matches!(
+        alert,
+        Alert::CertificateRequired
+            | Alert::BadCertificate
+            | Alert::UnsupportedCertificate
+            | Alert::CertificateRevoked
+            | Alert::CertificateExpired
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::AccessDenied
+            | Alert::DecryptError
+            | Alert::HandshakeFailure
+    )
+}
+
+fn said(alert: AlertDescription) -> String {
+    match alert {
+        AlertDescription::CertificateRequired => "it wants to see one".to_owned(),
+        AlertDescription::UnknownCA => "it does not know who signed it".to_owned(),
+        AlertDescription::CertificateExpired => "it has expired".to_owned(),
+        AlertDescription::CertificateRevoked => "it has been revoked".to_owned(),
+        other => format!("it says {other:?}"),
+    }
 }
 
 /// The error of TLS, which may be wrapped in errors of reading and writing: they do not name it as their source.

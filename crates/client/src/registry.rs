@@ -62,6 +62,7 @@ impl Ask {
 impl Registry {
     /// At `origin`, as `login`, or as nobody. Nothing is sent yet.
     pub fn new(http: Arc<Http>, origin: Origin, login: Option<Login>) -> Registry {
+        http.introduce(&origin);
         Registry {
             session: Session::new(origin.clone(), login),
             gate: http.gate(&origin),

@@ -24,13 +24,20 @@ pub struct LoginArgs {
     /// A PEM file with authorities to trust beside the system's
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
+    /// A PEM file with the certificate by which a registry knows us that asks for one
+    #[arg(long, value_name = "FILE", requires = "key_file")]
+    pub cert_file: Option<PathBuf>,
+    /// A PEM file with its key
+    #[arg(long, value_name = "FILE", requires = "cert_file")]
+    pub key_file: Option<PathBuf>,
 }
 
 impl LoginArgs {
     /// Which registry.
     pub fn server(&self) -> ServerArgs {
         let (registry, ca_file) = (self.host.clone(), self.ca_file.clone());
-        ServerArgs { registry, plain_http: self.plain_http, ca_file }
+        let (cert_file, key_file) = (self.cert_file.clone(), self.key_file.clone());
+        ServerArgs { registry, plain_http: self.plain_http, ca_file, cert_file, key_file }
     }
 }
 

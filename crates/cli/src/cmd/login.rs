@@ -52,7 +52,7 @@ fn name(args: &LoginArgs, printer: &Printer) -> Result<String> {
 /// The files cannot be read or written.
 pub fn logout(args: &LogoutArgs, printer: &Printer) -> Result<Outcome> {
     // What is forgotten is not sent anywhere.
-    let server = ServerArgs { registry: args.host.clone(), plain_http: true, ca_file: None };
+    let server = ServerArgs { registry: args.host.clone(), plain_http: true, ..ServerArgs::default() };
     let origin = session::origin(&server, None)?;
     session::block_on(async {
         let name = origin.name();
