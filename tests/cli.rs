@@ -12,6 +12,8 @@ mod change;
 mod copy;
 #[path = "cli/folders.rs"]
 mod folders;
+#[path = "cli/inside.rs"]
+mod inside;
 #[path = "cli/login.rs"]
 mod login;
 #[path = "cli/look.rs"]

@@ -7,6 +7,7 @@ pub mod blob;
 pub mod copy;
 pub mod end;
 pub mod group;
+pub mod inside;
 pub mod login;
 pub mod manifest;
 pub mod member;
@@ -111,13 +112,40 @@ pub enum Command {
         wharf pull debian:12 rootfs --platform linux/arm64"
     )]
     Pull(push::PullArgs),
-    /// List the repositories of a registry, or the tags of a repository, a folder or an archive.
-    #[command(after_help = "Examples:\n  \
+    /// List the repositories of a registry, the tags of a repository, a folder or an archive, or the files inside of an image.
+    #[command(
+        after_help = "Files are those that the layers make together; symbolic links are followed within them. Only layers that matter are fetched.\n\n\
+        Examples:\n  \
         wharf ls                                        the repositories of $WHARF_REGISTRY, else of 127.0.0.1:5000\n  \
         wharf ls registry.example.com\n  \
         wharf ls registry.example.com/acme/app          its tags\n  \
-        wharf ls oci:folder --json")]
+        wharf ls registry.example.com/acme/app:1.0:/    the files inside\n  \
+        wharf ls -lR debian:12:/etc/apt --platform linux/arm64\n  \
+        wharf ls oci:folder:1.0:/etc --json"
+    )]
     Ls(reference::LsArgs),
+    /// Print files inside of images and artifacts.
+    #[command(
+        after_help = "Nothing is printed before the layer that holds it has been read to its end and verified; of the layers, only those\n\
+        are fetched that can have a say: the topmost first.\n\n\
+        Examples:\n  \
+        wharf cat debian:12:/etc/os-release\n  \
+        wharf cat registry.example.com/acme/report:2026-11:/data.csv | head\n  \
+        wharf cat oci:folder:1.0:/app/a.json oci:folder:1.0:/app/b.json\n  \
+        wharf cat oci-archive:app.tar:/var/log/big.log --range -4096"
+    )]
+    Cat(inside::CatArgs),
+    /// Tell what is not the same in two images or artifacts: what is said of them, layers, files.
+    #[command(
+        after_help = "- was there, + is there now, ~ is not what it was. Times of files do not count. The exit code is 1 where they are not the same.\n\
+        Of two indexes the images for each platform are compared by digest; --platform looks into one.\n\n\
+        Examples:\n  \
+        wharf diff registry.example.com/acme/app:1.0 registry.example.com/acme/app:1.1\n  \
+        wharf diff debian:12 debian:12-slim --platform linux/amd64\n  \
+        wharf diff nginx:1.27 registry.example.com/mirror/nginx:1.27 --no-files --json\n  \
+        wharf diff oci:build registry.example.com/acme/app:1.0 && echo nothing to push"
+    )]
+    Diff(inside::DiffArgs),
     /// Tell what something is: kind, platforms, layers, annotations, and how much refers to it.
     #[command(after_help = "Examples:\n  \
         wharf inspect nginx:1.27\n  \
@@ -249,6 +277,11 @@ pub enum Command {
         wharf completions bash > /etc/bash_completion.d/wharf\n  \
         wharf completions zsh > ~/.zfunc/_wharf")]
     Completions(CompletionsArgs),
+    /// Print the manual page of wharf, or write those of all commands into a folder.
+    #[command(after_help = "Examples:\n  \
+        wharf man | man -l -\n  \
+        wharf man /usr/local/share/man/man1             wharf.1, wharf-push.1 and all others")]
+    Man(ManArgs),
     /// Print the version.
     Version,
 }
@@ -337,6 +370,14 @@ pub struct ConfigArgs {
 pub struct CompletionsArgs {
     /// Which shell
     pub shell: clap_complete::Shell,
+}
+
+/// Arguments of `man`.
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// The folder; made where there is none
+    #[arg(value_name = "DIR")]
+    pub folder: Option<PathBuf>,
 }
 
 /// Arguments of `admin reset`.

@@ -5,4 +5,4 @@ pub mod files;
 pub mod memory;
 pub mod pull;
 pub mod push;
-mod stream;
+pub(crate) mod stream;

@@ -8,6 +8,7 @@ pub mod data;
 pub mod end;
 pub mod folder;
 pub mod found;
+pub mod inside;
 pub mod printer;
 pub mod progress;
 pub mod session;
@@ -70,6 +71,8 @@ fn run(command: Command, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Push(args) => cmd::push::run(&args, printer),
         Command::Pull(args) => cmd::pull::run(&args, printer),
         Command::Ls(args) => cmd::ls::run(&args, printer),
+        Command::Cat(args) => cmd::cat::run(&args, printer),
+        Command::Diff(args) => cmd::diff::run(&args, printer),
         Command::Inspect(args) => cmd::inspect::run(&args, printer),
         Command::Digest(args) => cmd::digest::run(&args, printer),
         Command::Tree(args) => cmd::tree::run(&args, printer),
@@ -96,6 +99,7 @@ fn run(command: Command, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Trash(args) => cmd::trash::run(&args, printer),
         Command::Purge(args) => cmd::trash::purge(&args, printer),
         Command::Completions(args) => cmd::completions::run(&args, printer),
+        Command::Man(args) => cmd::man::run(&args, printer),
         Command::Version => {
             printer.line(&format!("wharf {}", env!("CARGO_PKG_VERSION")))?;
             Ok(Outcome::Done)

@@ -10,6 +10,7 @@ use wharf_model::image_ref::{ImageRef, ImageRefError};
 use wharf_model::name::{RepositoryName, Tag};
 
 use super::end::{End, EndError, ReachArgs};
+use super::inside::FileRef;
 
 /// A reference whose tag or digest is written: what is meant by nothing is no good where something is deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,12 +90,28 @@ pub enum Listed {
     Registry(String),
     /// The tags of a repository, a folder or an archive.
     Tags(End),
+    /// What is inside of an image or an artifact.
+    Files(FileRef),
+}
+
+/// The text names nothing that is listed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ListedError {
+    /// It names one thing, and no path in it.
+    #[error("to list tags, leave tag and digest out; to list files, write :/ behind it")]
+    One,
+    /// It is none at all.
+    #[error(transparent)]
+    End(#[from] EndError),
 }
 
 impl FromStr for Listed {
-    type Err = EndError;
+    type Err = ListedError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if let Some((end, path)) = FileRef::split(text) {
+            return Ok(Listed::Files(FileRef { end: end.parse()?, path: path.to_owned() }));
+        }
         let name = text.strip_suffix('/').unwrap_or(text);
         // A name alone is a repository of Docker Hub, unless it can only be a host.
         if !name.contains('/') && (name.contains(['.', ':']) || name == "localhost") && !is_file(name) {
@@ -102,7 +119,7 @@ impl FromStr for Listed {
         }
         let end: End = text.parse()?;
         if let End::Registry(_) = end {
-            ImageRef::parse_repository(text)?;
+            ImageRef::parse_repository(text.strip_prefix("docker://").unwrap_or(text)).map_err(|_| ListedError::One)?;
         }
         Ok(Listed::Tags(end))
     }
@@ -196,10 +213,19 @@ pub struct RmArgs {
 /// Arguments of `ls`.
 #[derive(Debug, Args)]
 pub struct LsArgs {
-    /// A registry, whose repositories are listed; or a repository, a folder (oci:DIR) or an archive (oci-archive:FILE), whose
-    /// tags are [default: 127.0.0.1:5000]
-    #[arg(value_name = "HOST|HOST/REPOSITORY", env = "WHARF_REGISTRY", hide_env_values = true)]
+    /// A registry, whose repositories are listed; a repository, a folder (oci:DIR) or an archive (oci-archive:FILE), whose tags
+    /// are; or REF:/PATH, where the files inside of an image or artifact are [default: 127.0.0.1:5000]
+    #[arg(value_name = "HOST|HOST/REPOSITORY|REF:/PATH", env = "WHARF_REGISTRY", hide_env_values = true)]
     pub what: Option<Listed>,
+    /// Of files, also mode, owner, size and time
+    #[arg(short, long)]
+    pub long: bool,
+    /// Of files, also those in folders below
+    #[arg(short = 'R', long)]
+    pub recursive: bool,
+    /// Files of the image for this platform, of an index: OS/ARCH[/VARIANT] [default: that of this machine]
+    #[arg(long, value_name = "PLATFORM")]
+    pub platform: Option<Platform>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -235,6 +261,8 @@ mod tests {
         for text in ["nginx", "acme/app", "localhost:5000/acme/app", "oci:folder", "oci-archive:a.tar"] {
             assert!(matches!(text.parse(), Ok(Listed::Tags(_))), "{text}");
         }
-        assert!("localhost:5000/acme/app:1.0".parse::<Listed>().is_err());
+        assert_eq!("localhost:5000/acme/app:1.0".parse::<Listed>(), Err(ListedError::One));
+        assert!(matches!("localhost:5000/acme/app:1.0:/etc".parse(), Ok(Listed::Files(_))));
+        assert!("https://registry.example.com".parse::<Listed>().is_err());
     }
 }

@@ -24,6 +24,8 @@ use crate::session;
 use crate::table::{Table, printable, sheet};
 use crate::units::size;
 
+/// How much of the line is shown that made a layer, in characters.
+const STEP_CHARS: usize = 60;
 /// The annotation by which files are named.
 const TITLE: &str = "org.opencontainers.image.title";
 
@@ -75,6 +77,23 @@ struct Image {
     author: Option<String>,
     #[serde(default)]
     config: Value,
+    /// How it was made, step by step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    history: Vec<Step>,
+}
+
+/// A step in the making of an image.
+#[derive(Serialize, Deserialize)]
+struct Step {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created_by: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    comment: Option<String>,
+    /// Whether it made no layer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    empty_layer: bool,
 }
 
 /// Runs the command.
@@ -212,10 +231,53 @@ fn manifests(summary: &Summary) -> String {
 }
 
 fn layers(summary: &Summary) -> String {
-    let mut table = Table::new(&["LAYER", "SIZE", "MEDIA TYPE", "TITLE"]);
-    for layer in &summary.layers {
-        let title = layer.annotations.as_ref().and_then(|texts| texts.get(TITLE)).cloned().unwrap_or_default();
-        table.row([layer.digest.to_string(), size(layer.size), layer.media_type.to_string(), title]);
+    let titles = summary.layers.iter().map(|layer| layer.annotations.as_ref()?.get(TITLE).cloned());
+    let (titles, steps) = (titles.collect::<Vec<_>>(), steps(summary));
+    let (heading, texts) = match (titles.iter().any(Option::is_some), steps) {
+        (false, Some(steps)) => ("MADE BY", steps.into_iter().map(Some).collect()),
+        _ => ("TITLE", titles),
+    };
+    let mut table = Table::new(&["LAYER", "SIZE", "MEDIA TYPE", heading]);
+    for (layer, text) in summary.layers.iter().zip(texts) {
+        let text = text.unwrap_or_default();
+        table.row([layer.digest.to_string(), size(layer.size), layer.media_type.to_string(), text]);
     }
     if summary.layers.is_empty() { String::new() } else { table.text() }
+}
+
+/// What each layer was made by, where the image says that of all.
+fn steps(summary: &Summary) -> Option<Vec<String>> {
+    let steps = summary.image.as_ref()?.history.iter().filter(|step| !step.empty_layer);
+    let steps: Vec<String> = steps.map(|step| made_by(step.created_by.as_deref().unwrap_or_default())).collect();
+    (steps.len() == summary.layers.len()).then_some(steps)
+}
+
+/// The line of a build file, without what builders put around it.
+fn made_by(text: &str) -> String {
+    let text = text.trim_end_matches("# buildkit").trim();
+    let text = match text.strip_prefix("/bin/sh -c ") {
+        Some(rest) => rest.strip_prefix("#(nop) ").map_or_else(|| format!("RUN {rest}"), |rest| rest.trim().to_owned()),
+        None => text.to_owned(),
+    };
+    let mut short: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((at, _)) = short.char_indices().nth(STEP_CHARS) {
+        short.truncate(at);
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_build_files() {
+        let check = |text: &str, expect: &str| assert_eq!(made_by(text), expect);
+        check("/bin/sh -c #(nop)  CMD [\"sh\"]", "CMD [\"sh\"]");
+        check("/bin/sh -c apt-get  update &&\tapt-get install -y x", "RUN apt-get update && apt-get install -y x");
+        check("COPY a b # buildkit", "COPY a b");
+        check("", "");
+        assert_eq!(made_by(&"é".repeat(100)).chars().count(), STEP_CHARS + 1);
+    }
 }

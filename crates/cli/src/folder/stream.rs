@@ -17,13 +17,13 @@ const CHUNK_BYTES: usize = 256 << 10;
 const BLOCK_BYTES: u64 = 512;
 
 /// A body for a thread to read.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     chunks: mpsc::Receiver<io::Result<Bytes>>,
     rest: Bytes,
 }
 
 /// `body` as something that a thread reads, and what has to be awaited meanwhile.
-pub(super) fn reader(mut body: Body) -> (Reader, impl Future<Output = ()>) {
+pub(crate) fn reader(mut body: Body) -> (Reader, impl Future<Output = ()>) {
     let (sender, chunks) = mpsc::channel(CHUNKS);
     let feed = async move {
         while let Some(chunk) = body.next().await {

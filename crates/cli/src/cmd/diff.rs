@@ -1,0 +1,166 @@
+//! `wharf diff`: what is not the same in two images or artifacts.
+
+mod facts;
+mod files;
+mod show;
+
+use std::collections::HashSet;
+
+use anyhow::{Result, bail};
+use serde::Serialize;
+use wharf_content::platform::Platforms;
+use wharf_model::descriptor::Descriptor;
+use wharf_model::digest::Digest;
+use wharf_model::manifest::Manifest;
+
+use crate::Outcome;
+use crate::args::end::End;
+use crate::args::inside::DiffArgs;
+use crate::end::Reach;
+use crate::found::{self, Found};
+use crate::printer::Printer;
+use crate::progress::Progress;
+use crate::session;
+
+/// What is not the same.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Told {
+    from: Named,
+    to: Named,
+    same: bool,
+    /// What is said of it: annotations, and the config of an image.
+    facts: Vec<facts::Fact>,
+    /// The children of an index.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    manifests: Vec<Child>,
+    layers: Layers,
+    /// `null` where there are none, or they were not asked for.
+    files: Option<Vec<files::File>>,
+}
+
+/// One of the two.
+#[derive(Serialize)]
+struct Named {
+    reference: String,
+    digest: Digest,
+    kind: String,
+}
+
+/// A child of an index.
+#[derive(Serialize)]
+struct Child {
+    platform: String,
+    from: Option<Digest>,
+    to: Option<Digest>,
+}
+
+/// Which layers they have.
+#[derive(Default, Serialize)]
+struct Layers {
+    shared: Vec<Part>,
+    gone: Vec<Part>,
+    new: Vec<Part>,
+}
+
+/// A layer.
+#[derive(Clone, Serialize)]
+struct Part {
+    digest: Digest,
+    size: u64,
+}
+
+/// Runs the command; says no where they are not the same.
+///
+/// # Errors
+/// One of them is not there or cannot be read, or only one is an index.
+pub fn run(args: &DiffArgs, printer: &Printer) -> Result<Outcome> {
+    let progress = Progress::new(args.quiet || args.json);
+    let told = session::block_on_all(async {
+        let reach = Reach::new(&args.reach)?;
+        let from = found(&reach, &args.from, args).await?;
+        let to = found(&reach, &args.to, args).await?;
+        compare(args, from, to, &progress).await
+    })?;
+    progress.end();
+    let same = told.same;
+    printer.show(args.json, &told, |told| show::text(told, show::Paint::of_terminal()))?;
+    Ok(if same { Outcome::Done } else { Outcome::No })
+}
+
+async fn found(reach: &Reach, end: &End, args: &DiffArgs) -> Result<Found> {
+    session::about(end, &end.place(), Found::get(reach, end, args.platform.as_ref()).await)
+}
+
+async fn compare(args: &DiffArgs, from: Found, to: Found, progress: &std::sync::Arc<Progress>) -> Result<Told> {
+    let (one, other) = (from.manifest()?, to.manifest()?);
+    let named = |end: &End, found: &Found, manifest: &Manifest| Named {
+        reference: end.to_string(),
+        digest: found.fetched.digest,
+        kind: found::kind(manifest),
+    };
+    let same = from.fetched.digest == to.fetched.digest;
+    let mut told = Told {
+        from: named(&args.from, &from, &one),
+        to: named(&args.to, &to, &other),
+        same,
+        facts: Vec::new(),
+        manifests: Vec::new(),
+        layers: layers(&one, &other),
+        files: None,
+    };
+    if same {
+        return Ok(told);
+    }
+    if one.is_index() != other.is_index() {
+        let index = if one.is_index() { &args.from } else { &args.to };
+        bail!("{index} is an index of several images, and the other is not; --platform chooses one");
+    }
+    told.facts = facts::differences(&from, &one, &to, &other).await?;
+    if one.is_index() {
+        told.manifests = children(&from, &one, &to, &other);
+    } else if !args.no_files && !(told.layers.gone.is_empty() && told.layers.new.is_empty()) {
+        let shared = told.layers.shared.iter().map(|part| part.digest).collect();
+        told.files = files::differences((from, &one), (to, &other), shared, progress).await?;
+    }
+    Ok(told)
+}
+
+fn layers(one: &Manifest, other: &Manifest) -> Layers {
+    let digests = |manifest: &Manifest| manifest.layers.iter().map(|layer| layer.digest).collect::<HashSet<_>>();
+    let (in_one, in_other) = (digests(one), digests(other));
+    let part = |layer: &Descriptor| Part { digest: layer.digest, size: layer.size };
+    let of = |manifest: &Manifest, takes: &dyn Fn(&Digest) -> bool| -> Vec<Part> {
+        manifest.layers.iter().filter(|layer| takes(&layer.digest)).map(part).collect()
+    };
+    Layers {
+        shared: of(other, &|digest| in_one.contains(digest)),
+        gone: of(one, &|digest| !in_other.contains(digest)),
+        new: of(other, &|digest| !in_one.contains(digest)),
+    }
+}
+
+/// Children that are not the same for a platform; by digest, where nothing is said of platforms.
+fn children(from: &Found, one: &Manifest, to: &Found, other: &Manifest) -> Vec<Child> {
+    let named = |found: &Found, index: &Manifest| {
+        let platforms = Platforms::of(&found.fetched.bytes);
+        let name = move |child: &Descriptor| match platforms.get(&child.digest).first() {
+            Some(platform) if platform.os != "unknown" => platform.to_string(),
+            _ => String::new(),
+        };
+        index.manifests.iter().map(|child| (name(child), child.digest)).collect::<Vec<_>>()
+    };
+    let (one, other) = (named(from, one), named(to, other));
+    let mut all = Vec::new();
+    for (platform, digest) in one.iter().filter(|child| !other.contains(child)) {
+        let twin = other.iter().find(|(name, _)| !name.is_empty() && name == platform);
+        let to = twin.map(|(_, digest)| *digest).filter(|digest| !one.iter().any(|(_, other)| other == digest));
+        all.push(Child { platform: platform.clone(), from: Some(*digest), to });
+    }
+    for (platform, digest) in other.iter().filter(|child| !one.contains(child)) {
+        if !all.iter().any(|child| child.to == Some(*digest)) {
+            all.push(Child { platform: platform.clone(), from: None, to: Some(*digest) });
+        }
+    }
+    all
+}
