@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod ask;
+pub mod cache;
 pub mod cmd;
 pub mod data;
 pub mod end;

@@ -1,9 +1,6 @@
-//! Where it is kept what was seen of folders: in the user's cache, a file for each folder. Losing it costs time, nothing else; so
-//! what cannot be read or written is passed over.
+//! Where it is kept what was seen of folders: in the user's cache, a file for each folder.
 
-use std::ffi::OsString;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,64 +8,29 @@ use wharf_artifact::seen::{Pulled, Pushed};
 use wharf_artifact::unpack::Written;
 use wharf_model::digest::{Algorithm, Digest};
 
-/// Largest file that is believed, in bytes.
-const FILE_BYTES_MAX: u64 = 1 << 30;
-/// How often it is written what a pull has put in place: what is not there when it is killed travels again.
-const NOTED_EVERY: Duration = Duration::from_secs(1);
+use crate::cache::Place;
 
-/// The file about one folder.
-#[derive(Clone, Debug)]
-struct Place(Option<PathBuf>);
+/// How many times as long as writing it took the last time it is waited until it is written again what a pull has put in place:
+/// what is not noted when it is killed travels again, and what is noted after every layer takes long where there are many.
+const NOTED_EVERY: u32 = 20;
 
-impl Place {
-    /// Of `folder`, for pushes or pulls.
-    fn of(kind: &str, folder: &Path) -> Place {
-        let folder = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
-        let name = Digest::of(Algorithm::Sha256, folder.as_os_str().as_encoded_bytes()).hex();
-        Place(cache(|name| std::env::var_os(name)).map(|cache| cache.join(kind).join(name)))
-    }
-
-    fn read(&self) -> Vec<u8> {
-        let Some(path) = &self.0 else { return Vec::new() };
-        let is_sane = std::fs::metadata(path).is_ok_and(|metadata| metadata.len() <= FILE_BYTES_MAX);
-        if is_sane { std::fs::read(path).unwrap_or_default() } else { Vec::new() }
-    }
-
-    /// Beside, then renamed: two commands at once leave what one of them wrote. Where that fails nothing is left: what was there
-    /// before may not be true any more.
-    fn write(&self, bytes: &[u8]) {
-        let Some((path, folder)) = self.0.as_deref().and_then(|path| Some((path, path.parent()?))) else { return };
-        let write = || {
-            std::fs::create_dir_all(folder)?;
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            file.write_all(bytes)?;
-            file.persist(path).map_err(|error| error.error)
-        };
-        if let Err(error) = write() {
-            tracing::debug!(%error, path = %path.display(), "what was seen of a folder is not kept");
-            let _ = std::fs::remove_file(path);
-        }
-    }
-}
-
-/// The user's cache (XDG Base Directory Specification).
-fn cache(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
-    let absolute = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
-    Some(cache.join("wharf"))
+/// The file about one folder, for pushes or pulls.
+fn place(kind: &str, folder: &Path) -> Place {
+    let folder = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    Place::new(kind, &Digest::of(Algorithm::Sha256, folder.as_os_str().as_encoded_bytes()).hex())
 }
 
 /// What the push before left.
 pub fn pushed(folder: &Path) -> Pushed {
-    Pushed::read(&Place::of("pushed", folder).read())
+    Pushed::read(&place("pushed", folder).read())
 }
 
 /// Keeps what a push leaves.
 pub fn keep_pushed(folder: &Path, pushed: &Pushed) {
-    Place::of("pushed", folder).write(&pushed.to_bytes());
+    place("pushed", folder).write(&pushed.to_bytes());
 }
 
-/// What pulls left in a folder, while one is under way. Written about every second, and when it is dropped.
+/// What pulls left in a folder, while one is under way. Written every now and then, and when it is dropped.
 pub struct Pulling {
     place: Place,
     before: Pulled,
@@ -78,14 +40,16 @@ pub struct Pulling {
 struct Now {
     pulled: Pulled,
     written: Instant,
+    /// How long that took.
+    cost: Duration,
 }
 
 impl Pulling {
     /// What earlier pulls left in `folder`, which is there.
     pub fn begin(folder: &Path) -> Pulling {
-        let place = Place::of("pulled", folder);
+        let place = place("pulled", folder);
         let before = Pulled::read(&place.read());
-        let now = Now { pulled: before.clone(), written: Instant::now() };
+        let now = Now { pulled: before.clone(), written: Instant::now(), cost: Duration::ZERO };
         Pulling { place, before, now: Mutex::new(now) }
     }
 
@@ -114,9 +78,10 @@ impl Pulling {
     pub fn record(&self, layer: Digest, written: Vec<Written>) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         now.pulled.record(layer, written);
-        if now.written.elapsed() >= NOTED_EVERY {
+        if now.written.elapsed() >= now.cost * NOTED_EVERY {
+            let begun = Instant::now();
             self.place.write(&now.pulled.to_bytes());
-            now.written = Instant::now();
+            (now.written, now.cost) = (Instant::now(), begun.elapsed());
         }
     }
 
@@ -138,22 +103,5 @@ impl Drop for Pulling {
         if now.pulled != self.before {
             self.place.write(&now.pulled.to_bytes());
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn caches() {
-        let check = |xdg: Option<&str>, home: Option<&str>, expect: Option<&str>| {
-            let found = cache(|name| if name == "HOME" { home } else { xdg }.map(OsString::from));
-            assert_eq!(found, expect.map(PathBuf::from));
-        };
-        check(Some("/x"), Some("/home/kim"), Some("/x/wharf"));
-        check(Some("relative"), Some("/home/kim"), Some("/home/kim/.cache/wharf"));
-        check(None, Some("/home/kim"), Some("/home/kim/.cache/wharf"));
-        check(None, None, None);
     }
 }
