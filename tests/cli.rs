@@ -14,6 +14,10 @@ mod copy;
 mod folders;
 #[path = "cli/inside.rs"]
 mod inside;
+#[path = "cli/hostile.rs"]
+mod hostile;
+#[path = "cli/killed.rs"]
+mod killed;
 #[path = "cli/login.rs"]
 mod login;
 #[path = "cli/look.rs"]
@@ -26,6 +30,8 @@ mod people;
 mod projects;
 #[path = "cli/repositories.rs"]
 mod repositories;
+#[path = "cli/scars.rs"]
+mod scars;
 #[path = "cli/times.rs"]
 mod times;
 #[path = "cli/trash.rs"]

@@ -11,6 +11,7 @@ pub mod inside;
 pub mod login;
 pub mod manifest;
 pub mod member;
+pub mod probe;
 pub mod project;
 pub mod push;
 pub mod reference;
@@ -112,6 +113,16 @@ pub enum Command {
         wharf pull debian:12 rootfs --platform linux/arm64"
     )]
     Pull(push::PullArgs),
+    /// Find out what a registry takes and does, for `copy` and `push` to go by.
+    #[command(
+        after_help = "It is found out by pushing small things to a repository, which are taken away again; what was found is believed for\n\
+        30 days. What a registry lacks is got round where digests can be kept, and else nothing is sent.\n\n\
+        Examples:\n  \
+        wharf probe registry.example.com\n  \
+        wharf probe registry.example.com/acme/try       where you may push\n  \
+        wharf probe localhost:5000 --json"
+    )]
+    Probe(probe::ProbeArgs),
     /// List the repositories of a registry, the tags of a repository, a folder or an archive, or the files inside of an image.
     #[command(
         after_help = "Files are those that the layers make together; symbolic links are followed within them. Only layers that matter are fetched.\n\n\

@@ -19,6 +19,7 @@ pub mod ls;
 pub mod man;
 pub mod manifest;
 pub mod member;
+pub mod probe;
 pub mod project;
 pub mod pull;
 pub mod push;

@@ -22,7 +22,7 @@ use wharf_model::name::{Reference, RepositoryName, Tag};
 
 use crate::args::end::{End, Place, ReachArgs};
 use crate::args::remote::ServerArgs;
-use crate::session;
+use crate::{known, session};
 
 /// How many names are shown where one has to be chosen.
 const SHOWN: usize = 20;
@@ -63,7 +63,10 @@ impl Reach {
         };
         let origin = origin.map_err(wharf_client::error::Error::from)?;
         let login = session::credentials().get(&origin).await?;
-        Ok(place.insert(Arc::new(Registry::new(self.http.clone(), origin, login))).clone())
+        let found = known::abilities(&origin);
+        let registry = Registry::new(self.http.clone(), origin, login);
+        registry.learn(|abilities| *abilities = found);
+        Ok(place.insert(Arc::new(registry)).clone())
     }
 
     /// A repository there.

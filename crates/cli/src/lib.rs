@@ -10,6 +10,7 @@ pub mod end;
 pub mod folder;
 pub mod found;
 pub mod inside;
+pub mod known;
 pub mod printer;
 pub mod progress;
 pub mod session;
@@ -71,6 +72,7 @@ fn run(command: Command, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Copy(args) => cmd::copy::run(&args, printer),
         Command::Push(args) => cmd::push::run(&args, printer),
         Command::Pull(args) => cmd::pull::run(&args, printer),
+        Command::Probe(args) => cmd::probe::run(&args, printer),
         Command::Ls(args) => cmd::ls::run(&args, printer),
         Command::Cat(args) => cmd::cat::run(&args, printer),
         Command::Diff(args) => cmd::diff::run(&args, printer),

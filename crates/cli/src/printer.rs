@@ -4,7 +4,10 @@ use std::io::{self, ErrorKind, Write as _};
 
 use serde::Serialize;
 use wharf_client::error::Error;
+use wharf_content::abilities::{Need, Obstacle, Unfit};
 use wharf_content::error::Error as ContentError;
+
+use crate::session::NotNamed;
 
 /// What to try where something is not there.
 const MISSING: &str = "`wharf ls` lists what is there, as far as you may see it";
@@ -67,13 +70,33 @@ impl Printer {
     /// What failed, on what, and why; and what to try next, where that can be said.
     pub fn failed(&self, error: &anyhow::Error) {
         self.note(&format!("wharf: {error:#}"));
-        let hint = error.chain().find_map(|error| match error.downcast_ref() {
-            Some(ContentError::Missing { .. }) => Some(MISSING.to_owned()),
-            _ => said_by_registry(error).and_then(Error::hint),
+        let by_name =
+            error.downcast_ref().map(|NotNamed { by }| format!("name one {by}; `wharf serve` starts one here"));
+        let hint = by_name.or_else(|| {
+            error.chain().find_map(|error| match error.downcast_ref() {
+                Some(ContentError::Missing { .. }) => Some(MISSING.to_owned()),
+                Some(ContentError::Unfit(unfit)) => Some(way_out(unfit)),
+                _ => said_by_registry(error).and_then(Error::hint),
+            })
         });
         if let Some(hint) = hint {
             self.note(&format!("hint: {hint}"));
         }
+    }
+}
+
+/// What there is to do where a registry does not take something.
+fn way_out(unfit: &Unfit) -> String {
+    let host = unfit.place.split('/').next().unwrap_or_default();
+    let anew = format!("`wharf probe {host}` finds out anew what it takes");
+    let is_index = |one: &Obstacle| matches!(one.need, Need::Index | Need::MultiArch | Need::MixedIndex);
+    let root: Vec<&Obstacle> = unfit.obstacles.iter().filter(|one| one.is_root).collect();
+    match root.first() {
+        None => format!("--no-referrers leaves out what refers to it; {anew}"),
+        Some(one) if one.manifest.is_some() && root.iter().all(|one| is_index(one)) => {
+            format!("--platform OS/ARCH --single copies one image without its index; {anew}")
+        }
+        Some(_) => anew,
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::signal::unix::{SignalKind, signal};
 use wharf_client::admin::Admin;
 use wharf_client::credentials::{Credentials, Login, Secret};
+use wharf_client::error::Error as ClientError;
 use wharf_client::http::{Http, HttpSettings};
 use wharf_client::origin::Origin;
 use wharf_model::api::list::List;
@@ -54,7 +55,8 @@ pub fn run_at<W>(named: Option<&str>, args: &RemoteArgs, printer: &Printer, work
 where
     W: AsyncFnOnce(&Session<'_>) -> Result<Outcome>,
 {
-    block_on(async {
+    let is_named = named.is_some() || args.server.registry.is_some();
+    let done = block_on(async {
         let origin = origin(&args.server, named)?;
         let login = credentials().get(&origin).await?;
         let password = match &login {
@@ -63,6 +65,26 @@ where
         };
         let admin = Admin::new(http(&args.server)?, origin, login)?;
         work(&Session { admin, password, printer, is_json: args.json }).await
+    });
+    if is_named { done } else { unnamed("by --registry or WHARF_REGISTRY", done) }
+}
+
+/// No registry was named, and there is none where one is looked for then.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("no registry was named")]
+pub struct NotNamed {
+    /// How one is.
+    pub by: &'static str,
+}
+
+/// What came of asking the registry that is meant where nothing is said; `by` tells how one would be named.
+///
+/// # Errors
+/// Those of `result`.
+pub fn unnamed<T>(by: &'static str, result: Result<T>) -> Result<T> {
+    result.map_err(|error| match error.downcast_ref() {
+        Some(ClientError::Unreachable { .. }) => error.context(NotNamed { by }),
+        _ => error,
     })
 }
 
@@ -207,5 +229,23 @@ impl Session<'_> {
     /// The terminal cannot be read.
     pub fn confirm(&self, what: &str, yes: bool) -> Result<bool> {
         ask::confirm(self.printer, &format!("{what} at {}?", self.admin.origin().name()), yes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn how_a_registry_is_named_is_told_where_none_was() {
+        let away = || ClientError::Unreachable { server: DEFAULT_REGISTRY.to_owned(), why: "refused".to_owned() };
+        let error = unnamed::<()>("by name", Err(away().into())).expect_err("away");
+        assert_eq!(format!("{error:#}"), "no registry was named: 127.0.0.1:5000 cannot be reached: refused");
+        assert_eq!(error.downcast_ref::<NotNamed>().map(|not_named| not_named.by), Some("by name"));
+        let other = unnamed::<()>("by name", Err(ClientError::Setup("x".to_owned()).into())).expect_err("another");
+        assert!(!other.is::<NotNamed>());
+        assert_eq!(away().hint().as_deref(), Some("does a registry run there? `wharf serve` starts one"));
     }
 }

@@ -115,7 +115,7 @@ impl Artifact {
 pub fn push_blob(client: &Client, repository: &str, bytes: &[u8]) -> Digest {
     let digest = digest(bytes);
     let location = begin(client, repository);
-    let target = format!("{location}?digest={digest}");
+    let target = format!("{location}{}digest={digest}", if location.contains('?') { '&' } else { '?' });
     client.put(&target, "application/octet-stream", bytes).expect(201);
     digest
 }

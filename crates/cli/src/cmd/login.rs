@@ -23,7 +23,7 @@ pub fn login(args: &LoginArgs, printer: &Printer) -> Result<Outcome> {
         false => ask::password(&format!("password or token of {user}: "), "use --password-stdin")?,
     };
     let password = Secret::new(password);
-    session::block_on(async {
+    let done = session::block_on(async {
         let login = Login::Password { user: user.clone(), password: password.clone() };
         auth::check(&session::http(&server)?, &origin, &login).await?;
         let kept = session::credentials().put(&origin, &user, &password).await?;
@@ -33,7 +33,8 @@ pub fn login(args: &LoginArgs, printer: &Printer) -> Result<Outcome> {
         };
         printer.note(&format!("logged in to {} as {user}; the login is kept in {place}", origin.name()));
         Ok(Outcome::Done)
-    })
+    });
+    if args.host.is_some() { done } else { session::unnamed("after `wharf login` or by WHARF_REGISTRY", done) }
 }
 
 fn name(args: &LoginArgs, printer: &Printer) -> Result<String> {

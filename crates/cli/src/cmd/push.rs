@@ -9,17 +9,21 @@ use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
 use serde::Serialize;
 use tokio::task::spawn_blocking;
-use wharf_artifact::config::{self, Made, Options};
+use wharf_artifact::compression::Compression;
+use wharf_artifact::config::{self, IMAGE_CONFIG, Made, Options};
 use wharf_artifact::cut::Form;
 use wharf_artifact::pack::Keep;
 use wharf_artifact::seen::{Fingerprint, Pushed};
 use wharf_artifact::{secrets, tree};
+use wharf_content::abilities::{Form as Shape, Unfit, obstacles};
 use wharf_content::copy::send;
+use wharf_content::error::Error;
 use wharf_content::observer::{Observer, Outcome as Fate};
 use wharf_content::source::{Fetched, Source as _};
 use wharf_content::target::{Rank, Target};
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::Digest;
+use wharf_model::media::{MediaType, OCI_EMPTY};
 use wharf_model::name::Tag;
 
 use crate::args::end::End;
@@ -158,11 +162,13 @@ impl Pushing<'_> {
         let method = method(args, &entries, keep);
         let folder = Folder::new(root, entries, keep, args.compat)?;
         let form = if args.mountable { Form::MOUNTABLE } else { Form::ARTIFACT };
+        let layers = folder.cut(form);
+        let kind = layers.first().map(|_| Compression::Zstd.layer_type());
+        self.check(IMAGE_CONFIG, kind.as_slice(), options)?;
         let known = |entries: &[tree::Entry]| {
             let remembered = before.lookup(Fingerprint::of(entries, keep, &method));
             remembered.filter(|_| !args.verify).cloned()
         };
-        let layers = folder.cut(form);
         let sent = match folder.known(&layers, known) {
             Some(all) if self.has(&all, options).await? => all,
             _ => folder.send(layers, known, self.target, &self.observer).await?,
@@ -192,6 +198,8 @@ impl Pushing<'_> {
         let named = paths.iter().map(|path| Named::parse(path)).collect::<Result<Vec<_>>>()?;
         let findings: Vec<_> = named.iter().filter_map(Named::finding).collect();
         self.allow(&findings)?;
+        let kinds = named.iter().map(Named::media_type).collect::<Result<Vec<_>>>()?;
+        self.check(OCI_EMPTY, &kinds, options)?;
         let sent = files::send_all(named, self.target, &self.observer).await?;
         let layers = sent.iter().map(|(file, fate)| (file.size, *fate)).collect();
         let files: Vec<_> = sent.into_iter().map(|(file, _)| file).collect();
@@ -218,6 +226,16 @@ impl Pushing<'_> {
             return Ok(());
         }
         bail!("{warning}; nothing was sent: leave it out by --exclude, or send it by --allow-secrets")
+    }
+
+    /// Stops where the target is known not to take what is going to be made.
+    fn check(&self, config: &'static str, layers: &[MediaType], options: &Options) -> Result<()> {
+        let shape = Shape::made(&MediaType::known(config), layers, options.subject.is_some());
+        let obstacles = obstacles(&self.target.abilities(), None, &[shape]);
+        match obstacles.is_empty() {
+            true => Ok(()),
+            false => Err(Error::Unfit(Unfit { place: self.target.name(), obstacles }).into()),
+        }
     }
 
     /// The config and the manifest.

@@ -74,13 +74,21 @@ impl Named {
         secrets::find(folder, &[entry]).pop()
     }
 
-    fn read(self) -> Result<(PathBuf, FileLayer)> {
-        let Named { path, title, media_type } = self;
+    /// What it is: as was said, or as it looks.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn media_type(&self) -> Result<MediaType> {
         let mut head = Vec::new();
-        let file = File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let file = File::open(&self.path).with_context(|| format!("cannot read {}", self.path.display()))?;
         file.take(HEAD_BYTES as u64).read_to_end(&mut head)?;
+        Ok(self.media_type.clone().unwrap_or_else(|| guess_type(&self.title, &head)))
+    }
+
+    fn read(self) -> Result<(PathBuf, FileLayer)> {
+        let media_type = self.media_type()?;
+        let Named { path, title, .. } = self;
         let (digest, size) = pack::file(&path, std::io::sink())?;
-        let media_type = media_type.unwrap_or_else(|| guess_type(&title, &head));
         Ok((path, FileLayer { title, media_type, digest, size, annotations: Default::default() }))
     }
 }

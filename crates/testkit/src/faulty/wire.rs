@@ -252,9 +252,9 @@ impl Faulty {
             stream.write_all(format!("{:x}\r\n", reply.body.len()).as_bytes()).ok()?;
         }
         for piece in reply.body[..cut].chunks(PIECE_BYTES) {
-            stream.write_all(piece).ok()?;
             let more = if reply.is_blob { piece.len() as u64 } else { 0 };
             self.meter.count(generation, |counted| counted.sent += more).then_some(())?;
+            stream.write_all(piece).ok()?;
         }
         if reply.is_chunked {
             stream.write_all(b"\r\n0\r\n\r\n").ok()?;
