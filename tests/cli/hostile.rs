@@ -44,7 +44,7 @@ fn tokens_are_asked_for_where_they_are_given() {
     let (one, other) = honest_and_hostile(&desk);
     other.state().manifests.clear();
     desk.ok(&format!("copy {}/acme/app:1 {}/acme/app:1", one.address, other.address));
-    desk.ok(&format!("pull {}/acme/app:1 {}/to -q", other.address, desk.home.path().display()));
+    desk.ok(&format!("copy {}/acme/app:1 oci:{}/to -q", other.address, desk.home.path().display()));
     for (registry, login) in [(&one, KIM), (&other, EVE)] {
         let seen = registry.credentials();
         assert!(

@@ -88,6 +88,7 @@ fn copies() {
         kill(&desk, &line(&registry), &registry, hold, || ());
         assert!(registry.tags().is_empty(), "{hold:?}: what is not whole has no tag");
         let left = total - held(&registry);
+        source.forget_connections();
         source.moved();
         assert_eq!(desk.ok(&line(&registry)), digest);
         assert_eq!((registry.moved().0, source.moved().1), (left, left), "{hold:?}: only the rest");
