@@ -9,6 +9,8 @@
 //!
 //! **Bounds.** [`BUNDLE_DEPTH_MAX`] and [`BUNDLE_IMAGES_ALL_MAX`]; each image is bounded as any copy.
 
+mod once;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -24,11 +26,11 @@ use crate::error::Error;
 use crate::observer::Observer;
 use crate::source::{Fetched, Source};
 use crate::target::Target;
+use once::Once;
 
 /// Images that are looked at, at the same time.
 const LOOKED_AT_ONCE: usize = 8;
-/// Images that are copied at the same time, each with as much at once as a copy has. Few, as images have layers in common: what
-/// another is just copying travels twice.
+/// Images that are copied at the same time, each with as much at once as a copy has.
 const COPIED_AT_ONCE: usize = 3;
 
 /// Knows bundles.
@@ -158,6 +160,9 @@ impl Plan {
         options: &Options,
         observer: &Arc<dyn Observer>,
     ) -> Result<Relocated, Error> {
+        // Nothing comes in a dry run, so that nobody is to wait for it.
+        let once = Once::new(target);
+        let target: &dyn Target = if options.dry_run { target } else { &once };
         let one = async |member: &Member, tags: &[Tag]| {
             let tags: Vec<Tag> = tags.iter().cloned().chain(kept(&member.digest)).collect();
             let reference = Reference::Digest(member.digest);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::SeqCst;
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -90,6 +91,8 @@ async fn from_everywhere_into_one_place_and_on_from_there() {
         "inner bundles last"
     );
     to.assert_whole().await;
+    // A config that all have, and a layer of each.
+    assert_eq!((to.sent.load(SeqCst), relocated.total().blobs_sent), (5, 5), "nothing travels twice");
     let tags = to.memory.tags().await.unwrap();
     assert_eq!(tags.len(), 5);
     assert!(all.iter().all(|image| tags.contains(&keep(&image.digest).unwrap())));
