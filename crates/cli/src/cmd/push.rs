@@ -157,7 +157,7 @@ impl Pushing<'_> {
             anyhow::Ok((entries, findings, memory::pushed(&path)))
         })
         .await??;
-        self.allow(&findings)?;
+        allow(&findings, self.args.allow_secrets, self.printer)?;
         let keep = Keep { times: args.keep_times, owners: args.keep_owners, modes: args.keep_modes };
         let method = method(args, &entries, keep);
         let folder = Folder::new(root, entries, keep, args.compat)?;
@@ -197,35 +197,13 @@ impl Pushing<'_> {
     async fn files(&self, paths: &[PathBuf], options: &Options) -> Result<Layers> {
         let named = paths.iter().map(|path| Named::parse(path)).collect::<Result<Vec<_>>>()?;
         let findings: Vec<_> = named.iter().filter_map(Named::finding).collect();
-        self.allow(&findings)?;
+        allow(&findings, self.args.allow_secrets, self.printer)?;
         let kinds = named.iter().map(Named::media_type).collect::<Result<Vec<_>>>()?;
         self.check(OCI_EMPTY, &kinds, options)?;
         let sent = files::send_all(named, self.target, &self.observer).await?;
         let layers = sent.iter().map(|(file, fate)| (file.size, *fate)).collect();
         let files: Vec<_> = sent.into_iter().map(|(file, _)| file).collect();
         Ok((config::files(&files, options)?, layers))
-    }
-
-    /// Stops where something looks like a credential, unless it is meant to be sent.
-    fn allow(&self, findings: &[secrets::Finding]) -> Result<()> {
-        if findings.is_empty() {
-            return Ok(());
-        }
-        let shown =
-            findings.iter().take(FINDINGS_SHOWN).map(|finding| format!("{} ({})", finding.path, finding.reason));
-        let mut list = shown.collect::<Vec<_>>().join(", ");
-        if findings.len() > FINDINGS_SHOWN {
-            list.push_str(&format!(" and {} more", findings.len() - FINDINGS_SHOWN));
-        }
-        let warning = printable(&format!("this looks like credentials: {list}"));
-        let is_meant = self.args.allow_secrets;
-        if is_meant || ask::is_terminal() {
-            self.printer.note(&format!("warning: {warning}"));
-        }
-        if is_meant || ask::is_terminal() && ask::confirm(self.printer, "send it all the same?", false)? {
-            return Ok(());
-        }
-        bail!("{warning}; nothing was sent: leave it out by --exclude, or send it by --allow-secrets")
     }
 
     /// Stops where the target is known not to take what is going to be made.
@@ -255,6 +233,29 @@ fn method(args: &PushArgs, entries: &[tree::Entry], keep: Keep) -> String {
     }
     let folders: Vec<_> = entries.iter().filter(|entry| entry.kind == tree::Kind::Folder).cloned().collect();
     format!("gzip with {:?}", Fingerprint::of(&folders, keep, ""))
+}
+
+/// Stops where something looks like a credential, unless it is meant to be sent.
+///
+/// # Errors
+/// It is not meant.
+pub(super) fn allow(findings: &[secrets::Finding], is_meant: bool, printer: &Printer) -> Result<()> {
+    if findings.is_empty() {
+        return Ok(());
+    }
+    let shown = findings.iter().take(FINDINGS_SHOWN).map(|finding| format!("{} ({})", finding.path, finding.reason));
+    let mut list = shown.collect::<Vec<_>>().join(", ");
+    if findings.len() > FINDINGS_SHOWN {
+        list.push_str(&format!(" and {} more", findings.len() - FINDINGS_SHOWN));
+    }
+    let warning = printable(&format!("this looks like credentials: {list}"));
+    if is_meant || ask::is_terminal() {
+        printer.note(&format!("warning: {warning}"));
+    }
+    if is_meant || ask::is_terminal() && ask::confirm(printer, "send it all the same?", false)? {
+        return Ok(());
+    }
+    bail!("{warning}; nothing was sent: leave it out by --exclude, or send it by --allow-secrets")
 }
 
 /// Nanoseconds since 1970.
