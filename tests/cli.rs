@@ -6,6 +6,8 @@
 mod access;
 #[path = "cli/apply.rs"]
 mod apply;
+#[path = "cli/bundle.rs"]
+mod bundle;
 #[path = "cli/change.rs"]
 mod change;
 #[path = "cli/copy.rs"]

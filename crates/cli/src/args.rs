@@ -4,6 +4,7 @@ pub mod access;
 pub mod apply;
 pub mod attach;
 pub mod blob;
+pub mod bundle;
 pub mod copy;
 pub mod end;
 pub mod group;
@@ -38,7 +39,7 @@ use wharf_server::config::{Given, Origin};
         wharf serve                                     a registry on 127.0.0.1:5000, kept in ./wharf-data\n  \
         wharf serve --open                              without login, for this machine only\n  \
         wharf config                                    what is in force, and where it came from\n  \
-        wharf login -u admin                            log in, for the commands below and for other clients\n  \
+        wharf login -u admin                            log in, here and for other clients\n  \
         wharf member add -p acme kim --role contributor let kim push to acme/…\n  \
         wharf <command> --help                          more about one command"
 )]
@@ -56,7 +57,7 @@ pub enum Command {
         after_help = "Every setting can also be given by the environment and in a file; `wharf config` lists them all.\n\n\
         Examples:\n  \
         wharf serve --listen 127.0.0.1:0 --data /tmp/wharf --open\n  \
-        wharf serve --listen 0.0.0.0:443 --url https://registry.example.com --set tls.cert=cert.pem --set tls.key=key.pem\n  \
+        wharf serve --listen 0.0.0.0:443 --url https://registry.example.com \\\n    --set tls.cert=cert.pem --set tls.key=key.pem\n  \
         WHARF_LOG__FORMAT=json wharf serve --config /etc/wharf.toml\n  \
         wharf serve --ledger postgres://wharf:secret@db/wharf"
     )]
@@ -89,10 +90,23 @@ pub enum Command {
         wharf copy nginx:1.27 registry.example.com/mirror/nginx:1.27 --platform linux/amd64,linux/arm64\n  \
         wharf copy registry.example.com/acme/app registry.internal/acme/app --tags 'v1.*'\n  \
         wharf copy registry.example.com/acme/app:1.0 oci:folder\n  \
-        wharf copy registry.example.com/acme/app:1.0 docker-archive:app.tar --platform linux/amd64 --single\n  \
-        wharf copy oci-archive:app.tar registry.internal/acme/app:1.0 --dry-run"
+        wharf copy debian:12 docker-archive:debian.tar --platform linux/amd64 --single\n  \
+        wharf copy oci-archive:app.tar registry.internal/acme/app:1.0 --dry-run\n  \
+        wharf copy --bundle registry.example.com/acme/deploy:1.0 oci-archive:deploy.tar"
     )]
     Copy(copy::CopyArgs),
+    /// Bundles: a folder of Kubernetes YAML with the images that it needs, as imgpkg has them.
+    #[command(
+        after_help = "Each image that the YAML names is locked to its digest; `wharf copy --bundle` moves the folder with all of them.\n\n\
+        Examples:\n  \
+        wharf bundle lock deploy\n  \
+        wharf bundle push deploy registry.example.com/acme/deploy:1.0\n  \
+        wharf copy --bundle registry.example.com/acme/deploy:1.0 oci-archive:deploy.tar      over the air gap, and there:\n  \
+        wharf copy --bundle oci-archive:deploy.tar registry.internal/acme/deploy:1.0\n  \
+        wharf bundle pull registry.internal/acme/deploy:1.0 deploy\n  \
+        wharf bundle resolve deploy | kubectl apply -f -"
+    )]
+    Bundle(bundle::BundleArgs),
     /// Push a folder, or files, to any registry.
     #[command(
         after_help = "A folder becomes an artifact whose digest depends on its content alone, cut into layers so that after a change only those\n\
@@ -101,7 +115,7 @@ pub enum Command {
         wharf push ~/.m2 registry.example.com/acme/m2:latest\n  \
         wharf push site registry.example.com/acme/site:1.0 --exclude '*.map' --expires 24h\n  \
         wharf push report.pdf data.csv registry.example.com/acme/report:2026-11\n  \
-        wharf push app.spdx.json registry.example.com/acme/app --subject :1.0 --artifact-type application/spdx+json"
+        wharf push app.spdx.json registry.example.com/acme/app --subject :1.0 \\\n    --artifact-type application/spdx+json"
     )]
     Push(push::PushArgs),
     /// Pull an artifact or an image into a folder.
@@ -127,7 +141,7 @@ pub enum Command {
     #[command(
         after_help = "Files are those that the layers make together; symbolic links are followed within them. Only layers that matter are fetched.\n\n\
         Examples:\n  \
-        wharf ls                                        the repositories of $WHARF_REGISTRY, else of 127.0.0.1:5000\n  \
+        wharf ls                                        those of $WHARF_REGISTRY, else of 127.0.0.1:5000\n  \
         wharf ls registry.example.com\n  \
         wharf ls registry.example.com/acme/app          its tags\n  \
         wharf ls registry.example.com/acme/app:1.0:/    the files inside\n  \
@@ -188,7 +202,7 @@ pub enum Command {
         after_help = "It has no tag: `wharf discover` and `wharf tree` find it, and `wharf copy` takes it along.\n\n\
         Examples:\n  \
         wharf attach registry.example.com/acme/app:1.0 app.spdx.json --artifact-type application/spdx+json\n  \
-        wharf attach registry.example.com/acme/app:1.0 scan.json:application/json --artifact-type application/vnd.acme.scan -a by=ci"
+        wharf attach registry.example.com/acme/app:1.0 scan.json:application/json \\\n    --artifact-type application/vnd.acme.scan -a by=ci"
     )]
     Attach(attach::AttachArgs),
     /// Give more tags to what is there; nothing is copied. Prints its digest.

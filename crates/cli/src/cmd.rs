@@ -5,6 +5,7 @@ pub mod admin;
 pub mod apply;
 pub mod attach;
 pub mod blob;
+pub mod bundle;
 pub mod cat;
 pub mod completions;
 pub mod config;

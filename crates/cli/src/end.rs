@@ -1,7 +1,7 @@
 //! From what people write to what is copied from and to: repositories, folders, archives.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
@@ -89,7 +89,7 @@ impl Reach {
 /// An end that is read from.
 pub struct Opened {
     /// What is read.
-    pub source: Box<dyn Source>,
+    pub source: Arc<dyn Source>,
     /// How it was written.
     end: End,
     /// The same as the source, where it is a repository.
@@ -116,6 +116,22 @@ impl Opened {
                 let none = || format!("there is no {image} in {}; there is: {}", self.source.name(), names.join(", "));
                 Ok(Reference::Digest(head.with_context(none)?.descriptor.digest))
             }
+        }
+    }
+
+    /// The bundle that is meant in it: as written, else the only thing that has a tag, as the images that a bundle locks have
+    /// none where it lies in a folder or an archive; else the only thing that is there.
+    ///
+    /// # Errors
+    /// As [`Opened::reference`].
+    pub async fn bundle(&self) -> Result<Reference> {
+        let tags: BTreeSet<&Tag> = self.heads.iter().filter_map(|head| head.tag.as_ref()).collect();
+        match (&self.end, tags.first()) {
+            (
+                End::Layout(Place { reference: None, .. }) | End::OciArchive(Place { reference: None, .. }),
+                Some(tag),
+            ) if tags.len() == 1 => Ok(Reference::Tag((*tag).clone())),
+            _ => self.reference().await,
         }
     }
 
@@ -174,17 +190,17 @@ impl End {
     /// # Errors
     /// There is no such folder or file, or it is none; or as [`Reach::registry`].
     pub async fn open(&self, reach: &Reach) -> Result<Opened> {
-        let (source, heads): (Box<dyn Source>, _) = match self {
-            End::Registry(image) => (Box::new(reach.remote(image).await?), Vec::new()),
+        let (source, heads): (Arc<dyn Source>, _) = match self {
+            End::Registry(image) => (Arc::new(reach.remote(image).await?), Vec::new()),
             End::Layout(place) => {
                 let layout = Layout::open(&place.path).await?;
                 let heads = layout.heads().await?;
-                (Box::new(layout), heads)
+                (Arc::new(layout), heads)
             }
             End::OciArchive(Place { path, .. }) | End::DockerArchive(path, _) => {
                 let archive = Archive::open(path).await?;
                 let heads = archive.heads().await?;
-                (Box::new(archive), heads)
+                (Arc::new(archive), heads)
             }
         };
         let remote = match self {

@@ -3,6 +3,7 @@
 
 pub mod args;
 pub mod ask;
+pub mod bundle;
 pub mod cache;
 pub mod cmd;
 pub mod data;
@@ -70,6 +71,7 @@ fn run(command: Command, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Login(args) => cmd::login::login(&args, printer),
         Command::Logout(args) => cmd::login::logout(&args, printer),
         Command::Copy(args) => cmd::copy::run(&args, printer),
+        Command::Bundle(args) => cmd::bundle::run(&args, printer),
         Command::Push(args) => cmd::push::run(&args, printer),
         Command::Pull(args) => cmd::pull::run(&args, printer),
         Command::Probe(args) => cmd::probe::run(&args, printer),

@@ -124,6 +124,11 @@ pub fn moment_or(ms: Option<i64>, none: &str) -> String {
     ms.map_or_else(|| none.to_owned(), moment)
 }
 
+/// So many of something: `1 image`, `2 images`.
+pub fn count(number: u64, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

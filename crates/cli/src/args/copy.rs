@@ -28,6 +28,9 @@ pub struct CopyArgs {
     /// The same with tags that match: * stands for any characters; can be repeated
     #[arg(long, value_name = "PATTERN", value_delimiter = ',', conflicts_with = "all_tags")]
     pub tags: Vec<Pattern>,
+    /// SRC is a bundle, of `wharf bundle` or imgpkg: with all images that it and the bundles in it lock, into one place
+    #[arg(long, conflicts_with_all = ["all_tags", "tags", "single"])]
+    pub bundle: bool,
     /// Leave out what refers to it: signatures, SBOMs, attestations
     #[arg(long)]
     pub no_referrers: bool,

@@ -8,6 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Serialize;
 use wharf_content::copy::{self, CONCURRENCY, Options, Report, Selection};
 use wharf_content::error::Error;
+use wharf_content::observer::Observer;
 use wharf_model::api::list::List;
 use wharf_model::digest::Digest;
 use wharf_model::name::{Reference, Tag};
@@ -15,11 +16,12 @@ use wharf_model::name::{Reference, Tag};
 use crate::Outcome;
 use crate::args::copy::CopyArgs;
 use crate::args::end::{End, Place};
+use crate::bundle::{Imgpkg, relocate};
 use crate::end::{Opened, Reach};
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::session;
-use crate::units::size;
+use crate::units::{count, size};
 
 /// One thing that was copied.
 #[derive(Serialize)]
@@ -29,6 +31,9 @@ struct Copied {
     target: String,
     tags: Vec<Tag>,
     dry_run: bool,
+    /// Of a bundle, how many images came with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    images: Option<usize>,
     #[serde(flatten)]
     report: Report,
 }
@@ -116,12 +121,22 @@ async fn all(args: &CopyArgs, options: &Options, progress: &Arc<Progress>) -> Re
     };
     let mut copied = Vec::new();
     for (reference, tags) in wanted {
-        let report = copy::copy(&*from.source, &reference, &*target, &tags, options, progress.clone()).await?;
+        let (images, report) = if args.bundle {
+            let observer: Arc<dyn Observer> = progress.clone();
+            let (guide, source) = (Imgpkg::new(&reach, &args.from), from.source.clone());
+            let ends = ((source, &reference), (&args.to, &*target));
+            let relocated = relocate(&guide, ends.0, ends.1, &tags, options, &observer).await?;
+            (Some(relocated.images.len()), relocated.total())
+        } else {
+            let report = copy::copy(&*from.source, &reference, &*target, &tags, options, progress.clone()).await?;
+            (None, report)
+        };
         copied.push(Copied {
             source: named(&from.source.name(), &reference),
             target: target_name(&args.to, &tags, &report.root.digest),
             tags,
             dry_run: args.dry_run,
+            images,
             report,
         });
     }
@@ -133,7 +148,7 @@ async fn all(args: &CopyArgs, options: &Options, progress: &Arc<Progress>) -> Re
 
 /// The one thing that is asked for.
 async fn one(args: &CopyArgs, from: &Opened) -> Result<Wanted> {
-    let reference = from.reference().await?;
+    let reference = if args.bundle { from.bundle().await? } else { from.reference().await? };
     let is_named = match &args.to {
         End::Registry(image) => {
             if let Some(expected) = &image.digest {
@@ -216,6 +231,7 @@ fn note(one: &Copied) -> String {
     let verb = if one.dry_run { "would copy" } else { "copied" };
     let tags = one.tags.iter().map(Tag::as_str).collect::<Vec<_>>().join(", ");
     let tags = if one.tags.len() > 1 { format!(" ({tags})") } else { String::new() };
+    let images = one.images.map(|images| format!(" with {}", count(images as u64, "image"))).unwrap_or_default();
     let sent = match manifests_sent + blobs_sent + blobs_mounted {
         0 => "all was there".to_owned(),
         _ => format!(
@@ -227,9 +243,5 @@ fn note(one: &Copied) -> String {
             count(blobs_skipped, "blob"),
         ),
     };
-    format!("{verb} {} to {}{tags}: {sent}", one.source, one.target)
-}
-
-fn count(number: u64, what: &str) -> String {
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+    format!("{verb} {}{images} to {}{tags}: {sent}", one.source, one.target)
 }
