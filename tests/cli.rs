@@ -10,6 +10,8 @@ mod apply;
 mod bundle;
 #[path = "cli/change.rs"]
 mod change;
+#[path = "cli/cnab.rs"]
+mod cnab;
 #[path = "cli/copy.rs"]
 mod copy;
 #[path = "cli/folders.rs"]

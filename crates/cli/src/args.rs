@@ -5,6 +5,7 @@ pub mod apply;
 pub mod attach;
 pub mod blob;
 pub mod bundle;
+pub mod cnab;
 pub mod copy;
 pub mod end;
 pub mod group;
@@ -107,6 +108,12 @@ pub enum Command {
         wharf bundle resolve deploy | kubectl apply -f -"
     )]
     Bundle(bundle::BundleArgs),
+    /// Bundles of CNAB, as cnab-to-oci and Porter have them: a bundle.json with its images, in one repository.
+    #[command(after_help = "Examples:\n  \
+        wharf cnab push bundle.json registry.example.com/acme/shop:1.0\n  \
+        wharf cnab copy registry.example.com/acme/shop:1.0 registry.internal/acme/shop:1.0\n  \
+        wharf cnab pull registry.internal/acme/shop:1.0 shop")]
+    Cnab(cnab::CnabArgs),
     /// Push a folder, or files, to any registry.
     #[command(
         after_help = "A folder becomes an artifact whose digest depends on its content alone, cut into layers so that after a change only those\n\

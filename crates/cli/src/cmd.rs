@@ -7,6 +7,7 @@ pub mod attach;
 pub mod blob;
 pub mod bundle;
 pub mod cat;
+pub mod cnab;
 pub mod completions;
 pub mod config;
 pub mod copy;

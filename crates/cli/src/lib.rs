@@ -72,6 +72,7 @@ fn run(command: Command, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Logout(args) => cmd::login::logout(&args, printer),
         Command::Copy(args) => cmd::copy::run(&args, printer),
         Command::Bundle(args) => cmd::bundle::run(&args, printer),
+        Command::Cnab(args) => cmd::cnab::run(&args, printer),
         Command::Push(args) => cmd::push::run(&args, printer),
         Command::Pull(args) => cmd::pull::run(&args, printer),
         Command::Probe(args) => cmd::probe::run(&args, printer),
