@@ -42,7 +42,9 @@ fn deploy(desk: &Desk) -> (PathBuf, [Artifact; 2]) {
          - image: \"{at}/acme/db:2\"   # migrates\n      containers:\n      - {{name: web, image: {at}/acme/web:1}}\n"
     );
     fs::write(folder.join("web.yaml"), web).unwrap();
-    let job = format!("kind: CronJob\nspec: {{jobTemplate: {{spec: {{template: {{spec: {{containers: [{{image: '{at}/acme/db:2'}}]}}}}}}}}}}");
+    let job = format!(
+        "kind: CronJob\nspec: {{jobTemplate: {{spec: {{template: {{spec: {{containers: [{{image: '{at}/acme/db:2'}}]}}}}}}}}}}"
+    );
     fs::write(folder.join("jobs/clean.yml"), job).unwrap();
     (folder, images)
 }
@@ -52,7 +54,8 @@ fn over_an_air_gap() {
     let desk = Desk::admin();
     let (folder, [web, db]) = deploy(&desk);
     let (home, at) = (desk.home.path().display().to_string(), desk.server.address);
-    let pushed = desk.ok(&format!("bundle push {} {at}/acme/deploy:1.0 --lock-output {home}/bundle.lock.yml", folder.display()));
+    let pushed =
+        desk.ok(&format!("bundle push {} {at}/acme/deploy:1.0 --lock-output {home}/bundle.lock.yml", folder.display()));
     let locked = lock(&folder);
     for (name, image) in [("acme/web", &web), ("acme/db", &db)] {
         assert!(locked.contains(&format!("image: {at}/{name}@{}", image.digest())), "{locked}");
@@ -116,7 +119,10 @@ fn a_lock_is_current_or_not() {
     let newer = Artifact::small(3);
     newer.push(&desk.server.admin(), "acme/web", "1");
     let said = desk.run(&format!("{line} --check"), "").code(1).out();
-    assert!(said.contains(&format!("~ {at}/acme/web:1 is {at}/acme/web@")) && said.contains(&newer.digest().to_string()), "{said}");
+    assert!(
+        said.contains(&format!("~ {at}/acme/web:1 is {at}/acme/web@")) && said.contains(&newer.digest().to_string()),
+        "{said}"
+    );
     desk.ok(&format!("bundle push {} {at}/acme/deploy:1 -q", folder.display()));
     assert_eq!(lock(&folder), before);
     assert!(desk.ok(&format!("bundle resolve {}", folder.display())).contains(&web.digest().to_string()));
@@ -139,7 +145,11 @@ fn bundles_in_bundles() {
     let inner = desk.ok(&format!("bundle push {} {at}/acme/inner:1 -q", folder.display()));
     let outer = home.join("outer");
     fs::create_dir(&outer).unwrap();
-    fs::write(outer.join("app.yaml"), format!("kind: App\nspec: {{fetch: [{{imgpkgBundle: {{image: {at}/acme/inner:1}}}}]}}\n")).unwrap();
+    fs::write(
+        outer.join("app.yaml"),
+        format!("kind: App\nspec: {{fetch: [{{imgpkgBundle: {{image: {at}/acme/inner:1}}}}]}}\n"),
+    )
+    .unwrap();
     desk.ok(&format!("bundle push {} {at}/acme/outer:1 -q", outer.display()));
     let listed = desk.json(&format!("bundle images {at}/acme/outer:1"));
     assert_eq!(listed["items"].as_array().map(Vec::len), Some(3));
@@ -151,7 +161,11 @@ fn bundles_in_bundles() {
     let pulled = desk.json(&format!("bundle pull {}/far/outer:1 {} --recursive", other.address, to.display()));
     assert_eq!((&pulled["bundles"], &pulled["relocated"]), (&json!(1), &json!(true)));
     let below = to.join(format!(".imgpkg/bundles/{}", inner.trim().replace(':', "-")));
-    assert!(lock(&below).contains(&format!("image: {}/far/outer@{}", other.address, images[1].digest())), "{}", lock(&below));
+    assert!(
+        lock(&below).contains(&format!("image: {}/far/outer@{}", other.address, images[1].digest())),
+        "{}",
+        lock(&below)
+    );
     // What was pulled with it is not part of it: it is the same bundle again.
     fs::write(to.join(".imgpkg/images.yml"), lock(&outer)).unwrap();
     let digest = desk.ok(&format!("digest {at}/acme/outer:1"));
@@ -164,7 +178,10 @@ fn what_is_wrong_is_said() {
     let (folder, [web, _]) = deploy(&desk);
     let (home, at, path) = (desk.home.path().display().to_string(), desk.server.address, folder.display().to_string());
     desk.fails(&format!("bundle push {path} {at}/acme/deploy:1 --as-is"), &["has no .imgpkg/images.yml"]);
-    desk.fails(&format!("bundle resolve {path}"), &["clean.yml, line 2", "acme/db:2 is not locked", "wharf bundle lock"]);
+    desk.fails(
+        &format!("bundle resolve {path}"),
+        &["clean.yml, line 2", "acme/db:2 is not locked", "wharf bundle lock"],
+    );
     desk.fails(&format!("bundle push {path} {at}/acme/deploy@{}", web.digest()), &["write a tag"]);
     desk.fails(&format!("bundle pull {at}/acme/web:1 {home}/to"), &["acme/web:1 is no bundle", "wharf pull"]);
     desk.fails(&format!("copy --bundle {at}/acme/web:1 {at}/acme/x:1"), &["1 is no bundle"]);

@@ -41,7 +41,12 @@ fn there_and_on_and_back() {
     let digest = desk.ok(&format!("cnab push {file} {at}/acme/shop:1.0 -q"));
     let index: Value = serde_json::from_str(&desk.ok(&format!("manifest get {at}/acme/shop:1.0"))).unwrap();
     assert_eq!(index["annotations"]["org.opencontainers.artifactType"], "application/vnd.cnab.manifest.v1");
-    let kinds: Vec<_> = index["manifests"].as_array().unwrap().iter().map(|child| child["annotations"]["io.cnab.manifest.type"].as_str().unwrap()).collect();
+    let kinds: Vec<_> = index["manifests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|child| child["annotations"]["io.cnab.manifest.type"].as_str().unwrap())
+        .collect();
     assert_eq!(kinds, ["config", "invocation", "component"]);
     assert_eq!(index["manifests"][2]["digest"], web.digest().to_string());
     // The same again is the same.
@@ -59,7 +64,10 @@ fn there_and_on_and_back() {
     assert_eq!(map[format!("{at}/acme/web:1")], format!("{}/far/shop@{}", other.address, web.digest()));
     other.admin().get(&format!("/v2/far/shop/manifests/{}", Artifact::small(2).digest())).expect(200);
     let text = fs::read_to_string(to.join("bundle.json")).unwrap();
-    assert!(text.starts_with(r#"{"custom":{"n":1.5},"description":"A shop","images":{"web":{"contentDigest":"#), "{text}");
+    assert!(
+        text.starts_with(r#"{"custom":{"n":1.5},"description":"A shop","images":{"web":{"contentDigest":"#),
+        "{text}"
+    );
     assert_eq!(read(&to.join("bundle.json"))["images"]["web"]["mediaType"], "application/vnd.oci.image.index.v1+json");
 
     // What was pulled can be pushed: the images are where the map says.
