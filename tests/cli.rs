@@ -16,10 +16,10 @@ mod cnab;
 mod copy;
 #[path = "cli/folders.rs"]
 mod folders;
-#[path = "cli/inside.rs"]
-mod inside;
 #[path = "cli/hostile.rs"]
 mod hostile;
+#[path = "cli/inside.rs"]
+mod inside;
 #[path = "cli/killed.rs"]
 mod killed;
 #[path = "cli/login.rs"]

@@ -246,7 +246,10 @@ fn a_layer_that_turns_out_wrong_leaves_nothing() {
     for (media_type, bytes) in forms {
         let target = place.open(Options::default());
         let found = target.unpack(FailsAtEnd(&bytes), &MediaType::known(media_type));
-        assert!(matches!(&found, Err(UnpackError::Layer(LayerError::Read(error))) if error.to_string().contains("digest")), "{found:?}");
+        assert!(
+            matches!(&found, Err(UnpackError::Layer(LayerError::Read(error))) if error.to_string().contains("digest")),
+            "{found:?}"
+        );
         for cut in [bytes.len() / 3, bytes.len() - 1].into_iter().filter(|_| media_type != LAYER_TAR) {
             assert!(target.unpack(&bytes[..cut], &MediaType::known(media_type)).is_err(), "{media_type} {cut}");
         }
@@ -282,7 +285,9 @@ fn what_grows_too_much_is_refused() {
         let target = place.open(Options { limits, ..Options::default() });
         let bomb = zstd::encode_all(&*layer, 3).expect("memory");
         match target.unpack(&*bomb, &MediaType::known(LAYER_ZSTD)) {
-            Err(UnpackError::Layer(error @ LayerError::TooMuch { .. })) => assert!(error.to_string().contains(what), "{error}"),
+            Err(UnpackError::Layer(error @ LayerError::TooMuch { .. })) => {
+                assert!(error.to_string().contains(what), "{error}")
+            }
             other => panic!("{what}: {other:?}"),
         }
         drop(target);

@@ -119,7 +119,7 @@ async fn compare(args: &DiffArgs, from: Found, to: Found, progress: &std::sync::
     told.facts = facts::differences(&from, &one, &to, &other).await?;
     if one.is_index() {
         told.manifests = children(&from, &one, &to, &other);
-    } else if !args.no_files && !(told.layers.gone.is_empty() && told.layers.new.is_empty()) {
+    } else if !(args.no_files || told.layers.gone.is_empty() && told.layers.new.is_empty()) {
         let shared = told.layers.shared.iter().map(|part| part.digest).collect();
         told.files = files::differences((from, &one), (to, &other), shared, progress).await?;
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
-use wharf_artifact::unpack::Options;
+use wharf_artifact::unpack::{Look, Options};
 use wharf_content::observer::Observer;
 use wharf_content::relocate::Plan;
 use wharf_content::source::Source;
@@ -110,7 +110,7 @@ impl Pulling<'_> {
         let options = Options { whiteouts: true, skip_special: true, ..Options::default() };
         let path = folder.to_owned();
         let folder = spawn_blocking(move || Folder::open(&path, options)).await??;
-        folder.fetch(&manifest.layers, |_| None, |_| (), source, &self.observer).await?;
+        folder.fetch(&manifest.layers, |_| None, |_| (), Look::Outside, source, &self.observer).await?;
         folder.close().await
     }
 
