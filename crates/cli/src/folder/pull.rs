@@ -1,6 +1,7 @@
 //! An artifact becomes a folder: of its layers only those are fetched whose files are not in the folder as an earlier pull left
 //! them. What does not verify never comes into place. Of large layers what came is kept, until they are in place.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -106,16 +107,22 @@ impl Folder {
         observer: &Arc<dyn Observer>,
     ) -> Result<Vec<Placed>> {
         let (left, placed) = (&left, &placed);
-        let fetching = layers.iter().map(|layer| async move {
+        let mut order: Vec<(usize, &Descriptor)> = layers.iter().enumerate().collect();
+        if !self.is_ordered {
+            // The largest first, lest one of them is waited for in the end.
+            order.sort_by_key(|(_, layer)| std::cmp::Reverse(layer.size));
+        }
+        let fetching = order.into_iter().map(|(at, layer)| async move {
             let Descriptor { digest, size, .. } = *layer;
             observer.on(Event::Found { digest, size });
             let one = self.layer(layer, left(layer), look, source, observer).await?;
             observer.on(Event::Done { digest, size, outcome: one.outcome });
             placed(&one);
-            anyhow::Ok(one)
+            anyhow::Ok((at, one))
         });
         let at_once = if self.is_ordered { 1 } else { LAYERS_AT_ONCE };
-        stream::iter(fetching).buffered(at_once).try_collect().await
+        let all: BTreeMap<usize, Placed> = stream::iter(fetching).buffer_unordered(at_once).try_collect().await?;
+        Ok(all.into_values().collect())
     }
 
     async fn layer(

@@ -1,6 +1,7 @@
 //! A folder becomes an artifact and goes to a target: listed, cut into layers, and of these only packed what is not known to be
 //! packed as it is, and only sent what the target does not have.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -92,23 +93,27 @@ impl Folder {
         observer: &Arc<dyn Observer>,
     ) -> Result<Vec<Sent>> {
         let known = &known;
-        let sending = layers.into_iter().map(|entries| async move {
+        let size = |layer: &Range<usize>| self.entries[layer.clone()].iter().map(|entry| entry.size).sum::<u64>();
+        let mut order: Vec<(usize, Range<usize>)> = layers.into_iter().enumerate().collect();
+        // The largest first, lest one of them is waited for in the end.
+        order.sort_by_cached_key(|(_, layer)| std::cmp::Reverse(size(layer)));
+        let sending = order.into_iter().map(|(at, entries)| async move {
             let remembered = known(&self.entries[entries.clone()]);
             if let Some(packed) = remembered {
                 let layer = Layer { folder: self.clone(), entries: entries.clone(), kept: None, packed };
                 // What was remembered may be wrong after all: a file that kept its size and time. Then it is packed anew.
                 if let Ok(sent) = layer.send(target, observer).await {
-                    return Ok(sent);
+                    return Ok((at, sent));
                 }
             }
             let folder = self.clone();
             let layer = spawn_blocking(move || Layer::pack(folder, entries)).await??;
-            layer
-                .send(target, observer)
-                .await
-                .with_context(|| format!("cannot send {} to {}", self.root.display(), target.name()))
+            let sent = layer.send(target, observer).await;
+            let sent = sent.with_context(|| format!("cannot send {} to {}", self.root.display(), target.name()))?;
+            anyhow::Ok((at, sent))
         });
-        stream::iter(sending).buffered(LAYERS_AT_ONCE).try_collect().await
+        let all: BTreeMap<usize, Sent> = stream::iter(sending).buffer_unordered(LAYERS_AT_ONCE).try_collect().await?;
+        Ok(all.into_values().collect())
     }
 
     fn choose(&self, entries: &[Entry]) -> Result<Compression, PackError> {
