@@ -228,8 +228,9 @@ pub fn unread<R: Read>(_: &Entry, _: u32, _: &mut Content<'_, R>) -> Result<Opti
 ///
 /// # Errors
 /// The stream fails.
-pub fn hashed<R: Read>(_: &Entry, _: u32, content: &mut Content<'_, R>) -> Result<Option<Digest>, LayerError> {
-    let (mut hasher, mut buffer) = (Hasher::new(Algorithm::Sha256), vec![0; BUFFER_BYTES]);
+pub fn hashed<R: Read>(entry: &Entry, _: u32, content: &mut Content<'_, R>) -> Result<Option<Digest>, LayerError> {
+    let length = usize::try_from(entry.size).unwrap_or(BUFFER_BYTES).clamp(1, BUFFER_BYTES);
+    let (mut hasher, mut buffer) = (Hasher::new(Algorithm::Sha256), vec![0; length]);
     loop {
         match content.read(&mut buffer) {
             Ok(0) => return Ok(Some(hasher.finish())),

@@ -25,10 +25,10 @@ pub struct ReachArgs {
     /// A PEM file with authorities to trust beside the system's
     #[arg(long, value_name = "FILE", global = true, help_heading = "Registry")]
     pub ca_file: Option<PathBuf>,
-    /// A PEM file with the certificate by which a registry knows us that asks for one
+    /// A PEM file with our certificate, for a registry that asks for one
     #[arg(long, value_name = "FILE", global = true, requires = "key_file", help_heading = "Registry")]
     pub cert_file: Option<PathBuf>,
-    /// A PEM file with its key
+    /// A PEM file with the key of that certificate
     #[arg(long, value_name = "FILE", global = true, requires = "cert_file", help_heading = "Registry")]
     pub key_file: Option<PathBuf>,
 }

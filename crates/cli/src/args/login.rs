@@ -24,10 +24,10 @@ pub struct LoginArgs {
     /// A PEM file with authorities to trust beside the system's
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
-    /// A PEM file with the certificate by which a registry knows us that asks for one
+    /// A PEM file with our certificate, for a registry that asks for one
     #[arg(long, value_name = "FILE", requires = "key_file")]
     pub cert_file: Option<PathBuf>,
-    /// A PEM file with its key
+    /// A PEM file with the key of that certificate
     #[arg(long, value_name = "FILE", requires = "cert_file")]
     pub key_file: Option<PathBuf>,
 }

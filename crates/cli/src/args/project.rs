@@ -51,7 +51,7 @@ pub enum ProjectCommand {
         wharf project set acme --public\n  \
         wharf project set acme --trash 30d --missing refuse\n  \
         wharf project set acme --immutable 'acme/**=v*' --immutable 'acme/base=*'\n  \
-        wharf project set acme --artifact-types 'application/vnd.oci.image.config.v1+json,application/vnd.cncf.helm.*'\n  \
+        wharf project set acme --artifact-types \\\n    'application/vnd.oci.image.config.v1+json,application/vnd.cncf.helm.*'\n  \
         wharf project set acme --quota none")]
     Set {
         /// The project

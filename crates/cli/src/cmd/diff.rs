@@ -119,11 +119,16 @@ async fn compare(args: &DiffArgs, from: Found, to: Found, progress: &std::sync::
     told.facts = facts::differences(&from, &one, &to, &other).await?;
     if one.is_index() {
         told.manifests = children(&from, &one, &to, &other);
-    } else if !(args.no_files || told.layers.gone.is_empty() && told.layers.new.is_empty()) {
+    } else if !args.no_files && has_own(&told.layers) {
         let shared = told.layers.shared.iter().map(|part| part.digest).collect();
         told.files = files::differences((from, &one), (to, &other), shared, progress).await?;
     }
     Ok(told)
+}
+
+/// Whether there are layers that only one of them has.
+fn has_own(layers: &Layers) -> bool {
+    !layers.gone.is_empty() || !layers.new.is_empty()
 }
 
 fn layers(one: &Manifest, other: &Manifest) -> Layers {

@@ -170,7 +170,8 @@ fn text(rows: &[Row], is_long: bool) -> String {
             permissions(row.kind, row.bits),
             format!("{}:{}", row.uid, row.gid),
             row.size.map(size).unwrap_or_default(),
-            moment(row.mtime / 1_000_000),
+            // Of what was pushed file by file, nothing is known.
+            if row.mtime == 0 { String::new() } else { moment(row.mtime / 1_000_000) },
             format!("{}{target}", row.path),
         ]);
     }

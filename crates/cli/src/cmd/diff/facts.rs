@@ -71,6 +71,8 @@ async fn config_of(found: &Found, manifest: &Manifest) -> Result<Option<Value>> 
 fn tell(name: String, value: Value, depth: usize, facts: &mut BTreeMap<String, String>) {
     match value {
         Value::Null => (),
+        // Written by some where there is nothing to say.
+        Value::Object(object) if name == "config" && object.is_empty() => (),
         Value::Object(object) if depth < DEPTH_MAX && !object.is_empty() => {
             for (key, value) in object {
                 let name = match name.as_str() {
