@@ -84,10 +84,16 @@ pub(super) fn many(root: &Path, count: usize) -> Result<()> {
     Ok(())
 }
 
-/// One file that does not shrink.
+/// One file that does not shrink, however much of it is looked at together.
 pub(super) fn large(path: &Path, size: u64) -> Result<()> {
-    let mut file = fs::File::create(path)?;
-    Ok(super::super::content::Content::fresh(size).write_to(&mut file).and_then(|()| file.flush())?)
+    let (mut file, mut random) = (fs::File::create(path)?, Random(0x1A26_EF11));
+    let mut left = size;
+    while left > 0 {
+        let length = left.min(1 << 20);
+        file.write_all(&random.noise(length))?;
+        left -= length;
+    }
+    Ok(())
 }
 
 /// The files below, sorted.
