@@ -170,7 +170,8 @@ impl Plan {
         };
         let leaves = self.members.iter().filter(|member| member.locks.is_none());
         let leaves = leaves.map(|member| one(member, &[]));
-        let mut images: Vec<Report> = stream::iter(leaves).buffered(COPIED_AT_ONCE).try_collect().await?;
+        // In no order: the first that fails ends them all, also those that wait for what it was bringing.
+        let mut images: Vec<Report> = stream::iter(leaves).buffer_unordered(COPIED_AT_ONCE).try_collect().await?;
         for member in self.inner_bundles() {
             images.push(one(member, &[]).await?);
         }
