@@ -36,6 +36,8 @@ mod projects;
 mod repositories;
 #[path = "cli/scars.rs"]
 mod scars;
+#[path = "cli/snapshots.rs"]
+mod snapshots;
 #[path = "cli/times.rs"]
 mod times;
 #[path = "cli/trash.rs"]

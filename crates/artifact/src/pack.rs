@@ -17,6 +17,7 @@ use flate2::write::GzEncoder;
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use wharf_model::digest::{Algorithm, Digest, Hasher};
+use wharf_model::limits::{UNPACK_RATIO_FREE_BYTES, UNPACK_RATIO_MAX};
 use wharf_model::media::MediaType;
 
 use crate::compression::Compression;
@@ -57,6 +58,13 @@ pub struct Packed {
     pub size: u64,
     /// Size of the tar, in bytes.
     pub tar_bytes: u64,
+}
+
+impl Packed {
+    /// Whether it has shrunk so far that those who unpack it take it for a bomb ([`UNPACK_RATIO_MAX`]).
+    pub fn is_like_a_bomb(&self) -> bool {
+        self.tar_bytes > UNPACK_RATIO_FREE_BYTES && self.tar_bytes / UNPACK_RATIO_MAX > self.size
+    }
 }
 
 /// Why a layer was not written.
@@ -352,5 +360,24 @@ impl<W: Write> Write for Hashed<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bombs() {
+        let check = |tar_bytes: u64, size: u64, expect: bool| {
+            let digest = Digest::of(Algorithm::Sha256, b"");
+            let packed =
+                Packed { media_type: Compression::Zstd.layer_type(), digest, diff_id: digest, size, tar_bytes };
+            assert_eq!(packed.is_like_a_bomb(), expect, "{tar_bytes} in {size}");
+        };
+        check(UNPACK_RATIO_FREE_BYTES, 1, false);
+        check(UNPACK_RATIO_FREE_BYTES + 1, 1, true);
+        check(2_000 << 20, 11 << 20, false);
+        check(2_000 << 20, 9 << 20, true);
     }
 }

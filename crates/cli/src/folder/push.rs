@@ -132,8 +132,15 @@ struct Layer {
 
 impl Layer {
     fn pack(folder: Arc<Folder>, range: Range<usize>) -> Result<Layer, PackError> {
+        let compression = folder.choose(&folder.entries[range.clone()])?;
+        let layer = Layer::pack_by(folder.clone(), range.clone(), compression)?;
+        // Nobody would unpack it, we neither.
+        let is_refused = layer.packed.is_like_a_bomb();
+        if is_refused { Layer::pack_by(folder, range, Compression::Plain) } else { Ok(layer) }
+    }
+
+    fn pack_by(folder: Arc<Folder>, range: Range<usize>, compression: Compression) -> Result<Layer, PackError> {
         let entries = &folder.entries[range.clone()];
-        let compression = folder.choose(entries)?;
         let size: u64 = entries.iter().map(|entry| entry.size).sum();
         let (packed, kept) = if size <= KEPT_BYTES_MAX {
             // Untouched memory costs nothing, growing does.
@@ -165,10 +172,10 @@ impl Origin for Layer {
             return kept.open(from).await;
         }
         let (folder, range) = (self.folder.clone(), self.entries.clone());
+        let compression = Compression::of_type(&self.packed.media_type).unwrap_or(Compression::Plain);
         Ok(written(from, self.packed.size, move |writer| {
             let entries = &folder.entries[range];
-            let packed = folder.choose(entries).and_then(|how| folder.packer.again(entries, how, writer));
-            packed.map_err(std::io::Error::other)
+            folder.packer.again(entries, compression, writer).map_err(std::io::Error::other)
         }))
     }
 }
