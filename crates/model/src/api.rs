@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod config;
+pub mod facts;
 pub mod list;
 pub mod people;
 pub mod project;

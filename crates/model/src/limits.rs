@@ -155,3 +155,27 @@ pub const BUNDLE_DEPTH_MAX: usize = 16;
 pub const BUNDLE_LOCK_BYTES_MAX: usize = 4 << 20;
 /// Largest `bundle.json` of CNAB, in bytes: as for manifests.
 pub const CNAB_BYTES_MAX: usize = MANIFEST_BYTES_MAX;
+/// Longest line of text in the facts about an artifact, in bytes: a title, a label, a purl. Longer ones are cut.
+pub const FACT_LINE_BYTES_MAX: usize = 1 << 10;
+/// Longest running text in facts, in bytes: a read-me, a chart's values. Longer ones are cut.
+pub const FACT_README_BYTES_MAX: usize = 64 << 10;
+/// Longest address in facts, in bytes (what every browser takes). Longer ones are left out.
+pub const FACT_LINK_BYTES_MAX: usize = 2_000;
+/// Largest icon that is kept in facts, in bytes of base64.
+pub const FACT_ICON_BYTES_MAX: usize = 64 << 10;
+/// Most entries of any one list in facts; of more it says how many.
+pub const FACT_ITEMS_MAX: usize = 500;
+/// Largest facts of one artifact, in bytes of JSON: they are a row of the ledger.
+pub const FACTS_BYTES_MAX: usize = 1 << 20;
+/// Most times that an inspector asks for more before it tells its facts.
+pub const INSPECT_ROUNDS_MAX: usize = 4;
+/// Most things that an inspector asks for at once.
+pub const INSPECT_WANTS_MAX: usize = 128;
+/// Largest blob of which an inspector is given all bytes: an SBOM, a WebAssembly module. Of a larger one it gets the beginning.
+pub const INSPECT_BLOB_BYTES_MAX: usize = 16 << 20;
+/// Largest file in a layer of which an inspector is given all bytes. Of a larger one it gets the beginning.
+pub const INSPECT_FILE_BYTES_MAX: usize = 1 << 20;
+/// Most bytes that the files of one layer which an inspector is given have together.
+pub const INSPECT_FILES_BYTES_MAX: usize = 16 << 20;
+/// Most bytes of a layer, unpacked, that are looked through for files.
+pub const INSPECT_LAYER_BYTES_MAX: u64 = 2 << 30;
