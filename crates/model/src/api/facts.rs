@@ -79,6 +79,8 @@ facts! {
         pub platforms: Listed<Line>,
         /// Its read-me, as Markdown.
         pub readme: Option<Text>,
+        /// What its kind declares to be told, without any code, by name.
+        pub declared: Listed<Named>,
         /// What only its kind of artifact has.
         pub detail: Option<Detail>,
         /// What is malformed in it, or could not be read.
@@ -147,7 +149,6 @@ facts! {
 /// What only one kind of artifact has.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "kebab-case")]
-#[expect(clippy::large_enum_variant, reason = "there is one of an artifact")]
 pub enum Detail {
     /// A container image.
     Image(Image),
