@@ -1,18 +1,20 @@
 //! What is told about one artifact: facts, as the ledger keeps them and the API, the commands and the pages show them.
 //!
-//! Facts are what an artifact *says of itself*, read by `wharf-artifact`'s inspectors from bytes that nobody trusts. Nothing of it
-//! is verified: a signature's signer here is whom its certificate names. What makes them safe to keep and to show is in the
-//! types: a [`Line`] has no control characters and is short, a [`Text`] is bounded, a [`Link`] leads to the web and nowhere else, a
-//! [`Listed`] has an end and says how much it left out. None of them is markup: whoever shows them escapes them.
+//! Facts are what an artifact *says of itself*, read by `wharf-artifact`'s inspectors from bytes that nobody trusts.
+//! Nothing of it is verified: a signature's signer here is whom its certificate names. What makes them safe to keep and to
+//! show is in the types: a [`Line`] has no control characters and is short, a [`Text`] is bounded, a [`Link`] leads to the
+//! web and nowhere else, a [`Listed`] has an end and says how much it left out. None of them is markup: whoever shows them
+//! escapes them.
 //!
-//! Whatever is empty is left out of the JSON and is read as empty; fields and kinds of detail that are not known are passed over,
-//! so that an older program reads what a newer one wrote.
+//! Whatever is empty is left out of the JSON and is read as empty; fields and kinds of detail that are not known are passed
+//! over, so that an older program reads what a newer one wrote.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::limits::{
-    FACT_ICON_BYTES_MAX, FACT_ITEMS_MAX, FACT_LINE_BYTES_MAX, FACT_LINK_BYTES_MAX, FACT_README_BYTES_MAX, FACTS_BYTES_MAX,
+    FACT_ICON_BYTES_MAX, FACT_ITEMS_MAX, FACT_LINE_BYTES_MAX, FACT_LINK_BYTES_MAX, FACT_README_BYTES_MAX,
+    FACTS_BYTES_MAX,
 };
 
 /// Plain structs of facts, each field of which may be empty.
@@ -197,8 +199,8 @@ pub enum Detail {
     Unknown,
 }
 
-/// One line: no control characters, none that turn the direction of text, at most [`FACT_LINE_BYTES_MAX`] bytes. A longer one
-/// is cut, and ends in `…`.
+/// One line: no control characters, none that turn the direction of text, at most [`FACT_LINE_BYTES_MAX`] bytes. A longer
+/// one is cut, and ends in `…`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(from = "String")]
 #[schema(value_type = String)]
@@ -223,8 +225,8 @@ impl Line {
     }
 }
 
-/// Running text: line feeds and tabs, but no other control characters, at most [`FACT_README_BYTES_MAX`] bytes. A longer one is
-/// cut, and ends in a line of `…`.
+/// Running text: line feeds and tabs, but no other control characters, at most [`FACT_README_BYTES_MAX`] bytes. A longer
+/// one is cut, and ends in a line of `…`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(from = "String")]
 #[schema(value_type = String)]
@@ -263,7 +265,10 @@ impl Link {
         let (scheme, rest) = text.split_once("://")?;
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let fits = |one: char| {
-            !one.is_control() && !one.is_whitespace() && !turns_text(one) && !matches!(one, '"' | '<' | '>' | '\\' | '`')
+            !one.is_control()
+                && !one.is_whitespace()
+                && !turns_text(one)
+                && !matches!(one, '"' | '<' | '>' | '\\' | '`')
         };
         let is_link = (scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http"))
             && !host.is_empty()
@@ -349,7 +354,8 @@ enum IconWire {
 }
 
 impl Icon {
-    /// The picture that `base64` is, or `None` where it is too large, of another alphabet, or of a type that is none of pictures.
+    /// The picture that `base64` is, or `None` where it is too large, of another alphabet, or of a type that is none of
+    /// pictures.
     pub fn inline(media_type: &str, base64: &str) -> Option<Icon> {
         const TYPES: [&str; 6] = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/avif", "image/svg+xml"];
         let base64: String = base64.chars().filter(|one| !one.is_ascii_whitespace()).collect();
@@ -494,8 +500,8 @@ impl Facts {
         self.faults.push(Fault { at: Line::new(at), what: Line::new(&what.to_string()) });
     }
 
-    /// The facts within [`FACTS_BYTES_MAX`]: where they are larger, without the detail, then without all but title and faults;
-    /// a fault says so. What people make is far below.
+    /// The facts within [`FACTS_BYTES_MAX`]: where they are larger, without the detail, then without all but title and
+    /// faults; a fault says so. What people make is far below.
     #[must_use]
     pub fn bounded(mut self) -> Facts {
         if self.fits() {
