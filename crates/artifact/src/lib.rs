@@ -6,14 +6,20 @@
 //! sent, and [`seen`] remembers what need not be read or fetched again.
 //!
 //! Two forms of others are read and written here, too: [`bundle`], as imgpkg has them, and [`cnab`].
+//!
+//! What others made is told by its [`kind`]: data, asked in one order, with the commands that fetch it. [`facts`] reads what a kind
+//! declares, and [`publisher`] what the publisher says, made harmless.
 
 pub mod bundle;
 pub mod cnab;
 pub mod compression;
 pub mod config;
 pub mod cut;
+pub mod facts;
+pub mod kind;
 pub mod layer;
 pub mod pack;
+pub mod publisher;
 pub mod secrets;
 pub mod seen;
 pub mod tree;

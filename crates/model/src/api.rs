@@ -4,6 +4,7 @@
 pub mod access;
 pub mod config;
 pub mod facts;
+pub mod kind;
 pub mod list;
 pub mod people;
 pub mod project;

@@ -179,3 +179,17 @@ pub const INSPECT_FILE_BYTES_MAX: usize = 1 << 20;
 pub const INSPECT_FILES_BYTES_MAX: usize = 16 << 20;
 /// Most bytes of a layer, unpacked, that are looked through for files.
 pub const INSPECT_LAYER_BYTES_MAX: u64 = 2 << 30;
+/// Largest file that declares a kind, in bytes: the longest built-in one has 4 KiB.
+pub const KIND_FILE_BYTES_MAX: u64 = 64 << 10;
+/// Most kinds of an operator's own; each is asked for each artifact.
+pub const KINDS_MAX: usize = 1_000;
+/// Most groups of rules of one kind, and most rules of one group.
+pub const KIND_RULES_MAX: usize = 32;
+/// Most commands of one kind, and most facts.
+pub const KIND_THINGS_MAX: usize = 64;
+/// Longest text of a kind that people read, or a program matches, in bytes.
+pub const KIND_TEXT_BYTES_MAX: usize = 4 << 10;
+/// Longest text of an artifact that a pattern is tried on, in bytes; no pattern is meant for more.
+pub const KIND_MATCHED_BYTES_MAX: usize = 4 << 10;
+/// Largest config of an artifact of which facts are told, in bytes: as JSON in memory it takes up to 30 times as much.
+pub const FACT_CONFIG_BYTES_MAX: usize = 1 << 20;
