@@ -22,6 +22,8 @@ mod hostile;
 mod inside;
 #[path = "cli/killed.rs"]
 mod killed;
+#[path = "cli/kinds.rs"]
+mod kinds;
 #[path = "cli/login.rs"]
 mod login;
 #[path = "cli/look.rs"]

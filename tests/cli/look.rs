@@ -100,7 +100,9 @@ fn summaries() {
     let (stock, at) = (stock(&desk), desk.server.address);
     let text = desk.ok(&format!("inspect {at}/acme/app:1.0"));
     let [amd64, arm64] = stock.images.each_ref().map(|image| image.digest().to_string());
-    for part in [&*amd64, &arm64, "index of 2", "linux/arm64", "referrers:      1", "  team: \u{fffd}[31mred"] {
+    for part in
+        [&*amd64, &arm64, "Image for several platforms", "linux/arm64", "referrers:      1", "  team: \u{fffd}[31mred"]
+    {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
     let text = desk.ok(&format!("inspect {at}/acme/app:1.0 --platform linux/amd64"));
@@ -114,7 +116,7 @@ fn summaries() {
     let raw = desk.run(&format!("inspect {at}/acme/app:1.0 --raw"), "").code(0);
     assert_eq!(raw.output.stdout, stock.index.manifest);
     let text = desk.ok(&format!("inspect {at}/acme/app@{}", stock.sbom.digest()));
-    assert!(text.contains("SBOM (SPDX)") && text.contains(&amd64), "{text}");
+    assert!(text.contains("SPDX SBOM") && text.contains(&amd64), "{text}");
     desk.fails(&format!("inspect {at}/acme/app:2.0"), &[&format!("{at}/acme/app has no 2.0")]);
 }
 
@@ -125,11 +127,11 @@ fn what_hangs_on_it() {
     let text = desk.ok(&format!("tree {at}/acme/app:1.0"));
     let lines: Vec<&str> = text.lines().collect();
     let starts = [
-        &*format!("{at}/acme/app:1.0  index of 2  {}", stock.index.digest()),
-        &format!("├── image for linux/amd64  {}", stock.images[0].digest()),
-        &format!("│   └── ← SBOM (SPDX)  {}", stock.sbom.digest()),
-        &format!("├── image for linux/arm64  {}", stock.images[1].digest()),
-        &format!("└── ← cosign signature  {}", stock.signature.digest()),
+        &*format!("{at}/acme/app:1.0  Image for several platforms  {}", stock.index.digest()),
+        &format!("├── Container image for linux/amd64  {}", stock.images[0].digest()),
+        &format!("│   └── ← SPDX SBOM  {}", stock.sbom.digest()),
+        &format!("├── Container image for linux/arm64  {}", stock.images[1].digest()),
+        &format!("└── ← Cosign signature  {}", stock.signature.digest()),
     ];
     assert!(lines.len() == 5 && lines.iter().zip(starts).all(|(line, start)| line.starts_with(start)), "{text}");
     let told = desk.json(&format!("tree {at}/acme/app:1.0"));
@@ -139,13 +141,13 @@ fn what_hangs_on_it() {
     let folder = format!("oci:{}/folder", desk.home.path().display());
     desk.ok(&format!("copy {at}/acme/app:1.0 {folder} --platform linux/amd64"));
     let text = desk.ok(&format!("tree {folder}:1.0"));
-    assert!(text.contains("SBOM") && text.contains("cosign") && text.matches("not there").count() == 1, "{text}");
+    assert!(text.contains("SBOM") && text.contains("Cosign") && text.matches("not there").count() == 1, "{text}");
 
     let listed = desk.json(&format!("discover {at}/acme/app@{}", stock.images[0].digest()));
     assert_eq!(listed["items"][0]["digest"], json!(stock.sbom.digest()));
     assert_eq!(listed["items"][0]["artifactType"], json!(SBOM));
     let text = desk.ok(&format!("discover {at}/acme/app:1.0"));
-    assert!(text.contains("cosign signature") && text.contains(&stock.signature.digest().to_string()), "{text}");
+    assert!(text.contains("Cosign signature") && text.contains(&stock.signature.digest().to_string()), "{text}");
     let none = desk.json(&format!("discover {at}/acme/app:1.0 --artifact-type {SBOM}"));
     assert_eq!(none, json!({ "items": [] }));
     desk.fails(&format!("tree {at}/acme/app:2.0"), &["acme/app has no 2.0"]);

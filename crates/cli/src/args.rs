@@ -10,6 +10,7 @@ pub mod copy;
 pub mod end;
 pub mod group;
 pub mod inside;
+pub mod kinds;
 pub mod login;
 pub mod manifest;
 pub mod member;
@@ -204,6 +205,9 @@ pub enum Command {
         wharf discover registry.example.com/acme/app:1.0\n  \
         wharf discover registry.example.com/acme/app:1.0 --artifact-type application/spdx+json --json")]
     Discover(reference::DiscoverArgs),
+    /// Kinds of artifacts: which there are, which one something is, and why.
+    #[command(after_help = "Examples:\n  wharf kinds list\n  wharf kinds test registry.example.com/acme/chart:1.0")]
+    Kinds(kinds::KindsArgs),
     /// Attach files to something: an SBOM, a report. Prints their digest.
     #[command(
         after_help = "It has no tag: `wharf discover` and `wharf tree` find it, and `wharf copy` takes it along.\n\n\

@@ -16,6 +16,7 @@ pub mod digest;
 pub mod discover;
 pub mod group;
 pub mod inspect;
+pub mod kinds;
 pub mod login;
 pub mod ls;
 pub mod man;

@@ -2,14 +2,17 @@
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
+use wharf_artifact::kind::Kinds;
+use wharf_artifact::kind::decide::{Artifact, Child, Config, Decided, Verdict, first_child};
+use wharf_content::body::Body;
 use wharf_content::error::Error;
 use wharf_content::platform::{Platform, Platforms};
 use wharf_content::source::{Fetched, Source};
+use wharf_content::verify::{self, Expected};
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::Digest;
-use wharf_model::limits::COPY_DEPTH_MAX;
+use wharf_model::limits::{COPY_DEPTH_MAX, IMAGE_CONFIG_BYTES_MAX};
 use wharf_model::manifest::Manifest;
-use wharf_model::media::OCI_EMPTY;
 use wharf_model::name::{Reference, Tag};
 
 use crate::args::end::End;
@@ -17,28 +20,6 @@ use crate::end::{Opened, Reach};
 
 /// How cosign names what it attaches by tags.
 const TAG_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
-/// What some types are called. What the type of an artifact, of a config or of a first layer begins with.
-const KINDS: [(&str, &str); 19] = [
-    ("application/vnd.wharf.directory.", "directory"),
-    ("application/vnd.dev.cosign.simplesigning.", "cosign signature"),
-    ("application/vnd.dev.cosign.artifact.sig.", "cosign signature"),
-    ("application/vnd.dev.sigstore.bundle", "Sigstore bundle"),
-    ("application/vnd.cncf.notary.signature", "Notary signature"),
-    ("application/vnd.dsse.envelope", "attestation"),
-    ("application/vnd.in-toto", "attestation"),
-    ("application/spdx", "SBOM (SPDX)"),
-    ("text/spdx", "SBOM (SPDX)"),
-    ("application/vnd.cyclonedx", "SBOM (CycloneDX)"),
-    ("application/vnd.cncf.helm.config.", "Helm chart"),
-    ("application/vnd.cncf.helm.", "Helm artifact"),
-    ("application/vnd.cnab.", "CNAB bundle"),
-    ("application/vnd.docker.plugin.", "Docker plugin"),
-    ("application/vnd.wasm.", "WebAssembly module"),
-    ("application/wasm", "WebAssembly module"),
-    ("application/vnd.docker.ai.model", "model"),
-    ("application/vnd.docker.container.image.", "image"),
-    ("application/vnd.oci.image.config.", "image"),
-];
 
 /// What a reference names.
 pub struct Found {
@@ -55,8 +36,10 @@ pub struct Referrer {
     /// What it is.
     #[serde(flatten)]
     pub descriptor: Descriptor,
-    /// What kind of thing, for people.
+    /// What kind of thing: what programs call it.
     pub kind: String,
+    /// The same, for people.
+    pub kind_title: String,
     /// The tag by which it is found, where it is on no list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<Tag>,
@@ -117,6 +100,92 @@ pub fn parse(fetched: &Fetched) -> Result<Manifest> {
     read.with_context(|| format!("{} is no manifest", fetched.digest))
 }
 
+/// What kind of thing something is, and the content of its config where that was needed.
+pub struct Told<'k> {
+    /// Which kind, and why.
+    pub decided: Decided<'k>,
+    /// The config.
+    pub config: Option<Vec<u8>>,
+}
+
+/// How something was found.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct By<'a> {
+    /// Its tag, where it was found by one.
+    pub tag: Option<&'a Tag>,
+    /// What an index says of it, where it was found in one.
+    pub named_by: Option<&'a Descriptor>,
+}
+
+/// Which of `kinds` something is; its config and its first child are read where that depends on them.
+///
+/// # Errors
+/// The source cannot be asked.
+pub async fn decide<'k>(kinds: &'k Kinds, source: &dyn Source, manifest: &Manifest, by: By<'_>) -> Result<Told<'k>> {
+    let mut artifact = Artifact { tag: by.tag, named_by: by.named_by, ..Artifact::new(manifest) };
+    let mut config = None;
+    loop {
+        match kinds.decide(&artifact) {
+            Verdict::Is(decided) => return Ok(Told { decided, config }),
+            Verdict::NeedsConfig => {
+                config = match &manifest.config {
+                    Some(descriptor) => small_blob(source, descriptor).await?,
+                    None => None,
+                };
+                artifact.config = config.as_deref().map_or(Config::none(), Config::read);
+            }
+            Verdict::NeedsChild => {
+                let child = match first_child(manifest) {
+                    Some(descriptor) => Box::pin(of_child(kinds, source, descriptor)).await?,
+                    None => None,
+                };
+                artifact.child = child.map_or(Child::None, Child::Is);
+            }
+        }
+    }
+}
+
+/// What an index's child is; nothing where it is not there, or no manifest.
+async fn of_child<'k>(kinds: &'k Kinds, source: &dyn Source, child: &Descriptor) -> Result<Option<&'k str>> {
+    let Some(fetched) = source.manifest(&Reference::Digest(child.digest)).await? else { return Ok(None) };
+    let Ok(manifest) = parse(&fetched) else { return Ok(None) };
+    let by = By { named_by: Some(child), tag: None };
+    Ok(Some(decide(kinds, source, &manifest, by).await?.decided.kind.id.as_str()))
+}
+
+/// Which kind something is of which no more is known than a descriptor.
+fn by_descriptor(descriptor: &Descriptor) -> (String, String) {
+    let manifest = Manifest {
+        media_type: descriptor.media_type.clone(),
+        artifact_type: descriptor.artifact_type.clone(),
+        config: None,
+        layers: Vec::new(),
+        manifests: Vec::new(),
+        subject: None,
+        annotations: descriptor.annotations.clone(),
+    };
+    match Kinds::built_in().decide(&Artifact::new(&manifest)) {
+        Verdict::Is(decided) => (decided.kind.id.clone(), decided.kind.title.clone()),
+        Verdict::NeedsConfig | Verdict::NeedsChild => ("unknown".to_owned(), "Artifact".to_owned()),
+    }
+}
+
+/// What is in a config; nothing where it is not there, or too large.
+///
+/// # Errors
+/// The source cannot be asked, or what it gave is not what was named.
+pub async fn small_blob(source: &dyn Source, descriptor: &Descriptor) -> Result<Option<Vec<u8>>> {
+    if descriptor.size > IMAGE_CONFIG_BYTES_MAX as u64 {
+        return Ok(None);
+    }
+    let Some(body) = source.blob(descriptor, 0).await? else { return Ok(None) };
+    let expected = Expected { digest: descriptor.digest, size: descriptor.size, place: source.name() };
+    let mut body: Body = verify::whole(body, expected);
+    let read = body.collect(IMAGE_CONFIG_BYTES_MAX).await;
+    let read = read.map_err(|broken| Error::from_io(broken.error, || format!("read from {}", source.name())))?;
+    Ok(read.ok().map(|bytes| bytes.to_vec()))
+}
+
 /// What refers to `subject`: by the list, and by cosign's tags.
 ///
 /// # Errors
@@ -124,8 +193,8 @@ pub fn parse(fetched: &Fetched) -> Result<Manifest> {
 pub async fn referrers(source: &dyn Source, subject: &Digest) -> Result<Vec<Referrer>> {
     let listed = source.referrers(subject).await?;
     let listed = listed.into_iter().map(|descriptor| {
-        let kind = named(descriptor.artifact_type.as_deref()).unwrap_or("artifact").to_owned();
-        Referrer { descriptor, kind, tag: None }
+        let (kind, kind_title) = by_descriptor(&descriptor);
+        Referrer { descriptor, kind, kind_title, tag: None }
     });
     let mut all: Vec<Referrer> = listed.collect();
     for suffix in TAG_SUFFIXES {
@@ -133,28 +202,14 @@ pub async fn referrers(source: &dyn Source, subject: &Digest) -> Result<Vec<Refe
         let Some(found) = source.manifest(&Reference::Tag(tag.clone())).await? else { continue };
         let Ok(manifest) = parse(&found) else { continue };
         if !all.iter().any(|one| one.descriptor.digest == found.digest) {
+            let by = By { tag: Some(&tag), named_by: None };
+            let kind = decide(Kinds::built_in(), source, &manifest, by).await?.decided.kind;
             let descriptor = manifest.as_referrer(found.digest, found.bytes.len() as u64);
-            all.push(Referrer { descriptor, kind: kind(&manifest), tag: Some(tag) });
+            let (kind, kind_title) = (kind.id.clone(), kind.title.clone());
+            all.push(Referrer { descriptor, kind, kind_title, tag: Some(tag) });
         }
     }
     Ok(all)
-}
-
-/// What kind of thing a manifest is, for people.
-pub fn kind(manifest: &Manifest) -> String {
-    if manifest.is_index() {
-        let of = named(manifest.artifact_type.as_deref()).map(|kind| format!(" ({kind})"));
-        return format!("index of {}{}", manifest.manifests.len(), of.unwrap_or_default());
-    }
-    let first = manifest.layers.first().map(|layer| layer.media_type.as_str()).filter(|kind| *kind != OCI_EMPTY);
-    // What cosign signs with looks like an image, but for its layers.
-    let by_layer = named(first).filter(|_| manifest.layers.len() == 1);
-    by_layer.or_else(|| named(manifest.artifact_type.as_deref())).unwrap_or("artifact").to_owned()
-}
-
-fn named(media_type: Option<&str>) -> Option<&'static str> {
-    let media_type = media_type?;
-    KINDS.iter().find(|(start, _)| media_type.starts_with(start)).map(|(_, kind)| *kind)
 }
 
 #[cfg(test)]
@@ -164,20 +219,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds() {
-        let digest = format!("sha256:{}", "a".repeat(64));
-        let of = |config: &str, layer: &str, more: &str| {
-            let named = |kind: &str| format!(r#"{{"mediaType":"{kind}","digest":"{digest}","size":1}}"#);
-            let text = format!(r#"{{"schemaVersion":2{more},"config":{},"layers":[{}]}}"#, named(config), named(layer));
-            kind(&Manifest::parse(text.as_bytes(), None).expect("a manifest"))
+    fn what_is_listed_is_told_by_its_type() {
+        let digest = format!("sha256:{}", "a".repeat(64)).parse().expect("a digest");
+        let of = |artifact_type: Option<&str>| {
+            let media_type = wharf_model::media::OCI_MANIFEST.parse().expect("a media type");
+            let mut descriptor = Descriptor::new(media_type, digest, 2);
+            descriptor.artifact_type = artifact_type.map(str::to_owned);
+            by_descriptor(&descriptor).0
         };
-        let (config, layer) = ("application/vnd.oci.image.config.v1+json", "application/vnd.oci.image.layer.v1.tar");
-        assert_eq!(of(config, layer, ""), "image");
-        assert_eq!(of(config, "application/vnd.dev.cosign.simplesigning.v1+json", ""), "cosign signature");
-        assert_eq!(of(config, layer, r#","artifactType":"application/vnd.wharf.directory.v1""#), "directory");
-        assert_eq!(of("application/vnd.cncf.helm.config.v1+json", "a/b", ""), "Helm chart");
-        assert_eq!(of(OCI_EMPTY, OCI_EMPTY, r#","artifactType":"a/b""#), "artifact");
-        let index = Manifest::parse(br#"{"schemaVersion":2,"manifests":[]}"#, None).expect("an index");
-        assert_eq!(kind(&index), "index of 0");
+        assert_eq!(of(Some("application/spdx+json")), "spdx-sbom");
+        assert_eq!(of(Some("application/vnd.dev.sigstore.bundle.v0.3+json")), "sigstore-bundle");
+        assert_eq!(of(Some("application/vnd.acme")), "unknown");
+        assert_eq!(of(None), "unknown");
     }
 }

@@ -83,6 +83,7 @@ fn run(command: Command, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Digest(args) => cmd::digest::run(&args, printer),
         Command::Tree(args) => cmd::tree::run(&args, printer),
         Command::Discover(args) => cmd::discover::run(&args, printer),
+        Command::Kinds(args) => cmd::kinds::run(&args, printer),
         Command::Attach(args) => cmd::attach::run(&args, printer),
         Command::Tag(args) => cmd::tag::run(&args, printer),
         Command::Rm(args) => cmd::rm::run(&args, printer),

@@ -1,4 +1,5 @@
-//! What the project runs on itself: `cargo xtask bench`, `cargo xtask tidy`, `cargo xtask docs`, `cargo xtask test`. Reads the
+//! What the project runs on itself: `cargo xtask bench`, `cargo xtask tidy`, `cargo xtask docs`, `cargo xtask kinds`,
+//! `cargo xtask test`. Reads the
 //! command line and hands over; each subcommand is a module of its own. Nothing here ships.
 //!
 //! Exit codes: 0 done, 1 a "no" answer (a target missed, something untidy), 2 it could not be run.
@@ -27,9 +28,11 @@ enum Task {
     Bench(Box<bench::Options>),
     /// Check what the compiler does not: arrows between rooms, module docs, dead files, generated docs
     Tidy,
-    /// Write the pages that are generated from the code: docs/conformance.md, docs/guide/configuration.md, docs/openapi.json,
-    /// docs/config.schema.json
+    /// Write the pages that are generated from the code: docs/conformance.md, docs/guide/configuration.md, docs/guide/kinds.md,
+    /// docs/openapi.json, docs/config.schema.json
     Docs,
+    /// Print of each kind of artifact by what it is told, its facts and commands, and how that was verified
+    Kinds,
     /// Run all tests, after installing what they need (Debian packages, through apt-get)
     Test,
 }
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Task::Bench(options) => bench::run(&options),
         Task::Tidy => tidy::tidy(),
         Task::Docs => tidy::docs(),
+        Task::Kinds => tidy::kinds(),
         Task::Test => rings::test(),
     };
     match result {

@@ -56,6 +56,7 @@ fn generated(root: &Path) -> Result<Vec<(String, String)>> {
     Ok(vec![
         ("docs/conformance.md".to_owned(), conformance(root)?),
         ("docs/guide/configuration.md".to_owned(), configuration(root)?),
+        ("docs/guide/kinds.md".to_owned(), kinds_page(root)?),
         ("docs/openapi.json".to_owned(), printed(root, "examples/openapi", &[])?),
         ("docs/config.schema.json".to_owned(), config_schema(root)?),
     ])
@@ -64,6 +65,19 @@ fn generated(root: &Path) -> Result<Vec<(String, String)>> {
 /// The guide's page on the configuration, as the program prints it.
 fn configuration(root: &Path) -> Result<String> {
     printed(root, "wharf", &["config", "--page"])
+}
+
+/// The guide's page on kinds, as the program prints it.
+fn kinds_page(root: &Path) -> Result<String> {
+    printed(root, "wharf", &["kinds", "page"])
+}
+
+/// Prints of each kind of artifact what that page has in its table, and how it was verified.
+pub(crate) fn kinds() -> Result<bool> {
+    let page = kinds_page(&workspace())?;
+    let all = page.split_once("## All kinds").map_or(page.as_str(), |(_, all)| all);
+    print!("{}", all.trim_start());
+    Ok(true)
 }
 
 /// The schema of what `wharf apply` reads, as the server serves it.

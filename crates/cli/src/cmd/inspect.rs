@@ -5,20 +5,20 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use wharf_content::body::Body;
-use wharf_content::error::Error;
+use wharf_artifact::kind::Kinds;
 use wharf_content::platform::Platforms;
 use wharf_content::source::Source;
-use wharf_content::verify::{self, Expected};
+use wharf_model::api::kind::Command;
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::Digest;
-use wharf_model::limits::IMAGE_CONFIG_BYTES_MAX;
 use wharf_model::media::MediaType;
 
+use super::kinds;
 use crate::Outcome;
+use crate::args::end::End;
 use crate::args::reference::InspectArgs;
 use crate::end::Reach;
-use crate::found::{self, Found};
+use crate::found::{self, By, Found};
 use crate::printer::Printer;
 use crate::session;
 use crate::table::{Table, printable, sheet};
@@ -28,6 +28,8 @@ use crate::units::size;
 const STEP_CHARS: usize = 60;
 /// The annotation by which files are named.
 const TITLE: &str = "org.opencontainers.image.title";
+/// Which commands are shown to people: how to get it, and what to do with it.
+const SHOWN: [&str; 4] = ["pull", "use", "inspect", "verify"];
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -37,7 +39,12 @@ struct Summary {
     media_type: MediaType,
     #[serde(skip_serializing_if = "Option::is_none")]
     artifact_type: Option<String>,
+    /// What programs call its kind.
     kind: String,
+    /// The same, for people.
+    kind_title: String,
+    /// By which rule it is of this kind.
+    rule: String,
     /// Of the manifest, its config and its layers, in bytes.
     size: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,6 +57,8 @@ struct Summary {
     subject: Option<Descriptor>,
     annotations: BTreeMap<String, String>,
     referrers: usize,
+    /// How it is fetched and used, where it is in a registry.
+    commands: Vec<Command>,
 }
 
 /// A child of an index.
@@ -105,7 +114,7 @@ pub fn run(args: &InspectArgs, printer: &Printer) -> Result<Outcome> {
     let found = session::block_on_all(async {
         let reach = Reach::new(&args.look.reach)?;
         let found = Found::get(&reach, end, args.platform.as_ref()).await?;
-        let summary = if args.raw { None } else { Some(summary(end.to_string(), &found).await?) };
+        let summary = if args.raw { None } else { Some(summary(end, &found).await?) };
         Ok((found.fetched.bytes, summary))
     });
     match session::about(end, &end.place(), found)? {
@@ -115,14 +124,18 @@ pub fn run(args: &InspectArgs, printer: &Printer) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-async fn summary(reference: String, found: &Found) -> Result<Summary> {
+async fn summary(end: &End, found: &Found) -> Result<Summary> {
     let (fetched, manifest) = (&found.fetched, found.manifest()?);
     let referrers = found::referrers(found.source(), &fetched.digest).await?.len();
-    let kind = found::kind(&manifest);
+    let tag = end.tag();
+    let by = By { tag: tag.as_ref(), named_by: None };
+    let told = found::decide(Kinds::built_in(), found.source(), &manifest, by).await?;
+    let kind = told.decided.kind;
     let image = match &manifest.config {
-        Some(config) if is_image(config) => image(found.source(), config).await?,
+        Some(config) if is_image(config) => image(found.source(), config, told.config).await?,
         _ => None,
     };
+    let commands = kinds::commands(kind, end, &manifest, &fetched.digest);
     let size = manifest.config.iter().chain(&manifest.layers).map(|part| part.size);
     let size = size.fold(fetched.bytes.len() as u64, u64::saturating_add);
     let platforms = Platforms::of(&fetched.bytes);
@@ -131,11 +144,13 @@ async fn summary(reference: String, found: &Found) -> Result<Summary> {
         Child { platform, descriptor }
     };
     Ok(Summary {
-        reference,
+        reference: end.to_string(),
         digest: fetched.digest,
         media_type: manifest.media_type,
         artifact_type: manifest.artifact_type,
-        kind,
+        kind: kind.id.clone(),
+        kind_title: kind.title.clone(),
+        rule: told.decided.to_string(),
         size,
         image,
         config: manifest.config,
@@ -144,6 +159,7 @@ async fn summary(reference: String, found: &Found) -> Result<Summary> {
         subject: manifest.subject,
         annotations: manifest.annotations.unwrap_or_default(),
         referrers,
+        commands,
     })
 }
 
@@ -153,16 +169,12 @@ fn is_image(config: &Descriptor) -> bool {
 }
 
 /// What a config says; nothing where it is not there, too large, or none after all.
-async fn image(source: &dyn Source, config: &Descriptor) -> Result<Option<Image>> {
-    if config.size > IMAGE_CONFIG_BYTES_MAX as u64 {
-        return Ok(None);
-    }
-    let Some(body) = source.blob(config, 0).await? else { return Ok(None) };
-    let expected = Expected { digest: config.digest, size: config.size, place: source.name() };
-    let mut body: Body = verify::whole(body, expected);
-    let read = body.collect(IMAGE_CONFIG_BYTES_MAX).await;
-    let read = read.map_err(|broken| Error::from_io(broken.error, || format!("read from {}", source.name())))?;
-    Ok(read.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+async fn image(source: &dyn Source, config: &Descriptor, read: Option<Vec<u8>>) -> Result<Option<Image>> {
+    let read = match read {
+        Some(bytes) => Some(bytes),
+        None => found::small_blob(source, config).await?,
+    };
+    Ok(read.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 fn text(summary: &Summary) -> String {
@@ -175,7 +187,7 @@ fn text(summary: &Summary) -> String {
     let facts = sheet([
         ("reference", Some(summary.reference.clone())),
         ("digest", Some(summary.digest.to_string())),
-        ("kind", Some(summary.kind.clone())),
+        ("kind", Some(summary.kind_title.clone())),
         ("media type", Some(summary.media_type.to_string())),
         ("artifact type", summary.artifact_type.clone().filter(|_| summary.image.is_none())),
         ("size", Some(layers).filter(|_| summary.manifests.is_empty())),
@@ -191,7 +203,8 @@ fn text(summary: &Summary) -> String {
         ("subject", summary.subject.as_ref().map(|subject| subject.digest.to_string())),
         ("referrers", Some(summary.referrers.to_string())),
     ]);
-    let parts = [facts, annotations(summary), manifests(summary), self::layers(summary)];
+    let commands = kinds::shown(&summary.commands, &SHOWN);
+    let parts = [facts, commands, annotations(summary), manifests(summary), self::layers(summary)];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use anyhow::{Result, ensure};
 use serde::Serialize;
+use wharf_artifact::kind::Kinds;
 use wharf_content::platform::Platforms;
 use wharf_content::source::Source;
 use wharf_model::descriptor::Descriptor;
@@ -15,12 +16,14 @@ use wharf_model::name::{Reference, Tag};
 use crate::Outcome;
 use crate::args::reference::LookArgs;
 use crate::end::Reach;
-use crate::found::{self, Found};
+use crate::found::{self, By, Found};
 use crate::printer::Printer;
 use crate::session;
 use crate::table::printable;
 use crate::units::size;
 
+/// What is of no kind that anybody knows.
+const UNKNOWN: &str = "unknown";
 /// Most manifests in one tree: more than people read.
 const NODES_MAX: usize = 10_000;
 
@@ -32,7 +35,10 @@ struct Node {
     media_type: MediaType,
     #[serde(skip_serializing_if = "Option::is_none")]
     artifact_type: Option<String>,
+    /// What programs call its kind.
     kind: String,
+    /// The same, for people.
+    kind_title: String,
     /// What the index above it says it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     platform: Option<String>,
@@ -55,6 +61,8 @@ struct Named {
     descriptor: Descriptor,
     platform: Option<String>,
     tag: Option<Tag>,
+    /// Whether it is an index that names it.
+    is_child: bool,
     depth: usize,
 }
 
@@ -68,7 +76,7 @@ pub fn run(args: &LookArgs, printer: &Printer) -> Result<Outcome> {
         let manifest = found.manifest()?;
         let descriptor = manifest.as_referrer(found.fetched.digest, found.fetched.bytes.len() as u64);
         let mut growing = Growing { source: found.source(), seen: HashSet::new() };
-        growing.grow(Named { descriptor, platform: None, tag: None, depth: 0 }).await
+        growing.grow(Named { descriptor, platform: None, tag: args.end.tag(), is_child: false, depth: 0 }).await
     });
     let root = session::about(&args.end, &args.end.place(), grown)?;
     printer.show(args.json, &root, |root| {
@@ -89,14 +97,15 @@ impl Growing<'_> {
     async fn grow(&mut self, named: Named) -> Result<Node> {
         let place = self.source.name();
         ensure!(named.depth <= COPY_DEPTH_MAX, "{place}: manifests are nested more than {COPY_DEPTH_MAX} deep");
-        let Descriptor { digest, media_type, size, artifact_type, .. } = named.descriptor;
+        let Descriptor { digest, media_type, size, artifact_type, .. } = named.descriptor.clone();
         let mut node = Node {
             digest,
             media_type,
             artifact_type,
-            kind: "artifact".to_owned(),
+            kind: UNKNOWN.to_owned(),
+            kind_title: "Artifact".to_owned(),
             platform: named.platform,
-            tag: named.tag,
+            tag: named.tag.clone(),
             size,
             missing: false,
             children: Vec::new(),
@@ -110,7 +119,9 @@ impl Growing<'_> {
         };
         // An index may name what is none.
         let Ok(manifest) = found::parse(&fetched) else { return Ok(node) };
-        node.kind = found::kind(&manifest);
+        let by = By { tag: named.tag.as_ref(), named_by: named.is_child.then_some(&named.descriptor) };
+        let kind = found::decide(Kinds::built_in(), self.source, &manifest, by).await?.decided.kind;
+        (node.kind, node.kind_title) = (kind.id.clone(), kind.title.clone());
         node.artifact_type = manifest.artifact_type.clone();
         let parts = manifest.config.iter().chain(&manifest.layers).map(|part| part.size);
         node.size = parts.fold(fetched.bytes.len() as u64, u64::saturating_add);
@@ -120,12 +131,12 @@ impl Growing<'_> {
         let (platforms, depth) = (Platforms::of(&fetched.bytes), named.depth + 1);
         for descriptor in manifest.manifests {
             let platform = platforms.get(&descriptor.digest).first().map(ToString::to_string);
-            let child = Named { descriptor, platform, tag: None, depth };
+            let child = Named { descriptor, platform, tag: None, is_child: true, depth };
             node.children.push(Box::pin(self.grow(child)).await?);
         }
         for referrer in found::referrers(self.source, &digest).await? {
             let found::Referrer { descriptor, tag, .. } = referrer;
-            let referrer = Named { descriptor, platform: None, tag, depth };
+            let referrer = Named { descriptor, platform: None, tag, is_child: false, depth };
             node.referrers.push(Box::pin(self.grow(referrer)).await?);
         }
         Ok(node)
@@ -143,12 +154,19 @@ fn draw(node: &Node, margin: &str, lines: &mut Vec<String>) {
     }
 }
 
+/// Whether its publisher's own type says more of it than its kind.
+fn says_more(node: &Node, artifact_type: &str) -> bool {
+    let says_nothing = ["application/vnd.unknown.", "application/vnd.oci."];
+    let is_own = !says_nothing.iter().any(|start| artifact_type.starts_with(start));
+    is_own && matches!(node.kind.as_str(), UNKNOWN | "files")
+}
+
 fn line(node: &Node, mark: &str) -> String {
     let about = match (&node.platform, &node.artifact_type) {
         (Some(platform), _) => format!(" for {platform}"),
-        (None, Some(artifact_type)) if node.kind == "artifact" => format!(" of type {artifact_type}"),
+        (None, Some(artifact_type)) if says_more(node, artifact_type) => format!(" of type {artifact_type}"),
         _ => String::new(),
     };
     let size = if node.missing { "not there".to_owned() } else { size(node.size) };
-    printable(&format!("{mark}{}{about}  {}  {size}", node.kind, node.digest))
+    printable(&format!("{mark}{}{about}  {}  {size}", node.kind_title, node.digest))
 }
