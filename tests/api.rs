@@ -1,6 +1,8 @@
 //! Wharf's own API, `/api/v1`, against the real server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
+#[path = "api/kinds.rs"]
+mod kinds;
 #[path = "api/people.rs"]
 mod people;
 #[path = "api/projects.rs"]

@@ -110,6 +110,8 @@ const API: &[Row] = &[
     Row("post", "/api/v1/users/{user}/tokens", "/api/v1/users/owner/tokens", r#"{"name":""}"#, ONESELF_ONLY),
     Row("delete", "/api/v1/users/{user}/tokens/{token}", "", "", ADMINISTRATOR_LOGGED_IN),
     Row("delete", "/api/v1/users/{user}/tokens/{token}", "/api/v1/users/owner/tokens/{token}", "", ONESELF_UNLIMITED),
+    Row("get", "/api/v1/kinds", "", "", LOGGED_IN),
+    Row("get", "/api/v1/kinds/{kind}", "/api/v1/kinds/helm-chart", "", LOGGED_IN),
     Row("get", "/api/v1/groups", "", "", ADMINISTRATOR),
     Row("get", "/api/v1/groups/{group}", "", "", ADMINISTRATOR),
     Row("put", "/api/v1/groups/{group}", "", r#"{"members":["nobody"]}"#, ADMINISTRATOR),

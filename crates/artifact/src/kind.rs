@@ -190,6 +190,11 @@ impl Kind {
         file::parse(file, text)
     }
 
+    /// The name of the file that declares it. Where on the server that is, is nobody's business.
+    pub fn file_name(&self) -> &str {
+        self.file.rsplit('/').next().unwrap_or_default()
+    }
+
     /// The commands that do this, the usual one first.
     pub fn commands(&self, does: Does) -> impl Iterator<Item = &Command> {
         self.commands.iter().filter(move |command| command.does == does)

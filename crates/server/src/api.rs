@@ -4,6 +4,7 @@ pub mod access;
 pub mod bindings;
 pub mod config;
 pub mod groups;
+pub mod kinds;
 pub mod me;
 pub mod openapi;
 pub mod projects;
@@ -14,6 +15,8 @@ pub mod roles;
 pub mod trash;
 pub mod users;
 
+use std::sync::Arc;
+
 use axum::extract::DefaultBodyLimit;
 use axum::response::IntoResponse;
 use axum::{Extension, Router};
@@ -21,6 +24,7 @@ use http::StatusCode;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
 use utoipa_axum::routes;
+use wharf_artifact::kind::folder::InForce;
 use wharf_model::limits::{API_BODY_BYTES_MAX, CONFIG_BODY_BYTES_MAX};
 use wharf_registry::registry::Registry;
 
@@ -56,6 +60,8 @@ fn routes() -> OpenApiRouter<Registry> {
         .routes(routes!(users::delete_token))
         .routes(routes!(config::get, config::post).layer(DefaultBodyLimit::max(CONFIG_BODY_BYTES_MAX)))
         .routes(routes!(config::schema))
+        .routes(routes!(kinds::list))
+        .routes(routes!(kinds::get))
         .routes(routes!(groups::list))
         .routes(routes!(groups::get, groups::put, groups::delete))
         .routes(routes!(robots::list, robots::post))
@@ -82,7 +88,7 @@ pub fn body_bytes_max(path: &str) -> usize {
 }
 
 /// The API. Who asks comes as an extension of the request, a `Subject`.
-pub fn router(registry: Registry) -> Router {
+pub fn router(registry: Registry, kinds: Arc<InForce>) -> Router {
     let (router, document) = routes().split_for_parts();
     let document = Document(openapi::finish(document).into());
     router
@@ -92,6 +98,7 @@ pub fn router(registry: Registry) -> Router {
         })
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
         .layer(Extension(document))
+        .layer(Extension(kinds))
         .with_state(registry)
 }
 

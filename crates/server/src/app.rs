@@ -14,6 +14,7 @@ use http::{HeaderValue, Method, Request, StatusCode};
 use http_body::Body as HttpBody;
 use serde_json::json;
 use tower::ServiceExt as _;
+use wharf_artifact::kind::folder::InForce;
 use wharf_model::code::ErrorCode;
 use wharf_model::digest::Digest;
 use wharf_model::limits::REQUEST_TARGET_BYTES_MAX;
@@ -44,6 +45,8 @@ pub struct AppSettings {
     pub only_local: bool,
     /// How long the whole of a body that is not a blob's may take.
     pub body_timeout: Duration,
+    /// The kinds of artifacts that are in force.
+    pub kinds: Arc<InForce>,
 }
 
 /// The application: answers any request. Cheap to clone.
@@ -140,7 +143,7 @@ impl Task<'_> {
 impl App {
     /// The application over a registry.
     pub fn new(registry: Registry, settings: AppSettings, health: health::Health) -> App {
-        let api = api::router(registry.clone());
+        let api = api::router(registry.clone(), settings.kinds.clone());
         App(Arc::new(Inner { registry, settings, api, health, has_warned: AtomicBool::new(false) }))
     }
 

@@ -132,6 +132,8 @@ pub struct Config {
     pub store: String,
     /// Whose forwarded headers are believed.
     pub trusted_proxies: Vec<Network>,
+    /// The folder with kinds of an operator's own.
+    pub kinds: Option<PathBuf>,
     /// Section `tls`.
     pub tls: Tls,
     /// Section `log`.
@@ -159,6 +161,7 @@ impl Config {
             ledger: String::new(),
             store: String::new(),
             trusted_proxies: Vec::new(),
+            kinds: None,
             tls: Tls::default(),
             log: Log::default(),
             limits: Limits::default(),

@@ -223,8 +223,8 @@ pub fn first_child(index: &Manifest) -> Option<&Descriptor> {
 impl fmt::Display for Decided<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.group {
-            Some(group) => write!(f, "{group} ({}:{})", self.kind.file, group.line),
-            None if self.is_by_child => write!(f, "what is in the index is of this kind ({})", self.kind.file),
+            Some(group) => write!(f, "{group} ({}:{})", self.kind.file_name(), group.line),
+            None if self.is_by_child => write!(f, "what is in the index is of this kind ({})", self.kind.file_name()),
             None => f.write_str("no rule of any kind holds"),
         }
     }

@@ -33,7 +33,7 @@ impl Kind {
                 read: verified.read,
                 doubtful: verified.doubtful,
             },
-            file: self.file.clone(),
+            file: self.file_name().to_owned(),
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
+use wharf_artifact::kind::folder::{InForce, Refreshed};
 use wharf_registry::access::Policy;
 use wharf_registry::followers::{FOLLOWERS, Following};
 use wharf_registry::identity::local;
@@ -36,6 +37,8 @@ const BLOCKING_THREADS_BESIDE: usize = 14;
 const BLOCKING_THREAD_KEPT: Duration = Duration::from_secs(5);
 /// How much freed memory glibc keeps at hand, in bytes, is twice this: see [`keep_freed_memory`].
 const PIECE_BYTES: usize = 2 << 20;
+/// How often the folder with an operator's kinds is looked at.
+const KINDS_LOOK: Duration = Duration::from_secs(2);
 /// How long uploads that were cut may take to note what they have.
 const CLOSE: Duration = Duration::from_secs(5);
 
@@ -75,7 +78,9 @@ async fn serve(config: &Config, printer: &Printer) -> anyhow::Result<()> {
         FOLLOWERS.iter().map(|follower| Arc::new(Following::new(*follower, ledger.clone()))).collect();
     let health = Health::new(metrics, followers.clone());
     start_beside(&registry, followers, config.gc.sweep_interval);
-    let app = App::new(registry.clone(), app_settings(config), health);
+    let kinds = Arc::new(InForce::new(config.kinds.clone()));
+    keep_kinds(kinds.clone());
+    let app = App::new(registry.clone(), app_settings(config, kinds), health);
 
     let line = format!("listening on {}", listener.url());
     let stop = told_to_stop()?;
@@ -115,12 +120,13 @@ fn settings(config: &Config) -> Settings {
     }
 }
 
-fn app_settings(config: &Config) -> AppSettings {
+fn app_settings(config: &Config, kinds: Arc<InForce>) -> AppSettings {
     AppSettings {
         url: config.url.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         only_local: config.open != Open::Off && config.listen.ip().is_loopback(),
         body_timeout: config.limits.header_timeout * 2,
+        kinds,
     }
 }
 
@@ -135,6 +141,28 @@ async fn ensure_admin(ledger: &dyn Ledger, printer: &Printer) -> anyhow::Result<
         printer.note(&format!("the user admin was made; its password, shown only this once, is\n    {password}"));
     }
     Ok(())
+}
+
+/// Reads an operator's kinds, and again whenever their files have changed. A mistake in them is no reason not to start.
+fn keep_kinds(kinds: Arc<InForce>) {
+    told_of_kinds(kinds.open().map_or_else(Refreshed::Wrong, Refreshed::Read));
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(KINDS_LOOK).await;
+            let looked = kinds.clone();
+            // A folder on a network may keep who looks at it waiting.
+            let Ok(refreshed) = tokio::task::spawn_blocking(move || looked.refresh()).await else { return };
+            told_of_kinds(refreshed);
+        }
+    });
+}
+
+fn told_of_kinds(refreshed: Refreshed) {
+    match refreshed {
+        Refreshed::Same | Refreshed::Read(0) => {}
+        Refreshed::Read(own) => tracing::info!(own, "kinds of artifacts were read"),
+        Refreshed::Wrong(error) => tracing::error!(%error, "kinds of artifacts stay as they were"),
+    }
 }
 
 /// What runs beside the requests. It ends with the process, at any point.

@@ -143,6 +143,13 @@ pub const SETTINGS: &[Setting] = &[
         set: |config, text| put(&mut config.trusted_proxies, value::list(text)),
     },
     text(
+        "kinds",
+        "",
+        "A folder with kinds of artifacts of your own (*.toml, see docs/guide/kinds.md), asked before those that come with \
+         Wharf. It is read again when its files change; a file with a mistake in it changes nothing, and the log says where.",
+        |config, text| put(&mut config.kinds, value::optional_path(text)),
+    ),
+    text(
         "tls.cert",
         "",
         "PEM file with the certificate chain, our own first. With tls.key it makes the server speak TLS. Both files are \
