@@ -8,7 +8,7 @@
 //! Two forms of others are read and written here, too: [`bundle`], as imgpkg has them, and [`cnab`].
 //!
 //! What others made is told by its [`kind`]: data, asked in one order, with the commands that fetch it. [`facts`] reads what a kind
-//! declares, and [`publisher`] what the publisher says, made harmless.
+//! declares, and [`publisher`] what the publisher says, made harmless. [`inspect`] reads what needs code to be understood.
 
 pub mod bundle;
 pub mod cnab;
@@ -16,6 +16,7 @@ pub mod compression;
 pub mod config;
 pub mod cut;
 pub mod facts;
+pub mod inspect;
 pub mod kind;
 pub mod layer;
 pub mod pack;

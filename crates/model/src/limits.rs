@@ -177,6 +177,8 @@ pub const INSPECT_BLOB_BYTES_MAX: usize = 16 << 20;
 pub const INSPECT_FILE_BYTES_MAX: usize = 1 << 20;
 /// Most bytes that the files of one layer which an inspector is given have together.
 pub const INSPECT_FILES_BYTES_MAX: usize = 16 << 20;
+/// Most bytes that an inspector is given at once: what an inspection takes of memory, but for what it makes of them.
+pub const INSPECT_ROUND_BYTES_MAX: usize = 32 << 20;
 /// Most bytes of a layer, unpacked, that are looked through for files.
 pub const INSPECT_LAYER_BYTES_MAX: u64 = 2 << 30;
 /// Largest file that declares a kind, in bytes: the longest built-in one has 4 KiB.

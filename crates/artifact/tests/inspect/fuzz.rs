@@ -1,0 +1,31 @@
+//! Every inspector over bytes that nobody wrote: whatever they are, it comes to an end, and what it tells is as all facts
+//! are.
+//!
+//! The kept corpus is `tests/__fuzz__/inspect_<what>/corpus`; `BOLERO_RANDOM_TEST_TIME_MS=60000 cargo test -p
+//! wharf-artifact --test inspect fuzz` digs deeper.
+
+use std::panic::RefUnwindSafe;
+
+use serde_json::{Value, json};
+use wharf_testkit::fuzz::{BRIEFLY, Feed};
+
+use crate::store::{Store, gzip, inspect, tar};
+
+/// Feeds `inspector` with what `artifact` puts around the bytes.
+fn feed(what: &str, words: &[&str], inspector: &str, artifact: impl Fn(&Store, &[u8]) -> Value + RefUnwindSafe) {
+    let folder = format!("{}/tests/__fuzz__/inspect_{what}", env!("CARGO_MANIFEST_DIR"));
+    let feed = Feed::new(folder, words);
+    bolero::check!(name = "inspect").with_test_time(BRIEFLY).with_max_len(4096).for_each(|input: &[u8]| {
+        feed.each(input, |bytes| {
+            let store = Store::default();
+            let fields = artifact(&store, bytes);
+            inspect(inspector, &store, store.manifest(fields));
+        });
+    });
+}
+
+const JSON: [&str; 12] = ["{", "}", "[", "]", ":", ",", "\"", "null", "1e999", "\"\\u0000\"", "true", "-7"];
+
+fn json_words(words: &[&'static str]) -> Vec<&'static str> {
+    JSON.iter().chain(words).copied().collect()
+}

@@ -1,0 +1,70 @@
+//! Inspectors over artifacts in the layouts that tools write: built byte for byte here, each saying where its layout was
+//! read; and over such as nobody writes with good intent. Whatever an inspector tells is bounded, harmless and comes back
+//! as it went ([`store::inspect`] looks at that each time).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
+
+mod files;
+mod fuzz;
+mod store;
+
+use store::{Store, inspect};
+use wharf_artifact::inspect::{self as inspectors, Fetch, Seen, Step};
+use wharf_model::digest::Digest;
+
+#[test]
+fn there_is_one_inspector_of_each_name() {
+    let names: Vec<&str> = inspectors::INSPECTORS.iter().map(|(name, _)| *name).collect();
+    let mut sorted = names.clone();
+    sorted.sort_unstable();
+    sorted.dedup();
+    assert_eq!(names, sorted, "sorted, each once");
+    let store = Store::default();
+    assert!(inspectors::begin("hologram", store.manifest(serde_json::json!({}))).is_none());
+}
+
+/// An artifact whose every part is missing, empty, or something else: each inspector tells what it can, and what is wrong.
+#[test]
+fn every_inspector_stands_anything() {
+    let store = Store::default();
+    let noise: Vec<u8> = (0..4096_u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let gone = store.absent("application/octet-stream", 77);
+    let parts = [
+        store.blob("application/vnd.oci.image.config.v1+json", &noise),
+        store.blob("application/vnd.oci.image.config.v1+json", b"[]"),
+        store.blob("application/vnd.oci.image.config.v1+json", b"{\"config\":7,\"history\":{},\"rootfs\":[]}"),
+        store.blob("application/vnd.oci.image.layer.v1.tar+gzip", b"\x1f\x8b\x08"),
+        store.blob("application/vnd.oci.image.layer.v1.tar", b""),
+        gone,
+    ];
+    for (name, _) in inspectors::INSPECTORS {
+        inspect(name, &store, store.manifest(serde_json::json!({})));
+        inspect(name, &store, store.index(serde_json::json!({ "manifests": [] })));
+        inspect(name, &store, store.index(serde_json::json!({ "manifests": parts })));
+        for part in &parts {
+            for other in &parts {
+                let manifest = serde_json::json!({ "config": part, "layers": [other, part] });
+                inspect(name, &store, store.manifest(manifest));
+            }
+        }
+    }
+}
+
+/// Who answers with fewer things than were asked for, or with others, gets facts nevertheless, after so many rounds.
+#[test]
+fn wrong_answers_are_stood() {
+    let store = Store::default();
+    let layer = store.blob("application/vnd.oci.image.layer.v1.tar", b"");
+    for (name, _) in inspectors::INSPECTORS {
+        let manifest = serde_json::json!({ "config": layer, "layers": [layer, layer] });
+        for answer in [None, Some(Seen::Nothing("no".into())), Some(Seen::Bytes(b"{}".to_vec()))] {
+            let mut step = inspectors::begin(name, store.manifest(manifest.clone())).expect("an inspector");
+            let mut rounds = 0;
+            while let Step::Need(need) = step {
+                rounds += 1;
+                assert!(rounds <= wharf_model::limits::INSPECT_ROUNDS_MAX, "{name}");
+                let seen = need.wants().iter().filter_map(|_| answer.clone()).collect();
+                step = need.answer(seen);
+            }
+        }
+    }
+}
