@@ -17,6 +17,8 @@ mod answers;
 mod document;
 mod files;
 pub mod layer;
+mod pieces;
+mod sbom;
 
 use std::io::{self, Read};
 
@@ -35,6 +37,7 @@ pub type Inspector = fn(Artifact) -> Turn;
 /// All inspectors, by name.
 pub const INSPECTORS: &[(&str, Inspector)] = &[
     ("files", files::inspect),
+    ("sbom", sbom::inspect),
 ];
 
 /// What is inspected.

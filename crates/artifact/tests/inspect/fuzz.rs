@@ -29,3 +29,33 @@ const JSON: [&str; 12] = ["{", "}", "[", "]", ":", ",", "\"", "null", "1e999", "
 fn json_words(words: &[&'static str]) -> Vec<&'static str> {
     JSON.iter().chain(words).copied().collect()
 }
+
+#[test]
+fn sbom() {
+    let mut words = json_words(&[
+        "\"spdxVersion\":\"SPDX-2.3\"",
+        "\"packages\":[",
+        "\"components\":[",
+        "\"bomFormat\":",
+        "\"artifacts\":",
+    ]);
+    words.extend([
+        "SPDXVersion: ",
+        "PackageName: ",
+        "<text>",
+        "</text>",
+        "<bom xmlns=\"http://cyclonedx.org/schema/bom/1.5\">",
+    ]);
+    words.extend([
+        "<component type=\"library\">",
+        "</component>",
+        "<name>",
+        "</name>",
+        "&lt;",
+        "<![CDATA[",
+        "]]>",
+        "<!--",
+        "\n",
+    ]);
+    feed("sbom", &words, "sbom", |store, bytes| json!({ "layers": [store.blob("text/spdx", bytes)] }));
+}

@@ -5,6 +5,7 @@
 
 mod files;
 mod fuzz;
+mod sbom;
 mod store;
 
 use store::{Store, inspect};
