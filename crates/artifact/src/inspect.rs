@@ -14,11 +14,15 @@
 
 mod about;
 mod answers;
+mod attestation;
+mod certificate;
 mod document;
+mod envelope;
 mod files;
 pub mod layer;
 mod pieces;
 mod sbom;
+mod signature;
 
 use std::io::{self, Read};
 
@@ -36,8 +40,10 @@ pub type Inspector = fn(Artifact) -> Turn;
 
 /// All inspectors, by name.
 pub const INSPECTORS: &[(&str, Inspector)] = &[
+    ("attestation", attestation::inspect),
     ("files", files::inspect),
     ("sbom", sbom::inspect),
+    ("signature", signature::inspect),
 ];
 
 /// What is inspected.

@@ -59,3 +59,50 @@ fn sbom() {
     ]);
     feed("sbom", &words, "sbom", |store, bytes| json!({ "layers": [store.blob("text/spdx", bytes)] }));
 }
+
+#[test]
+fn signature() {
+    let words = json_words(&[
+        "\"payload\":\"e30\"",
+        "\"protected\":\"e30\"",
+        "\"header\":{\"x5c\":[\"MII\"]}",
+        "\x18\x52",
+        "-----BEGIN CERTIFICATE-----\n",
+    ]);
+    for media_type in ["application/jose+json", "application/cose", "application/vnd.dev.cosign.simplesigning.v1+json"]
+    {
+        feed("signature", &words, "signature", |store, bytes| {
+            let pem = String::from_utf8_lossy(bytes).replace('\0', "");
+            let annotations = json!({ "dev.sigstore.cosign/certificate": pem, "dev.sigstore.cosign/bundle": pem });
+            json!({ "layers": [store.annotated(media_type, bytes, annotations)] })
+        });
+    }
+}
+
+/// A certificate in PEM whose bytes are changed.
+#[test]
+fn certificate() {
+    use base64::Engine as _;
+    feed("certificate", &["0", "\x0c", "\x06\x0a", "\x17\x0d", "\x1d\x11"], "signature", |store, bytes| {
+        let base64 = base64::engine::general_purpose::STANDARD.encode(bytes);
+        let pem = format!("-----BEGIN CERTIFICATE-----\n{base64}\n-----END CERTIFICATE-----\n");
+        let annotations = json!({ "dev.sigstore.cosign/certificate": pem });
+        let media_type = "application/vnd.dev.cosign.simplesigning.v1+json";
+        json!({ "layers": [store.annotated(media_type, b"{}", annotations)] })
+    });
+}
+
+#[test]
+fn attestation() {
+    let words = json_words(&[
+        "\"predicateType\":\"https://slsa.dev/provenance/v1\"",
+        "\"predicate\":{",
+        "\"subject\":[",
+        "\"payloadType\":",
+        "\"payload\":\"e30=\"",
+        "\"verificationMaterial\":{",
+    ]);
+    for media_type in ["application/vnd.in-toto+json", "application/vnd.dev.sigstore.bundle.v0.3+json"] {
+        feed("attestation", &words, "attestation", |store, bytes| json!({ "layers": [store.blob(media_type, bytes)] }));
+    }
+}

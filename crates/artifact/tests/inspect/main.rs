@@ -3,9 +3,11 @@
 //! as it went ([`store::inspect`] looks at that each time).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
+mod attestation;
 mod files;
 mod fuzz;
 mod sbom;
+mod signature;
 mod store;
 
 use store::{Store, inspect};
@@ -68,4 +70,18 @@ fn wrong_answers_are_stood() {
             }
         }
     }
+}
+
+/// However many things an artifact has, an inspection holds no more than so much of them at once.
+#[test]
+fn what_is_read_at_once_is_bounded() {
+    let store = Store::default();
+    let layers: Vec<_> = (0..100_u8).map(|at| store.blob("application/vnd.in-toto+json", &vec![at; 1 << 20])).collect();
+    let facts = inspect("attestation", &store, store.manifest(serde_json::json!({ "layers": layers })));
+    let faults = store::faults(&facts);
+    assert_eq!(faults.len(), 32, "{faults:?}");
+    let layers: Vec<_> = (0..10_u8).map(|at| store.blob("application/vnd.in-toto+json", &vec![at; 8 << 20])).collect();
+    let facts = inspect("attestation", &store, store.manifest(serde_json::json!({ "layers": layers })));
+    let late = store::faults(&facts).into_iter().filter(|fault| fault.contains("too much of what comes before"));
+    assert_eq!(late.count(), 6);
 }
