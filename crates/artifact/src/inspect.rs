@@ -19,6 +19,8 @@ mod certificate;
 mod document;
 mod envelope;
 mod files;
+mod image;
+mod index;
 pub mod layer;
 mod pieces;
 mod sbom;
@@ -42,6 +44,8 @@ pub type Inspector = fn(Artifact) -> Turn;
 pub const INSPECTORS: &[(&str, Inspector)] = &[
     ("attestation", attestation::inspect),
     ("files", files::inspect),
+    ("image", image::inspect),
+    ("index", index::inspect),
     ("sbom", sbom::inspect),
     ("signature", signature::inspect),
 ];

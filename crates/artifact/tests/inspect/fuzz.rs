@@ -31,6 +31,16 @@ fn json_words(words: &[&'static str]) -> Vec<&'static str> {
 }
 
 #[test]
+fn image() {
+    let words =
+        json_words(&["\"config\":{", "\"history\":[", "\"empty_layer\":true", "\"Env\":[\"a=b\"]", "\"rootfs\":{"]);
+    feed("image", &words, "image", |store, bytes| {
+        let layer = store.blob("application/vnd.oci.image.layer.v1.tar", b"x");
+        json!({ "config": store.blob("application/vnd.oci.image.config.v1+json", bytes), "layers": [layer, layer] })
+    });
+}
+
+#[test]
 fn sbom() {
     let mut words = json_words(&[
         "\"spdxVersion\":\"SPDX-2.3\"",

@@ -6,6 +6,8 @@
 mod attestation;
 mod files;
 mod fuzz;
+mod image;
+mod index;
 mod sbom;
 mod signature;
 mod store;
