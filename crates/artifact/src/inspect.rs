@@ -19,6 +19,7 @@ mod certificate;
 mod document;
 mod envelope;
 mod files;
+mod helm;
 mod image;
 mod index;
 pub mod layer;
@@ -44,6 +45,7 @@ pub type Inspector = fn(Artifact) -> Turn;
 pub const INSPECTORS: &[(&str, Inspector)] = &[
     ("attestation", attestation::inspect),
     ("files", files::inspect),
+    ("helm", helm::inspect),
     ("image", image::inspect),
     ("index", index::inspect),
     ("sbom", sbom::inspect),

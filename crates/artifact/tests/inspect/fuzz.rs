@@ -41,6 +41,32 @@ fn image() {
 }
 
 #[test]
+fn layer() {
+    let words =
+        ["ustar\0", "12 path=../x\n", "\0\0\0\0", "x", "L", "0000644\0", "app/Chart.yaml", "20 size=999999999\n"];
+    feed("layer", &words, "helm", |store, bytes| {
+        let chart = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+        json!({ "layers": [store.blob(chart, bytes)] })
+    });
+    feed("layer", &words, "files", |store, bytes| {
+        let media_type = "application/vnd.oci.image.layer.v1.tar+gzip";
+        json!({ "layers": [store.blob(media_type, &gzip(bytes)), store.blob(media_type, bytes)] })
+    });
+}
+
+#[test]
+fn yaml() {
+    let words =
+        ["name: ", "\n", "  ", "- ", "&a ", "*a", "!!binary ", "<<: ", "|\n", "{", "[", "---\n", "? ", "files:\n"];
+    feed("yaml", &words, "helm", |store, bytes| {
+        let chart = "application/vnd.cncf.helm.chart.content.v1.tar+gzip";
+        let prov = "application/vnd.cncf.helm.chart.provenance.v1.prov";
+        let signed = [b"-----BEGIN PGP SIGNED MESSAGE-----\n\n".as_slice(), bytes].concat();
+        json!({ "layers": [store.blob(chart, &tar(&[("a/Chart.yaml", bytes)])), store.blob(prov, &signed)] })
+    });
+}
+
+#[test]
 fn sbom() {
     let mut words = json_words(&[
         "\"spdxVersion\":\"SPDX-2.3\"",

@@ -6,6 +6,7 @@
 mod attestation;
 mod files;
 mod fuzz;
+mod helm;
 mod image;
 mod index;
 mod sbom;
@@ -71,6 +72,33 @@ fn wrong_answers_are_stood() {
                 step = need.answer(seen);
             }
         }
+    }
+}
+
+/// That the store fails says nothing of the artifact: it is no fault, but an error.
+#[test]
+fn a_store_that_fails_is_no_fault_of_the_artifact() {
+    struct Failing;
+    impl Fetch for Failing {
+        fn manifest(&self, _: &Digest) -> std::io::Result<Option<Vec<u8>>> {
+            Err(std::io::Error::other("the disk is gone"))
+        }
+        fn blob(&self, _: &Digest) -> std::io::Result<Option<Box<dyn std::io::Read + '_>>> {
+            struct Broken;
+            impl std::io::Read for Broken {
+                fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+                    Err(std::io::Error::other("the disk is gone"))
+                }
+            }
+            Ok(Some(Box::new(Broken)))
+        }
+    }
+    let store = Store::default();
+    let layer = store.blob("application/vnd.oci.image.layer.v1.tar+gzip", b"");
+    let manifest = serde_json::json!({ "config": layer, "layers": [layer] });
+    for name in ["image", "helm", "files"] {
+        let found = inspectors::run(name, store.manifest(manifest.clone()), &Failing);
+        assert_eq!(found.map(drop).map_err(|error| error.to_string()), Err("the disk is gone".to_owned()), "{name}");
     }
 }
 
