@@ -26,6 +26,7 @@ pub mod layer;
 mod pieces;
 mod sbom;
 mod signature;
+mod wasm;
 
 use std::io::{self, Read};
 
@@ -50,6 +51,7 @@ pub const INSPECTORS: &[(&str, Inspector)] = &[
     ("index", index::inspect),
     ("sbom", sbom::inspect),
     ("signature", signature::inspect),
+    ("wasm", wasm::inspect),
 ];
 
 /// What is inspected.

@@ -142,3 +142,16 @@ fn attestation() {
         feed("attestation", &words, "attestation", |store, bytes| json!({ "layers": [store.blob(media_type, bytes)] }));
     }
 }
+
+#[test]
+fn wasm() {
+    let words = [
+        "\0asm\x01\0\0\0",
+        "\0asm\x0d\0\x01\0",
+        "\x02\x07\x01\x01a\x01b\0\0",
+        "\x0a\x05\x01\0\x01a\x05\0",
+        "\0\x05\x04name",
+        "\x7f",
+    ];
+    feed("wasm", &words, "wasm", |store, bytes| json!({ "layers": [store.blob("application/wasm", bytes)] }));
+}

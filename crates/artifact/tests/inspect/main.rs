@@ -12,6 +12,7 @@ mod index;
 mod sbom;
 mod signature;
 mod store;
+mod wasm;
 
 use store::{Store, inspect};
 use wharf_artifact::inspect::{self as inspectors, Fetch, Seen, Step};
