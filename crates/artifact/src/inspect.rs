@@ -24,6 +24,7 @@ mod image;
 mod index;
 pub mod layer;
 mod pieces;
+mod policy;
 mod sbom;
 mod signature;
 mod wasm;
@@ -49,6 +50,7 @@ pub const INSPECTORS: &[(&str, Inspector)] = &[
     ("helm", helm::inspect),
     ("image", image::inspect),
     ("index", index::inspect),
+    ("policy-bundle", policy::inspect),
     ("sbom", sbom::inspect),
     ("signature", signature::inspect),
     ("wasm", wasm::inspect),

@@ -144,6 +144,27 @@ fn attestation() {
 }
 
 #[test]
+fn rego() {
+    let words = [
+        "package a\n",
+        "# METADATA\n",
+        "# title: x\n",
+        "default ",
+        "allow if {\n",
+        "}\n",
+        "deny[msg] {\n",
+        "\n",
+        "{\"revision\":\"",
+        "\"}",
+    ];
+    feed("rego", &words, "policy-bundle", |store, bytes| {
+        let rego = "application/vnd.cncf.openpolicyagent.policy.layer.v1+rego";
+        let bundle = tar(&[("a.rego", bytes), (".manifest", bytes)]);
+        json!({ "layers": [store.blob(rego, bytes), store.blob("application/vnd.oci.image.layer.v1.tar", &bundle)] })
+    });
+}
+
+#[test]
 fn wasm() {
     let words = [
         "\0asm\x01\0\0\0",

@@ -9,6 +9,7 @@ mod fuzz;
 mod helm;
 mod image;
 mod index;
+mod policy;
 mod sbom;
 mod signature;
 mod store;
