@@ -18,6 +18,7 @@ mod attestation;
 mod certificate;
 mod document;
 mod envelope;
+mod falco;
 mod files;
 mod helm;
 mod image;
@@ -46,6 +47,7 @@ pub type Inspector = fn(Artifact) -> Turn;
 /// All inspectors, by name.
 pub const INSPECTORS: &[(&str, Inspector)] = &[
     ("attestation", attestation::inspect),
+    ("falco", falco::inspect),
     ("files", files::inspect),
     ("helm", helm::inspect),
     ("image", image::inspect),
