@@ -24,6 +24,7 @@ mod helm;
 mod image;
 mod index;
 pub mod layer;
+mod model;
 mod pieces;
 mod policy;
 mod sbom;
@@ -52,6 +53,7 @@ pub const INSPECTORS: &[(&str, Inspector)] = &[
     ("helm", helm::inspect),
     ("image", image::inspect),
     ("index", index::inspect),
+    ("model", model::inspect),
     ("policy-bundle", policy::inspect),
     ("sbom", sbom::inspect),
     ("signature", signature::inspect),

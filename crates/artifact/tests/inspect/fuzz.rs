@@ -165,6 +165,18 @@ fn rego() {
 }
 
 #[test]
+fn gguf() {
+    let words =
+        ["GGUF\x03\0\0\0", "\x01\0\0\0\0\0\0\0", "\x08\0\0\0", "\x09\0\0\0", "general.architecture", "\0\0\0\0"];
+    feed(
+        "gguf",
+        &words,
+        "model",
+        |store, bytes| json!({ "layers": [store.blob("application/vnd.ollama.image.model", bytes)] }),
+    );
+}
+
+#[test]
 fn wasm() {
     let words = [
         "\0asm\x01\0\0\0",

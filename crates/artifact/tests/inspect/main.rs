@@ -10,6 +10,7 @@ mod fuzz;
 mod helm;
 mod image;
 mod index;
+mod model;
 mod policy;
 mod sbom;
 mod signature;
