@@ -21,6 +21,7 @@ mod envelope;
 mod falco;
 mod files;
 mod helm;
+mod homebrew;
 mod image;
 mod index;
 pub mod layer;
@@ -51,6 +52,7 @@ pub const INSPECTORS: &[(&str, Inspector)] = &[
     ("falco", falco::inspect),
     ("files", files::inspect),
     ("helm", helm::inspect),
+    ("homebrew", homebrew::inspect),
     ("image", image::inspect),
     ("index", index::inspect),
     ("model", model::inspect),

@@ -8,6 +8,7 @@ mod falco;
 mod files;
 mod fuzz;
 mod helm;
+mod homebrew;
 mod image;
 mod index;
 mod model;
