@@ -16,6 +16,7 @@ mod about;
 mod answers;
 mod attestation;
 mod certificate;
+mod cnab;
 mod document;
 mod envelope;
 mod falco;
@@ -49,6 +50,7 @@ pub type Inspector = fn(Artifact) -> Turn;
 /// All inspectors, by name.
 pub const INSPECTORS: &[(&str, Inspector)] = &[
     ("attestation", attestation::inspect),
+    ("cnab", cnab::inspect),
     ("falco", falco::inspect),
     ("files", files::inspect),
     ("helm", helm::inspect),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod attestation;
+mod cnab;
 mod falco;
 mod files;
 mod fuzz;
