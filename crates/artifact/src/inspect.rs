@@ -25,8 +25,10 @@ mod helm;
 mod homebrew;
 mod image;
 mod index;
+mod kube;
 pub mod layer;
 mod model;
+mod olm;
 mod pieces;
 mod policy;
 mod sbom;
@@ -58,6 +60,8 @@ pub const INSPECTORS: &[(&str, Inspector)] = &[
     ("image", image::inspect),
     ("index", index::inspect),
     ("model", model::inspect),
+    ("olm-bundle", olm::bundle),
+    ("olm-catalog", olm::catalog),
     ("policy-bundle", policy::inspect),
     ("sbom", sbom::inspect),
     ("signature", signature::inspect),

@@ -13,6 +13,7 @@ mod homebrew;
 mod image;
 mod index;
 mod model;
+mod olm;
 mod policy;
 mod sbom;
 mod signature;
