@@ -17,22 +17,27 @@ mod answers;
 mod attestation;
 mod certificate;
 mod cnab;
+mod crossplane;
 mod document;
 mod envelope;
 mod falco;
 mod files;
+mod gitops;
 mod helm;
 mod homebrew;
 mod image;
 mod index;
 mod kube;
+mod kyverno;
 pub mod layer;
 mod model;
 mod olm;
 mod pieces;
 mod policy;
+mod profile;
 mod sbom;
 mod signature;
+mod tekton;
 mod wasm;
 
 use std::io::{self, Read};
@@ -53,18 +58,23 @@ pub type Inspector = fn(Artifact) -> Turn;
 pub const INSPECTORS: &[(&str, Inspector)] = &[
     ("attestation", attestation::inspect),
     ("cnab", cnab::inspect),
+    ("crossplane", crossplane::inspect),
     ("falco", falco::inspect),
     ("files", files::inspect),
+    ("gitops", gitops::inspect),
     ("helm", helm::inspect),
     ("homebrew", homebrew::inspect),
     ("image", image::inspect),
     ("index", index::inspect),
+    ("kyverno", kyverno::inspect),
     ("model", model::inspect),
     ("olm-bundle", olm::bundle),
     ("olm-catalog", olm::catalog),
     ("policy-bundle", policy::inspect),
     ("sbom", sbom::inspect),
+    ("security-profile", profile::inspect),
     ("signature", signature::inspect),
+    ("tekton", tekton::inspect),
     ("wasm", wasm::inspect),
 ];
 

@@ -176,6 +176,38 @@ fn gguf() {
     );
 }
 
+/// Objects of Kubernetes, and the entries of a catalogue.
+#[test]
+fn objects() {
+    let words = [
+        "kind: Policy\n",
+        "apiVersion: v1\n",
+        "metadata:\n",
+        "  name: a\n",
+        "spec:\n",
+        "  rules:\n",
+        "  - name: r\n",
+        "---\n",
+        "*a",
+        "&a ",
+    ];
+    for (inspector, name) in [
+        ("gitops", "a.yaml"),
+        ("crossplane", "package.yaml"),
+        ("tekton", "a"),
+        ("olm-bundle", "manifests/a.yaml"),
+        ("falco", "a.yaml"),
+        ("olm-catalog", "configs/a.json"),
+    ] {
+        feed("objects", &words, inspector, |store, bytes| {
+            let layer = store.blob("application/vnd.oci.image.layer.v1.tar", &tar(&[(name, bytes)]));
+            json!({ "layers": [layer] })
+        });
+    }
+    feed("objects", &words, "security-profile", |store, bytes| json!({ "layers": [store.blob("a/b", bytes)] }));
+    feed("objects", &words, "kyverno", |store, bytes| json!({ "layers": [store.blob("a/b", bytes)] }));
+}
+
 #[test]
 fn wasm() {
     let words = [

@@ -5,19 +5,24 @@
 
 mod attestation;
 mod cnab;
+mod crossplane;
 mod falco;
 mod files;
 mod fuzz;
+mod gitops;
 mod helm;
 mod homebrew;
 mod image;
 mod index;
+mod kyverno;
 mod model;
 mod olm;
 mod policy;
+mod profile;
 mod sbom;
 mod signature;
 mod store;
+mod tekton;
 mod wasm;
 
 use store::{Store, inspect};
