@@ -18,6 +18,7 @@ mod attestation;
 mod certificate;
 mod cnab;
 mod crossplane;
+mod devcontainer;
 mod document;
 mod envelope;
 mod falco;
@@ -59,6 +60,7 @@ pub const INSPECTORS: &[(&str, Inspector)] = &[
     ("attestation", attestation::inspect),
     ("cnab", cnab::inspect),
     ("crossplane", crossplane::inspect),
+    ("dev-container", devcontainer::inspect),
     ("falco", falco::inspect),
     ("files", files::inspect),
     ("gitops", gitops::inspect),

@@ -208,6 +208,32 @@ fn objects() {
     feed("objects", &words, "kyverno", |store, bytes| json!({ "layers": [store.blob("a/b", bytes)] }));
 }
 
+/// Documents of JSON that are a config or an annotation.
+#[test]
+fn documents() {
+    let words = json_words(&[
+        "\"parameters\":{",
+        "\"options\":{",
+        "\"runtime_dependencies\":[",
+        "\"descriptor\":{",
+        "\"config\":{",
+        "\"name\":\"a\"",
+    ]);
+    for (inspector, media_type) in [
+        ("cnab", "application/vnd.cnab.config.v1+json"),
+        ("falco", "application/vnd.cncf.falco.rulesfile.config.v1+json"),
+        ("model", "application/vnd.cncf.model.config.v1+json"),
+        ("dev-container", "application/vnd.devcontainers.collection.layer.v1+json"),
+        ("homebrew", "a/b"),
+    ] {
+        feed("documents", &words, inspector, |store, bytes| {
+            let text = String::from_utf8_lossy(bytes);
+            let annotations = json!({ "sh.brew.tab": text, "dev.containers.metadata": text });
+            json!({ "config": store.blob(media_type, bytes), "layers": [store.blob(media_type, bytes)], "annotations": annotations })
+        });
+    }
+}
+
 #[test]
 fn wasm() {
     let words = [

@@ -6,6 +6,7 @@
 mod attestation;
 mod cnab;
 mod crossplane;
+mod devcontainer;
 mod falco;
 mod files;
 mod fuzz;
@@ -38,6 +39,15 @@ fn there_is_one_inspector_of_each_name() {
     assert_eq!(names, sorted, "sorted, each once");
     let store = Store::default();
     assert!(inspectors::begin("hologram", store.manifest(serde_json::json!({}))).is_none());
+}
+
+/// A kind that asks for an inspector which there is not would tell nothing.
+#[test]
+fn kinds_name_inspectors_that_there_are() {
+    for kind in wharf_artifact::kind::Kinds::built_in().iter() {
+        let Some(name) = &kind.inspector else { continue };
+        assert!(inspectors::INSPECTORS.iter().any(|(known, _)| known == name), "{}: {name}", kind.file);
+    }
 }
 
 /// An artifact whose every part is missing, empty, or something else: each inspector tells what it can, and what is wrong.
