@@ -30,7 +30,7 @@ pub enum KindsCommand {
     #[command(after_help = "Examples:\n  \
         wharf kinds test registry.example.com/acme/chart:1.0\n  \
         wharf kinds test oci:folder:1.0 --kinds ./kinds --json")]
-    Test(LookArgs),
+    Test(Box<LookArgs>),
     /// Print the page that documents every kind.
     #[command(hide = true)]
     Page,

@@ -8,6 +8,7 @@ use std::collections::HashSet;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
+use wharf_artifact::kind::Kinds;
 use wharf_content::platform::Platforms;
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::Digest;
@@ -17,7 +18,7 @@ use crate::Outcome;
 use crate::args::end::End;
 use crate::args::inside::DiffArgs;
 use crate::end::Reach;
-use crate::found::{self, Found};
+use crate::found::{self, By, Found};
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::session;
@@ -41,10 +42,14 @@ struct Told {
 
 /// One of the two.
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct Named {
     reference: String,
     digest: Digest,
+    /// What programs call its kind.
     kind: String,
+    /// The same, for people.
+    kind_title: String,
 }
 
 /// A child of an index.
@@ -92,17 +97,20 @@ async fn found(reach: &Reach, end: &End, args: &DiffArgs) -> Result<Found> {
     session::about(end, &end.place(), Found::get(reach, end, args.platform.as_ref()).await)
 }
 
+async fn named(end: &End, found: &Found, manifest: &Manifest) -> Result<Named> {
+    let tag = end.tag();
+    let by = By { tag: tag.as_ref(), named_by: None };
+    let kind = found::decide(Kinds::built_in(), found.source(), manifest, by).await?.decided.kind;
+    let (kind, kind_title) = (kind.id.clone(), kind.title.clone());
+    Ok(Named { reference: end.to_string(), digest: found.fetched.digest, kind, kind_title })
+}
+
 async fn compare(args: &DiffArgs, from: Found, to: Found, progress: &std::sync::Arc<Progress>) -> Result<Told> {
     let (one, other) = (from.manifest()?, to.manifest()?);
-    let named = |end: &End, found: &Found, manifest: &Manifest| Named {
-        reference: end.to_string(),
-        digest: found.fetched.digest,
-        kind: found::kind(manifest),
-    };
     let same = from.fetched.digest == to.fetched.digest;
     let mut told = Told {
-        from: named(&args.from, &from, &one),
-        to: named(&args.to, &to, &other),
+        from: named(&args.from, &from, &one).await?,
+        to: named(&args.to, &to, &other).await?,
         same,
         facts: Vec::new(),
         manifests: Vec::new(),
