@@ -1,3 +1,4 @@
+//! Bundles of CNAB, written and read: the canonical form, the index, what older tools write.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use wharf_model::digest::Algorithm;

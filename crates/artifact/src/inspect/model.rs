@@ -1,7 +1,7 @@
 //! Models: Ollama's (ollama/ollama types/model, server/images.go), Docker's (docker/model-spec config.md), those of the
 //! CNCF's ModelPack (modelpack/model-spec docs/config.md) and KitOps' (kitops-ml/kitops docs, "Kitfile").
 
-pub(super) mod gguf;
+mod gguf;
 
 use serde_json::Value;
 use wharf_model::api::facts::runnable::{Model, ModelPart};

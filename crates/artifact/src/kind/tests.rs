@@ -1,3 +1,4 @@
+//! Kinds: how they are read, which one decides, and how commands are filled in.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use wharf_model::digest::Digest;

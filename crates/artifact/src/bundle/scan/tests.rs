@@ -1,3 +1,4 @@
+//! What is found in YAML, and what is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Facts as they travel: what is cut, what is left out, and that they come back as they were.
+
 use super::*;
 
 fn sample() -> Facts {
