@@ -34,7 +34,7 @@ pub use access::{Place, Within};
 use crate::auth;
 use crate::credentials::Login;
 use crate::error::Error;
-use crate::http::{Answer, Call, Http};
+use crate::http::{Answer, Call, EMPTY_PAGES_MAX, Http};
 use crate::origin::Origin;
 
 /// Most entries of a list that are read.
@@ -114,6 +114,7 @@ impl Admin {
     async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Error> {
         let mut all: Vec<T> = Vec::new();
         let mut last: Option<String> = None;
+        let mut empty = 0;
         loop {
             let between = if path.contains('?') { '&' } else { '?' };
             let mut page = format!("{path}{between}n={PAGE_ENTRIES}");
@@ -122,7 +123,9 @@ impl Admin {
             }
             let call = self.call(Method::GET, &page);
             let List { items, next } = self.read::<List<T>>(&call).await?;
-            if items.is_empty() && next.is_some() {
+            // A page may be empty where much is passed over that is not shown, but not all of them.
+            empty += usize::from(items.is_empty());
+            if empty > EMPTY_PAGES_MAX && next.is_some() {
                 return Err(Error::Strange {
                     asked: call.asked(),
                     why: "the list goes on without an entry".to_owned(),

@@ -34,6 +34,9 @@ const ATTEMPTS_MAX: u32 = 4;
 const PAUSE_MAX: Duration = Duration::from_secs(20);
 /// Largest answer that is read, in bytes.
 pub(crate) const ANSWER_BYTES_MAX: usize = 64 << 20;
+/// Most pages of a list without an entry: where much is passed over that is not shown there are some, and a list that never ends
+/// has more.
+pub(crate) const EMPTY_PAGES_MAX: usize = 1_000;
 /// Largest file of certificates that is read, in bytes.
 const CA_FILE_BYTES_MAX: u64 = 8 << 20;
 

@@ -7,7 +7,7 @@ use wharf_model::name::{RepositoryName, Tag};
 
 use super::Remote;
 use crate::error::Error;
-use crate::http::{ANSWER_BYTES_MAX, Answer, Call};
+use crate::http::{ANSWER_BYTES_MAX, Answer, Call, EMPTY_PAGES_MAX};
 use crate::registry::{Ask, Registry};
 
 /// Most entries of a list that are read.
@@ -56,20 +56,21 @@ impl Remote {
     }
 }
 
-/// All entries of a list, page by page. A page that has none ends it, or it would go on for ever.
+/// All entries of a list, page by page. Of pages that have none there are not too many, or it would go on for ever.
 async fn pages<T>(
     registry: &Registry,
     mut ask: Ask,
     read: impl Fn(&Answer) -> Option<Vec<T>>,
 ) -> Result<Vec<T>, Error> {
-    let mut all = Vec::new();
+    let (mut all, mut empty) = (Vec::new(), 0);
     loop {
         let answer = registry.send(&ask, ANSWER_BYTES_MAX).await?;
         let answer = registry.success(answer)?;
         let strange = |why: &str| Error::Strange { asked: ask.call.asked(), why: why.to_owned() };
         let page = read(&answer).ok_or_else(|| strange("the answer is not understood"))?;
         let next = next(registry, &ask.call, &answer).await?;
-        if page.is_empty() && next.is_some() {
+        empty += usize::from(page.is_empty());
+        if empty > EMPTY_PAGES_MAX && next.is_some() {
             return Err(strange("the list goes on without an entry"));
         }
         all.extend(page);

@@ -18,7 +18,7 @@ use super::Remote;
 use super::lists::{ENTRIES_MAX, next};
 use super::manifests::Turn;
 use crate::error::Error;
-use crate::http::{ANSWER_BYTES_MAX, Answer};
+use crate::http::{ANSWER_BYTES_MAX, Answer, EMPTY_PAGES_MAX};
 
 /// How often a fallback tag is read, changed and written where others do the same.
 const TURNS_MAX: usize = 5;
@@ -72,7 +72,7 @@ impl Remote {
             let next = next(&self.registry, &ask.call, &answer).await?;
             pages += 1;
             // A page may be empty where entries are filtered, but not all of them.
-            if next.is_some() && found.is_empty() && pages > ENTRIES_MAX / 100 {
+            if next.is_some() && found.is_empty() && pages > EMPTY_PAGES_MAX {
                 return Err(strange("the list goes on without an entry"));
             }
             all.extend(found);
