@@ -307,7 +307,14 @@ fn failed(call: &Call, error: &reqwest::Error) -> Error {
 /// Whether the connection broke, rather than that something wrong came over it.
 fn is_cut(error: &reqwest::Error) -> bool {
     // hyper does not let its errors be told apart from here but by their text.
-    let said = ["connection closed", "connection error", "end of file before message", "error writing a body"];
+    let said = [
+        "connection closed",
+        "connection error",
+        // It closed before it was asked anything: so do servers that want another certificate (TLS 1.3 tells them late).
+        "connection was not ready",
+        "end of file before message",
+        "error writing a body",
+    ];
     chain(error).any(|error| {
         let text = error.to_string();
         error.is::<std::io::Error>() || said.iter().any(|said| text.contains(said))
