@@ -33,7 +33,7 @@ pub(crate) struct Cursors(Option<RandomizedNonceKey>);
 
 impl Cursors {
     pub(crate) fn new(key: &MasterKey) -> Cursors {
-        // Fails for a key of another length only; without one, lists have one page.
+        // Fails for a key of another length only; without one, a list with a second page fails.
         let key = key.derive("cursor");
         Cursors(RandomizedNonceKey::new(&AES_256_GCM_SIV, &key[..AES_256_GCM_SIV.key_len()]).ok())
     }

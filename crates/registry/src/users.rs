@@ -20,7 +20,8 @@ use crate::identity::local;
 use crate::people::{Belongings, Part, check_description, check_plain, logged_in, not_there};
 use crate::registry::Registry;
 
-/// How many groups of somebody are told at most.
+/// How many groups of somebody are told at most: the first by name, or, of whoever is in more than a page of people may have
+/// ([`Belongings`]), any.
 const GROUPS_TOLD_MAX: usize = 1_000;
 
 impl Registry {
