@@ -13,7 +13,7 @@ pub mod rule;
 pub mod told;
 
 use std::fmt;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use command::{Command, Does};
 use rule::Group;
@@ -206,12 +206,12 @@ impl Kind {
 pub struct Kinds(Vec<Kind>);
 
 impl Kinds {
-    /// Those that come with Wharf.
-    pub fn built_in() -> &'static Kinds {
-        static BUILT_IN: LazyLock<Kinds> = LazyLock::new(|| {
+    /// Those that come with Wharf; read when they are asked for first.
+    pub fn built_in() -> &'static Arc<Kinds> {
+        static BUILT_IN: LazyLock<Arc<Kinds>> = LazyLock::new(|| {
             let parsed = built_in::KINDS.iter().map(|(file, text)| Kind::parse(file, text));
             // That each of them parses is held by `the_built_in_kinds_load`.
-            Kinds(parsed.filter_map(Result::ok).collect())
+            Arc::new(Kinds(parsed.filter_map(Result::ok).collect()))
         });
         &BUILT_IN
     }

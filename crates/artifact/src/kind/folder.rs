@@ -57,9 +57,10 @@ fn stamp(folder: &Path) -> Stamp {
     stamps.collect()
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Current {
-    kinds: Arc<Kinds>,
+    /// With an operator's own, once there are any: who starts need not read those that come with Wharf.
+    kinds: Option<Arc<Kinds>>,
     stamp: Stamp,
 }
 
@@ -90,13 +91,13 @@ impl Default for InForce {
 impl InForce {
     /// Those that come with Wharf, and those of `folder` once it is read ([`InForce::refresh`]).
     pub fn new(folder: Option<PathBuf>) -> InForce {
-        let current = Current { kinds: Arc::new(Kinds::built_in().clone()), stamp: Vec::new() };
-        InForce { folder, current: Mutex::new(current) }
+        InForce { folder, current: Mutex::default() }
     }
 
     /// What is in force now.
     pub fn kinds(&self) -> Arc<Kinds> {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).kinds.clone()
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner).kinds.clone();
+        current.unwrap_or_else(|| Kinds::built_in().clone())
     }
 
     /// Reads the folder for the first time, whether or not there is anything in it.
@@ -127,7 +128,7 @@ impl InForce {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         current.stamp = stamp;
         let (count, kinds) = loaded?;
-        current.kinds = Arc::new(kinds);
+        current.kinds = Some(Arc::new(kinds));
         Ok(count)
     }
 }

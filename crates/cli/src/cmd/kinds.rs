@@ -3,6 +3,7 @@
 mod page;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use serde::Serialize;
@@ -50,10 +51,10 @@ pub fn run(args: &KindsArgs, printer: &Printer) -> Result<Outcome> {
     }
 }
 
-fn load(own: Option<&Path>) -> Result<Kinds> {
+fn load(own: Option<&Path>) -> Result<Arc<Kinds>> {
     Ok(match own {
         None => Kinds::built_in().clone(),
-        Some(own) => Kinds::with_own(folder::read(own)?)?,
+        Some(own) => Arc::new(Kinds::with_own(folder::read(own)?)?),
     })
 }
 
