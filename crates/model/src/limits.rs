@@ -165,6 +165,10 @@ pub const FACT_LINK_BYTES_MAX: usize = 2_000;
 pub const FACT_ICON_BYTES_MAX: usize = 64 << 10;
 /// Most entries of any one list in facts; of more it says how many.
 pub const FACT_ITEMS_MAX: usize = 500;
+/// Longest name that lists call an artifact by, in bytes. Longer ones are cut.
+pub const FACT_TITLE_BYTES_MAX: usize = 256;
+/// Longest text that lists say of an artifact, in bytes. Longer ones are cut.
+pub const FACT_SUMMARY_BYTES_MAX: usize = 512;
 /// Largest facts of one artifact, in bytes of JSON: they are a row of the ledger.
 pub const FACTS_BYTES_MAX: usize = 1 << 20;
 /// Most times that an inspector asks for more before it tells its facts.

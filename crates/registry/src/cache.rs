@@ -72,7 +72,7 @@ impl Observer for Versions {
                 | Change::DeleteBlob { .. }
                 | Change::SweepMember { .. }
                 | Change::PurgeTrash { .. } => {}
-                Change::People(_) | Change::AddTotals(_) | Change::SetTotals(_) => {}
+                Change::People(_) | Change::Found(_) | Change::AddTotals(_) | Change::SetTotals(_) => {}
             }
         }
     }

@@ -192,6 +192,7 @@ impl Following {
             client: None,
             changes: reaction.changes,
             jobs: reaction.jobs,
+            settled: Vec::new(),
             cursor: Some((self.name().to_owned(), cursor)),
         };
         self.ledger.commit(commit).await.map(|_| ())

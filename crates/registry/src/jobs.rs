@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use wharf_store::blobs::{Blobs, Location};
 use wharf_store::ledger::Ledger;
-use wharf_store::ledger::notes::{Job, RECLAIM};
-use wharf_store::ledger::query::LedgerError;
+use wharf_store::ledger::change::{Commit, Refused};
+use wharf_store::ledger::notes::{Job, Outcome, RECLAIM};
 
 use crate::registry::Registry;
 
@@ -50,7 +50,7 @@ impl Reclaimer {
     ///
     /// # Errors
     /// The ledger fails; what was taken is done later.
-    pub async fn work_off(&self) -> Result<usize, LedgerError> {
+    pub async fn work_off(&self) -> Result<usize, Refused> {
         let mut done = 0;
         loop {
             let jobs = self.ledger.claim_jobs(RECLAIM, LEASE, BATCH).await?;
@@ -64,15 +64,20 @@ impl Reclaimer {
         }
     }
 
-    async fn reclaim(&self, job: &Job) -> Result<(), LedgerError> {
+    async fn reclaim(&self, job: &Job) -> Result<(), Refused> {
         match self.blobs.delete(&Location(job.payload.clone())).await {
-            Ok(()) => self.ledger.finish_job(job.id).await,
+            Ok(()) => self.settle(job, Outcome::Done).await,
             Err(error) => {
                 tracing::warn!(location = job.payload, %error, "bytes could not be removed");
                 let doublings = job.attempts.min(12) as u32;
-                let wait = (RETRY << doublings).min(3_600_000);
-                self.ledger.retry_job(job.id, wait, &error.to_string()).await
+                let delay = (RETRY << doublings).min(3_600_000);
+                self.settle(job, Outcome::Failed { delay, error: error.to_string() }).await
             }
         }
+    }
+
+    async fn settle(&self, job: &Job, outcome: Outcome) -> Result<(), Refused> {
+        let (actor, settled) = ("reclaimer".to_owned(), vec![job.settled(outcome)]);
+        self.ledger.commit(Commit { actor, settled, ..Commit::default() }).await.map(drop)
     }
 }

@@ -2,6 +2,7 @@
 //! tests of one backend's own ways.
 
 pub mod blobs;
+pub mod facts;
 pub mod ledger;
 pub mod model;
 pub mod people;

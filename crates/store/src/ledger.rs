@@ -8,6 +8,7 @@
 mod apply;
 pub mod change;
 mod engine;
+pub mod facts;
 pub mod faulty;
 mod migrate;
 mod noted;
@@ -34,6 +35,7 @@ use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 
 use crate::clock::{Clock, Millis};
 use change::{Commit, Entry, Refused};
+use facts::Facts;
 use notes::{Cursor, Job, UploadNote};
 use people::People;
 use query::{BlobRow, LedgerError, ManifestRow, PlaceRow, RepositoryPage, Totals};
@@ -75,7 +77,7 @@ pub trait Observer: Send + Sync {
 ///
 /// Every question is answered as of one moment that is not before the question was asked.
 #[async_trait]
-pub trait Ledger: People + Trash {
+pub trait Ledger: Facts + People + Trash {
     // --- facts
 
     /// Makes all of the changes, or none of them. Returns the entry's number, or the latest one where nothing had an effect
@@ -93,6 +95,9 @@ pub trait Ledger: People + Trash {
 
     /// The number of the latest entry known here; changes wake whoever waits.
     fn watch(&self) -> watch::Receiver<Seq>;
+
+    /// Changes, and wakes whoever waits, when jobs were queued by this process.
+    fn queued(&self) -> watch::Receiver<u64>;
 
     /// Adds an observer. Meant for start-up: commits made before are not told.
     fn observe(&self, observer: Arc<dyn Observer>);
@@ -213,11 +218,9 @@ pub trait Ledger: People + Trash {
     /// that somebody else may. Counts as an attempt.
     async fn claim_jobs(&self, kind: &str, lease: Millis, limit: usize) -> Result<Vec<Job>, LedgerError>;
 
-    /// The job is done and forgotten.
-    async fn finish_job(&self, id: i64) -> Result<(), LedgerError>;
-
-    /// The job failed, and is due again in `delay` milliseconds.
-    async fn retry_job(&self, id: i64, delay: Millis, error: &str) -> Result<(), LedgerError>;
+    /// Whoever claimed these jobs has them for `lease` milliseconds from now. What became of them is said by a commit
+    /// ([`Commit::settled`]).
+    async fn renew_jobs(&self, jobs: &[i64], lease: Millis) -> Result<(), LedgerError>;
 
     /// How many jobs of `kind` wait or run.
     async fn count_jobs(&self, kind: &str) -> Result<u64, LedgerError>;

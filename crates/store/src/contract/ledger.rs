@@ -23,7 +23,7 @@ use wharf_model::name::{Reference, RepositoryName, Tag};
 use crate::blobs::Location;
 use crate::clock::{Clock, ManualClock, Millis};
 use crate::ledger::change::{Change, Commit, Digests, Edge, Entry, Expected, Expects, Freed, Known, Place, Refused};
-use crate::ledger::notes::{Cursor, NewJob, RECLAIM, UploadNote};
+use crate::ledger::notes::{Cursor, Job, NewJob, Outcome, RECLAIM, UploadNote};
 use crate::ledger::query::{BlobRow, ManifestRow, Totals};
 use crate::ledger::readable::{NameRange, Readable};
 use crate::ledger::{Ledger, LedgerOptions, Observer, Seq};
@@ -126,11 +126,19 @@ macro_rules! ledger_contract {
             moves_are_listed_from_the_latest
             referrers_are_listed_by_digest
             totals_are_added_and_counted
+            facts_live_with_their_manifest
+            facts_are_of_the_manifest_that_was_read
+            what_lives_is_found
+            what_is_derived_lives_with_its_blob
+            what_was_found_holds_nothing
             uploads_have_versions
             idle_uploads_are_found
             cursors_are_kept
             jobs_are_unique_and_leased
             a_job_that_failed_is_due_later
+            a_job_asked_for_meanwhile_is_done_again
+            leases_are_renewed
+            who_waits_for_jobs_is_woken
             reopening_keeps_everything
         }
     };
@@ -144,6 +152,7 @@ macro_rules! ledger_contract {
     };
 }
 
+pub use super::facts::*;
 pub use super::people::*;
 pub use super::projects::*;
 pub use super::trash::*;
@@ -367,10 +376,16 @@ impl Bench {
         let mut locations = Vec::new();
         for job in jobs {
             assert_eq!(job.key, job.payload);
-            self.ledger.finish_job(job.id).await.unwrap();
+            self.settle(&job, Outcome::Done).await;
             locations.push(job.payload);
         }
         locations
+    }
+
+    /// Says what became of a job.
+    pub(super) async fn settle(&self, job: &Job, outcome: Outcome) {
+        let settled = vec![job.settled(outcome)];
+        self.ledger.commit(Commit { settled, ..Commit::default() }).await.unwrap();
     }
 
     pub(super) async fn purge(&self) -> Freed {
@@ -446,6 +461,7 @@ pub async fn a_commit_is_all_or_none(bench: &Bench) {
         client: None,
         changes: vec![ensure("p/a"), put_blob("p/a", "x", heap("x1")), point("p/a", "v1", "none")],
         jobs: vec![job("work", "1")],
+        settled: Vec::new(),
         cursor: Some(("follower".to_owned(), cursor)),
     };
     assert_eq!(bench.ledger.commit(commit).await, Err(Refused::ManifestUnknown(digest("none"))));
@@ -1296,8 +1312,8 @@ pub async fn jobs_are_unique_and_leased(bench: &Bench) {
     assert_eq!(claim(5).await, keys(&["1", "2", "3"], 2));
     let claimed = bench.ledger.claim_jobs("b", 100, 5).await.unwrap();
     assert_eq!(claimed[0].payload, "b 1");
-    bench.ledger.finish_job(claimed[0].id).await.unwrap();
-    bench.ledger.finish_job(claimed[0].id).await.unwrap();
+    bench.settle(&claimed[0], Outcome::Done).await;
+    bench.settle(&claimed[0], Outcome::Done).await;
     assert_eq!(bench.ledger.count_jobs("b").await.unwrap(), 0);
     queue(vec![job("b", "1")]).await;
     let again = bench.ledger.claim_jobs("b", 100, 5).await.unwrap();
@@ -1308,12 +1324,71 @@ pub async fn jobs_are_unique_and_leased(bench: &Bench) {
 pub async fn a_job_that_failed_is_due_later(bench: &Bench) {
     bench.ledger.commit(Commit { jobs: vec![job("a", "1")], ..Commit::default() }).await.unwrap();
     let claimed = bench.ledger.claim_jobs("a", 1000, 1).await.unwrap();
-    bench.ledger.retry_job(claimed[0].id, 50, "it broke").await.unwrap();
+    bench.settle(&claimed[0], Outcome::Failed { delay: 50, error: "it broke".to_owned() }).await;
     bench.advance(49);
     assert!(bench.ledger.claim_jobs("a", 1000, 1).await.unwrap().is_empty());
     bench.advance(1);
     let again = bench.ledger.claim_jobs("a", 1000, 1).await.unwrap();
     assert_eq!((again[0].id, again[0].attempts), (claimed[0].id, 2));
+    bench.settle(&again[0], Outcome::Postponed { delay: 50, error: "it was not its fault".to_owned() }).await;
+    assert!(bench.ledger.claim_jobs("a", 1000, 1).await.unwrap().is_empty());
+    bench.advance(50);
+    let again = bench.ledger.claim_jobs("a", 1000, 1).await.unwrap();
+    assert_eq!((again[0].id, again[0].attempts), (claimed[0].id, 2), "that was no attempt");
+}
+
+/// What is asked for while somebody does it is done again; a part that is left is due at once, and counts no attempt.
+pub async fn a_job_asked_for_meanwhile_is_done_again(bench: &Bench) {
+    let queue = async |payload: &str| {
+        let jobs = vec![NewJob { payload: payload.to_owned(), ..job("a", "1") }];
+        bench.ledger.commit(Commit { jobs, ..Commit::default() }).await.unwrap();
+    };
+    let claim = async || bench.ledger.claim_jobs("a", 100, 5).await.unwrap().pop();
+    queue("first").await;
+    let first = claim().await.unwrap();
+    queue("second").await;
+    assert_eq!(claim().await, None, "it is leased all the same");
+    bench.settle(&first, Outcome::Done).await;
+    let second = claim().await.unwrap();
+    assert_eq!((second.id, second.payload.as_str(), second.attempts), (first.id, "second", 1));
+    bench.settle(&second, Outcome::Left("the rest".to_owned())).await;
+    let rest = claim().await.unwrap();
+    assert_eq!((rest.id, rest.payload.as_str(), rest.attempts), (first.id, "the rest", 1));
+    queue("third").await;
+    bench.settle(&rest, Outcome::Left("nothing".to_owned())).await;
+    let third = claim().await.unwrap();
+    assert_eq!(third.payload, "third", "it was asked for as a whole");
+    bench.settle(&rest, Outcome::Done).await;
+    assert_eq!(bench.ledger.count_jobs("a").await.unwrap(), 1, "who had it before cannot end it");
+    let third = claim().await.unwrap();
+    bench.settle(&third, Outcome::Done).await;
+    assert_eq!(bench.ledger.count_jobs("a").await.unwrap(), 0);
+}
+
+/// A lease that is renewed holds so much longer, and only that.
+pub async fn leases_are_renewed(bench: &Bench) {
+    bench.ledger.commit(Commit { jobs: vec![job("a", "1"), job("a", "2")], ..Commit::default() }).await.unwrap();
+    let claimed = bench.ledger.claim_jobs("a", 100, 5).await.unwrap();
+    bench.advance(60);
+    bench.ledger.renew_jobs(&[claimed[1].id, 77_777], 100).await.unwrap();
+    bench.advance(40);
+    let again = bench.ledger.claim_jobs("a", 1000, 5).await.unwrap();
+    assert_eq!(again.iter().map(|job| job.key.as_str()).collect::<Vec<_>>(), ["1"]);
+    bench.advance(60);
+    let again = bench.ledger.claim_jobs("a", 1000, 5).await.unwrap();
+    assert_eq!(again.iter().map(|job| (job.key.as_str(), job.attempts)).collect::<Vec<_>>(), [("2", 2)]);
+}
+
+/// Who waits for jobs is woken when some were queued, and not by what queues none.
+pub async fn who_waits_for_jobs_is_woken(bench: &Bench) {
+    let mut queued = bench.ledger.queued();
+    bench.made(vec![ensure("p/a"), put_blob("p/a", "x", heap("x1"))]).await;
+    assert!(!queued.has_changed().unwrap());
+    bench.made(vec![put_blob("p/a", "x", heap("x2"))]).await;
+    assert!(queued.has_changed().unwrap(), "one of them is reclaimed");
+    queued.mark_unchanged();
+    bench.ledger.commit(Commit { jobs: vec![job("a", "1")], ..Commit::default() }).await.unwrap();
+    assert!(queued.has_changed().unwrap());
 }
 
 /// Everything that was acknowledged is there when the ledger is opened again.

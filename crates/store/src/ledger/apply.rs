@@ -16,7 +16,7 @@ use wharf_model::digest::Digest;
 
 use super::Seq;
 use super::change::{Change, Commit, Entry, Refused};
-use super::noted::put_cursor;
+use super::noted::{put_cursor, settle_job};
 use super::notes::{NewJob, RECLAIM};
 use super::query::{LedgerError, Totals};
 use super::sql::{Sql, digest_list};
@@ -30,14 +30,23 @@ pub(crate) struct Context<'a, S> {
     grace: Millis,
     pub(crate) actor: &'a str,
     client: Option<&'a str>,
+    /// Whether jobs were queued.
+    queued: bool,
     /// By how much what projects use has moved so far, by the project's number.
     moved: BTreeMap<i64, Moved>,
     /// Whether somebody administered before this commit; `None` until a change comes that could leave nobody.
     pub(crate) had_administrator: Option<bool>,
 }
 
-/// Makes all changes of a commit, then its jobs and its cursor. Returns the entry, which is in the log, or `None` where no
-/// change had an effect.
+/// What came of a commit.
+pub(crate) struct Applied {
+    /// The entry, which is in the log; none where no change had an effect.
+    pub(crate) entry: Option<Entry>,
+    /// Whether jobs were queued.
+    pub(crate) queued: bool,
+}
+
+/// Makes all changes of a commit, then its jobs and its cursor.
 ///
 /// # Errors
 /// Where it is refused, what was written before has to be rolled back.
@@ -47,9 +56,10 @@ pub(crate) async fn apply<S: Sql>(
     seq: Seq,
     now: Millis,
     grace: Millis,
-) -> Result<Option<Entry>, Refused> {
+) -> Result<Applied, Refused> {
     let (actor, client) = (commit.actor.as_str(), commit.client.as_deref());
-    let mut context = Context { sql, now, grace, actor, client, moved: BTreeMap::new(), had_administrator: None };
+    let (queued, moved, had_administrator) = (false, BTreeMap::new(), None);
+    let mut context = Context { sql, now, grace, actor, client, queued, moved, had_administrator };
     let mut changes = Vec::with_capacity(commit.changes.len());
     for mut change in commit.changes {
         if context.change(&mut change).await? {
@@ -61,16 +71,21 @@ pub(crate) async fn apply<S: Sql>(
     for job in &commit.jobs {
         context.queue(job).await?;
     }
+    for settled in &commit.settled {
+        settle_job(context.sql, settled, now).await?;
+    }
+    let queued = context.queued;
     if let Some((follower, cursor)) = &commit.cursor {
         put_cursor(context.sql, follower, *cursor).await?;
     }
     if changes.is_empty() {
-        return Ok(None);
+        return Ok(Applied { entry: None, queued });
     }
     let insert = "INSERT INTO log (seq, at, actor, changes) VALUES ($1, $2, $3, $4)";
     let text = to_json(&changes)?;
     sql.execute(insert, &[(seq as i64).into(), now.into(), commit.actor.as_str().into(), text.as_str().into()]).await?;
-    Ok(Some(Entry { seq, at: now, actor: commit.actor, changes }))
+    let entry = Some(Entry { seq, at: now, actor: commit.actor, changes });
+    Ok(Applied { entry, queued })
 }
 
 impl<S: Sql> Context<'_, S> {
@@ -137,6 +152,7 @@ impl<S: Sql> Context<'_, S> {
                 }
                 None => Ok(false),
             },
+            Change::Found(change) => self.put_found(change).await,
             Change::AddTotals(totals) if *totals == Totals::default() => Ok(false),
             Change::AddTotals(totals) => {
                 let add = "INSERT INTO total (name, value) VALUES ($1, $2)
@@ -161,17 +177,18 @@ impl<S: Sql> Context<'_, S> {
         Ok(written > 0)
     }
 
-    async fn reclaim(&mut self, location: &str) -> Result<(), LedgerError> {
+    pub(crate) async fn reclaim(&mut self, location: &str) -> Result<(), LedgerError> {
         let (kind, key, payload) = (RECLAIM.to_owned(), location.to_owned(), location.to_owned());
         self.queue(&NewJob { kind, key, payload }).await
     }
 
     async fn queue(&mut self, job: &NewJob) -> Result<(), LedgerError> {
         let insert = "INSERT INTO job (kind, key, payload, attempts, due_at) VALUES ($1, $2, $3, 0, $4)
-            ON CONFLICT (kind, key) DO NOTHING";
+            ON CONFLICT (kind, key) DO UPDATE SET payload = excluded.payload, asked = job.asked + 1";
         let parameters =
             [job.kind.as_str().into(), job.key.as_str().into(), job.payload.as_str().into(), self.now.into()];
         self.sql.execute(insert, &parameters).await?;
+        self.queued = true;
         Ok(())
     }
 }

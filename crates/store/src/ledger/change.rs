@@ -11,7 +11,8 @@ use wharf_model::media::MediaType;
 use wharf_model::name::{ProjectName, RepositoryName, Tag};
 
 use super::Seq;
-use super::notes::NewJob;
+use super::facts::FactsChange;
+use super::notes::{NewJob, Settled};
 use super::people::{PeopleChange, Thing};
 use super::project::{ImmutableTag, QuotaExceeded};
 use super::query::{LedgerError, Totals};
@@ -28,8 +29,11 @@ pub struct Commit {
     pub client: Option<String>,
     /// The changes, applied in order; each sees those before it.
     pub changes: Vec<Change>,
-    /// Jobs to queue in the same transaction; one whose kind and key are queued already is left as it is.
+    /// Jobs to queue in the same transaction. One whose kind and key are queued already stays the same job, with what is to be
+    /// done now; where somebody has it, it is done again afterwards.
     pub jobs: Vec<NewJob>,
+    /// What became of jobs that were claimed.
+    pub settled: Vec<Settled>,
     /// Where a follower stands once this is made.
     pub cursor: Option<(String, super::notes::Cursor)>,
 }
@@ -374,6 +378,8 @@ pub enum Change {
         /// Filled: what nobody holds any more.
         freed: Freed,
     },
+    /// What inspecting has found out.
+    Found(FactsChange),
     /// Adds to what is counted.
     AddTotals(Totals),
     /// Sets what is counted.

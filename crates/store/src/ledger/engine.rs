@@ -11,7 +11,9 @@ use wharf_model::handle::Handle;
 use wharf_model::id::Id;
 use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 
+use super::apply::Applied;
 use super::change::{Commit, Entry, Refused};
+use super::facts::{self, DerivedRow, Facts, FactsRow, Inspectable, LiveManifest};
 use super::notes::{Cursor, Job, UploadNote};
 use super::people::{self, AccountRow, Accounts, BindingRow, GroupRow, People, RoleRow, SecretRow};
 use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, RepositoryPage, Totals};
@@ -64,7 +66,7 @@ fn failed(refused: Refused) -> LedgerError {
 impl<E: Engine> Ledger for SqlLedger<E> {
     async fn commit(&self, commit: Commit) -> Result<Seq, Refused> {
         self.writer.ask(Work::Commit(commit)).await.map(|(done, latest)| match done {
-            Done::Committed(Some(entry)) => entry.seq,
+            Done::Committed(Applied { entry: Some(entry), .. }) => entry.seq,
             _ => latest,
         })
     }
@@ -82,6 +84,10 @@ impl<E: Engine> Ledger for SqlLedger<E> {
 
     fn watch(&self) -> watch::Receiver<Seq> {
         self.writer.news.clone()
+    }
+
+    fn queued(&self) -> watch::Receiver<u64> {
+        self.writer.queued.clone()
     }
 
     fn observe(&self, observer: Arc<dyn Observer>) {
@@ -227,16 +233,45 @@ impl<E: Engine> Ledger for SqlLedger<E> {
         }
     }
 
-    async fn finish_job(&self, id: i64) -> Result<(), LedgerError> {
-        self.note(Work::FinishJob(id)).await.map(|_| ())
-    }
-
-    async fn retry_job(&self, id: i64, delay: Millis, error: &str) -> Result<(), LedgerError> {
-        self.note(Work::RetryJob { id, delay, error: error.to_owned() }).await.map(|_| ())
+    async fn renew_jobs(&self, jobs: &[i64], lease: Millis) -> Result<(), LedgerError> {
+        self.note(Work::RenewJobs { jobs: jobs.to_vec(), lease }).await.map(|_| ())
     }
 
     async fn count_jobs(&self, kind: &str) -> Result<u64, LedgerError> {
         noted::count_jobs(&mut self.engine.reader().await?, kind).await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> Facts for SqlLedger<E> {
+    async fn facts(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<FactsRow>, LedgerError> {
+        facts::read::facts(&mut self.engine.reader().await?, repository, digest).await
+    }
+
+    async fn derived(
+        &self,
+        repository: &RepositoryName,
+        source: &Digest,
+        kind: &str,
+    ) -> Result<Option<DerivedRow>, LedgerError> {
+        facts::read::derived(&mut self.engine.reader().await?, repository, source, kind, self.grace).await
+    }
+
+    async fn inspectable(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<Inspectable>, LedgerError> {
+        facts::read::inspectable(&mut self.engine.reader().await?, repository, digest).await
+    }
+
+    async fn live_manifests(
+        &self,
+        within: Option<&RepositoryName>,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<LiveManifest>, LedgerError> {
+        facts::read::live_manifests(&mut self.engine.reader().await?, within, after, limit).await
     }
 }
 

@@ -13,6 +13,7 @@ use wharf_model::id::Id;
 use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 
 use super::change::{Commit, Entry, Refused};
+use super::facts::{DerivedRow, Facts, FactsRow, Inspectable, LiveManifest};
 use super::notes::{Cursor, Job, UploadNote};
 use super::people::{AccountRow, Accounts, BindingRow, GroupRow, People, RoleRow, SecretRow};
 use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, RepositoryPage, Totals};
@@ -151,6 +152,10 @@ impl Ledger for Faulty {
         self.inner.watch()
     }
 
+    fn queued(&self) -> watch::Receiver<u64> {
+        self.inner.queued()
+    }
+
     fn observe(&self, observer: Arc<dyn Observer>) {
         self.inner.observe(observer);
     }
@@ -277,12 +282,8 @@ impl Ledger for Faulty {
         self.call(self.inner.claim_jobs(kind, lease, limit)).await
     }
 
-    async fn finish_job(&self, id: i64) -> Result<(), LedgerError> {
-        self.call(self.inner.finish_job(id)).await
-    }
-
-    async fn retry_job(&self, id: i64, delay: Millis, error: &str) -> Result<(), LedgerError> {
-        self.call(self.inner.retry_job(id, delay, error)).await
+    async fn renew_jobs(&self, jobs: &[i64], lease: Millis) -> Result<(), LedgerError> {
+        self.call(self.inner.renew_jobs(jobs, lease)).await
     }
 
     async fn count_jobs(&self, kind: &str) -> Result<u64, LedgerError> {
@@ -368,6 +369,39 @@ impl People for Faulty {
 
     async fn note_uses(&self, uses: &[(Id, Millis)]) -> Result<(), LedgerError> {
         self.call(self.inner.note_uses(uses)).await
+    }
+}
+
+#[async_trait]
+impl Facts for Faulty {
+    async fn facts(&self, repository: &RepositoryName, digest: &Digest) -> Result<Option<FactsRow>, LedgerError> {
+        self.call(self.inner.facts(repository, digest)).await
+    }
+
+    async fn derived(
+        &self,
+        repository: &RepositoryName,
+        source: &Digest,
+        kind: &str,
+    ) -> Result<Option<DerivedRow>, LedgerError> {
+        self.call(self.inner.derived(repository, source, kind)).await
+    }
+
+    async fn inspectable(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+    ) -> Result<Option<Inspectable>, LedgerError> {
+        self.call(self.inner.inspectable(repository, digest)).await
+    }
+
+    async fn live_manifests(
+        &self,
+        within: Option<&RepositoryName>,
+        after: u64,
+        limit: usize,
+    ) -> Result<Vec<LiveManifest>, LedgerError> {
+        self.call(self.inner.live_manifests(within, after, limit)).await
     }
 }
 

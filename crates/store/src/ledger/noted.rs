@@ -4,7 +4,7 @@ use wharf_model::id::Id;
 
 use super::apply::usage::{Moved, settle};
 use super::change::Refused;
-use super::notes::{Cursor, Job, UploadNote};
+use super::notes::{Cursor, Job, Outcome, Settled, UploadNote};
 use super::query::LedgerError;
 use super::sql::{Row, Sql, Value};
 use crate::clock::Millis;
@@ -125,26 +125,47 @@ pub(crate) async fn claim_jobs(
     let claim = "UPDATE job SET attempts = attempts + 1, due_at = {now $1} + CAST($2 AS BIGINT)
         WHERE due_at <= {now $1} AND id IN
             (SELECT id FROM job WHERE kind = $3 AND due_at <= {now $1} ORDER BY due_at, id LIMIT $4)
-        RETURNING id, key, payload, attempts";
+        RETURNING id, key, payload, attempts, asked";
     let parameters = [sql.clock(), lease.into(), kind.into(), (limit as i64).into()];
     let rows = sql.query(claim, &parameters).await?;
     let job = |mut row: Row| {
-        Ok(Job { id: row.int(0)?, key: row.text(1)?, payload: row.text(2)?, attempts: row.unsigned(3)? })
+        let (attempts, asked) = (row.unsigned(3)?, row.unsigned(4)?);
+        Ok(Job { id: row.int(0)?, key: row.text(1)?, payload: row.text(2)?, attempts, asked })
     };
     let mut jobs = rows.into_iter().map(job).collect::<Result<Vec<_>, LedgerError>>()?;
     jobs.sort_by_key(|job| job.id);
     Ok(jobs)
 }
 
-pub(crate) async fn finish_job(sql: &mut impl Sql, id: i64) -> Result<(), LedgerError> {
-    sql.execute("DELETE FROM job WHERE id = $1", &[id.into()]).await?;
+pub(crate) async fn renew_jobs(sql: &mut impl Sql, jobs: &[i64], lease: Millis) -> Result<(), LedgerError> {
+    let update = "UPDATE job SET due_at = {now $1} + CAST($2 AS BIGINT) WHERE id = $3";
+    for job in jobs {
+        sql.execute(update, &[sql.clock(), lease.into(), (*job).into()]).await?;
+    }
     Ok(())
 }
 
-pub(crate) async fn retry_job(sql: &mut impl Sql, id: i64, delay: Millis, error: &str) -> Result<(), LedgerError> {
-    let update = "UPDATE job SET due_at = {now $1} + CAST($2 AS BIGINT), error = $3 WHERE id = $4";
-    let parameters = [sql.clock(), delay.into(), error.into(), id.into()];
-    sql.execute(update, &parameters).await?;
+/// Part of a commit, whose time is `now`.
+pub(crate) async fn settle_job(sql: &mut impl Sql, settled: &Settled, now: Millis) -> Result<(), LedgerError> {
+    let (id, asked) = (Value::Int(settled.id), Value::Int(settled.asked as i64));
+    let is_settled = match &settled.outcome {
+        Outcome::Done => sql.execute("DELETE FROM job WHERE id = $1 AND asked = $2", &[id, asked]).await? > 0,
+        Outcome::Left(payload) => {
+            let update =
+                "UPDATE job SET payload = $3, attempts = 0, due_at = $4, error = NULL WHERE id = $1 AND asked = $2";
+            sql.execute(update, &[id, asked, payload.as_str().into(), now.into()]).await? > 0
+        }
+        Outcome::Failed { delay, error } | Outcome::Postponed { delay, error } => {
+            let counts_none = i64::from(matches!(settled.outcome, Outcome::Postponed { .. }));
+            let update = "UPDATE job SET due_at = $2, error = $3, attempts = attempts - $4 WHERE id = $1";
+            sql.execute(update, &[id, (now + delay).into(), error.as_str().into(), counts_none.into()]).await?;
+            true
+        }
+    };
+    if !is_settled {
+        let again = "UPDATE job SET attempts = 0, due_at = $2, error = NULL WHERE id = $1";
+        sql.execute(again, &[id, now.into()]).await?;
+    }
     Ok(())
 }
 

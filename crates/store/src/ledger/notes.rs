@@ -58,8 +58,51 @@ pub struct Job {
     pub key: String,
     /// What is to be done.
     pub payload: String,
-    /// How often it was claimed, this time included.
+    /// How often it was claimed, this time included, since it was asked for last or got on.
     pub attempts: u64,
+    /// How often it had been asked for when it was claimed.
+    pub asked: u64,
+}
+
+impl Job {
+    /// What became of it.
+    pub fn settled(&self, outcome: Outcome) -> Settled {
+        Settled { id: self.id, asked: self.asked, outcome }
+    }
+}
+
+/// What became of a job that was claimed. No effect where the job is not there any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// The job.
+    pub id: i64,
+    /// How often it had been asked for when it was claimed. Where it was asked for since, it is due again now, unless it failed.
+    pub asked: u64,
+    /// What.
+    pub outcome: Outcome,
+}
+
+/// What may become of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done and forgotten.
+    Done,
+    /// A part is done: this is left to be done, now.
+    Left(String),
+    /// It failed, and is due again in `delay` milliseconds.
+    Failed {
+        /// How long it waits.
+        delay: Millis,
+        /// Why, for people.
+        error: String,
+    },
+    /// The same, but what failed is something else, so that it counts no attempt.
+    Postponed {
+        /// How long it waits.
+        delay: Millis,
+        /// Why, for people.
+        error: String,
+    },
 }
 
 /// The kind of the jobs that remove bytes which the ledger no longer knows; the payload is a location.

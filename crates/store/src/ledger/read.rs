@@ -445,7 +445,8 @@ pub(crate) async fn count_totals(sql: &mut impl Sql) -> Result<(Seq, Totals), Le
 }
 
 pub(crate) async fn knows_location(sql: &mut impl Sql, location: &Location) -> Result<bool, LedgerError> {
-    sql.any("SELECT 1 FROM blob WHERE location = $1", &[location.0.as_str().into()]).await
+    let find = "SELECT 1 FROM blob WHERE location = $1 UNION ALL SELECT 1 FROM derived WHERE location = $1";
+    sql.any(find, &[location.0.as_str().into()]).await
 }
 
 pub(crate) async fn check(sql: &mut impl Sql) -> Result<(), LedgerError> {

@@ -434,7 +434,8 @@ mod tests {
         let mut made = async |seq: u64, changes| {
             let commit = Commit { changes, ..Commit::default() };
             counted.statements = 0;
-            let entry = apply::apply(&mut counted, commit, seq, 0, 0).await.expect("it is made").expect("an effect");
+            let entry =
+                apply::apply(&mut counted, commit, seq, 0, 0).await.expect("it is made").entry.expect("an effect");
             (entry.changes, counted.statements)
         };
         let put = |(text, children): &(String, Vec<&str>)| rules::index("p/a", text, children);

@@ -8,6 +8,7 @@ use parking_lot::RwLock;
 use tokio::sync::{mpsc, oneshot, watch};
 use wharf_model::id::Id;
 
+use super::apply::Applied;
 use super::change::{Commit, Entry, Refused};
 use super::notes::{Cursor, Job, UploadNote};
 use super::query::LedgerError;
@@ -37,18 +38,16 @@ pub(crate) enum Work {
     },
     /// See [`People::note_uses`](super::people::People::note_uses).
     NoteUses(Vec<(Id, Millis)>),
-    FinishJob(i64),
-    RetryJob {
-        id: i64,
-        delay: Millis,
-        error: String,
+    RenewJobs {
+        jobs: Vec<i64>,
+        lease: Millis,
     },
 }
 
 /// What the writer did.
 pub(crate) enum Done {
-    /// A commit; the entry, where it had an effect.
-    Committed(Option<Entry>),
+    /// A commit, and what came of it.
+    Committed(Applied),
     /// A note; whether it was written.
     Noted(bool),
     Claimed(Vec<Job>),
@@ -64,6 +63,7 @@ pub(crate) struct Request {
 pub(crate) struct Writer {
     requests: mpsc::Sender<Request>,
     pub(crate) news: watch::Receiver<Seq>,
+    pub(crate) queued: watch::Receiver<u64>,
     pub(crate) observers: Observers,
 }
 
@@ -73,6 +73,7 @@ pub(crate) type Observers = Arc<RwLock<Vec<Arc<dyn Observer>>>>;
 pub(crate) struct Desk {
     pub(crate) requests: mpsc::Receiver<Request>,
     news: watch::Sender<Seq>,
+    queued: watch::Sender<u64>,
     observers: Observers,
     grace: Millis,
 }
@@ -82,9 +83,10 @@ impl Writer {
     pub(crate) fn new(latest: Seq, grace: Millis) -> (Writer, Desk) {
         let (sender, requests) = mpsc::channel(WAITING_MAX);
         let (news_sender, news) = watch::channel(latest);
+        let (queued_sender, queued) = watch::channel(0);
         let observers = Observers::default();
-        let desk = Desk { requests, news: news_sender, observers: observers.clone(), grace };
-        (Writer { requests: sender, news, observers }, desk)
+        let desk = Desk { requests, news: news_sender, queued: queued_sender, observers: observers.clone(), grace };
+        (Writer { requests: sender, news, queued, observers }, desk)
     }
 
     /// Whether somebody serves the writer.
@@ -124,6 +126,9 @@ impl Desk {
             match self.transaction(sql, &batch).await {
                 Ok((results, latest)) => {
                     self.tell(results.iter().filter_map(entry), latest);
+                    if results.iter().any(has_queued) {
+                        self.queued.send_modify(|times| *times += 1);
+                    }
                     let done = results.len();
                     for (request, result) in batch.drain(..done).zip(results) {
                         let _ = request.answer.send(result.map(|done| (done, latest)));
@@ -166,7 +171,7 @@ impl Desk {
             let result = self.one(sql, &request.work, now, seq + 1).await;
             match &result {
                 Ok(done) => {
-                    seq += u64::from(matches!(done, Done::Committed(Some(_))));
+                    seq += u64::from(matches!(done, Done::Committed(Applied { entry: Some(_), .. })));
                     sql.batch("RELEASE SAVEPOINT one").await.map_err(broken)?;
                 }
                 Err(Refused::Failed(error)) => return Err(broken(error.clone())),
@@ -199,8 +204,8 @@ impl Desk {
         match work {
             Work::Commit(commit) => {
                 // Made again after another request broke the transaction, it must begin from what was asked.
-                let entry = apply::apply(sql, commit.clone(), next, now, self.grace).await?;
-                return Ok(Done::Committed(entry));
+                let applied = apply::apply(sql, commit.clone(), next, now, self.grace).await?;
+                return Ok(Done::Committed(applied));
             }
             Work::PutUpload(note) => return Ok(Done::Noted(noted::put_upload(sql, note).await?)),
             Work::DeleteUpload(id) => noted::delete_upload(sql, *id).await?,
@@ -209,8 +214,7 @@ impl Desk {
                 return Ok(Done::Claimed(noted::claim_jobs(sql, kind, *lease, *limit).await?));
             }
             Work::NoteUses(uses) => people::apply::note_uses(sql, uses).await?,
-            Work::FinishJob(id) => noted::finish_job(sql, *id).await?,
-            Work::RetryJob { id, delay, error } => noted::retry_job(sql, *id, *delay, error).await?,
+            Work::RenewJobs { jobs, lease } => noted::renew_jobs(sql, jobs, *lease).await?,
         }
         Ok(Done::Noted(true))
     }
@@ -226,7 +230,11 @@ impl Desk {
 }
 
 fn entry(result: &Result<Done, Refused>) -> Option<&Entry> {
-    if let Ok(Done::Committed(entry)) = result { entry.as_ref() } else { None }
+    if let Ok(Done::Committed(applied)) = result { applied.entry.as_ref() } else { None }
+}
+
+fn has_queued(result: &Result<Done, Refused>) -> bool {
+    matches!(result, Ok(Done::Committed(Applied { queued: true, .. })))
 }
 
 /// A transaction that cannot go on, and at which request.

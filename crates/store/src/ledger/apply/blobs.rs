@@ -196,6 +196,7 @@ impl<S: Sql> Context<'_, S> {
         let mut freed = Freed::default();
         for mut row in self.sql.query(find, &[Value::List(digests)]).await? {
             let (id, size, location) = (row.int(0)?, row.unsigned(1)?, row.maybe_text(2)?);
+            self.end_derived(id).await?;
             self.sql.execute("DELETE FROM blob WHERE id = $1", &[id.into()]).await?;
             if let Some(location) = location {
                 self.reclaim(&location).await?;

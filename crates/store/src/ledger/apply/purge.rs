@@ -67,6 +67,7 @@ impl<S: Sql> Context<'_, S> {
         document: i64,
     ) -> Result<Vec<Digest>, LedgerError> {
         self.manifest_went(repository, document).await?;
+        self.end_facts(manifest).await?;
         let edges = "DELETE FROM edge WHERE manifest = $1 RETURNING algorithm, digest";
         let rows = self.sql.query(edges, &[manifest.into()]).await?;
         let unused = "DELETE FROM document WHERE id = $1
