@@ -137,7 +137,9 @@ fn health_metrics_and_the_name_of_a_request() {
     assert_eq!(ready["components"]["ledger"]["state"], "ok");
     let metrics = client.get("/metrics").expect(200).text();
     assert!(metrics.contains("wharf_http_requests_total{route=\"health\",method=\"GET\",status_class=\"2xx\"} 2"));
-    assert!(metrics.contains("wharf_follower_lag{follower=\"totals\"}"), "{metrics}");
+    for told in ["wharf_follower_lag{follower=\"totals\"}", "wharf_jobs{kind=\"inspect\"}"] {
+        assert!(metrics.contains(told), "{metrics}");
+    }
     let answer = client.get("/v2/").expect(401);
     let id = answer.required("x-request-id").to_owned();
     // An upload goes on in a task of its own.

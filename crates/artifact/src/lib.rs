@@ -8,7 +8,8 @@
 //! Two forms of others are read and written here, too: [`bundle`], as imgpkg has them, and [`cnab`].
 //!
 //! What others made is told by its [`kind`]: data, asked in one order, with the commands that fetch it. [`facts`] reads what a kind
-//! declares, and [`publisher`] what the publisher says, made harmless. [`inspect`] reads what needs code to be understood.
+//! declares, and [`publisher`] what the publisher says, made harmless. [`inspect`] reads what needs code to be understood;
+//! [`recognise`] does all of it.
 
 pub mod bundle;
 pub mod cnab;
@@ -21,6 +22,7 @@ pub mod kind;
 pub mod layer;
 pub mod pack;
 pub mod publisher;
+pub mod recognise;
 pub mod secrets;
 pub mod seen;
 pub mod tree;

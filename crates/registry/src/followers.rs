@@ -4,6 +4,7 @@
 //! through a crash. It has a version; when that moves, or when it never ran, it is rebuilt from what is and then joins the
 //! log. To add one: a file here, and a line in [`FOLLOWERS`].
 
+pub mod inspect;
 pub mod totals;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use wharf_store::ledger::query::LedgerError;
 use wharf_store::ledger::{Ledger, Seq};
 
 /// All followers, in no order that matters.
-pub const FOLLOWERS: &[&dyn Follower] = &[&totals::TotalsFollower];
+pub const FOLLOWERS: &[&dyn Follower] = &[&totals::TotalsFollower, &inspect::InspectFollower];
 
 /// Most entries that are followed in one commit.
 const BATCH: usize = 256;

@@ -19,6 +19,7 @@ mod giving;
 pub mod groups;
 pub mod history;
 pub mod identity;
+pub mod inspect;
 pub mod jobs;
 pub mod overview;
 pub mod people;

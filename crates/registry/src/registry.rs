@@ -11,7 +11,6 @@ use wharf_store::blobs::Blobs;
 use wharf_store::clock::Millis;
 use wharf_store::ledger::Ledger;
 use wharf_store::ledger::change::{Change, Expects, Refused};
-use wharf_store::ledger::notes::RECLAIM;
 use wharf_store::ledger::project::ProjectRules;
 use wharf_store::ledger::query::{LedgerError, PlaceRow, Totals};
 use wharf_store::ledger::readable::Readable;
@@ -22,6 +21,7 @@ use crate::cache::Caches;
 use crate::cursor::Cursors;
 use crate::error::Error;
 use crate::identity::Identity;
+use crate::jobs::KINDS;
 use crate::rights::Place;
 use crate::secret::MasterKey;
 use crate::upload::Sessions;
@@ -342,7 +342,11 @@ impl Registry {
     /// # Errors
     /// The ledger fails.
     pub async fn jobs(&self) -> Result<Vec<(&'static str, u64)>, LedgerError> {
-        Ok(vec![(RECLAIM, self.0.ledger.count_jobs(RECLAIM).await?)])
+        let mut counts = Vec::with_capacity(KINDS.len());
+        for kind in KINDS {
+            counts.push((kind, self.0.ledger.count_jobs(kind).await?));
+        }
+        Ok(counts)
     }
 }
 

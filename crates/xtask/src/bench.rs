@@ -5,6 +5,7 @@ mod access;
 mod client;
 mod content;
 mod http;
+mod inspect;
 mod lists;
 mod load;
 mod manifests;
@@ -75,6 +76,7 @@ enum Item {
     Lists,
     Memory,
     Small,
+    Inspect,
     Access,
     Folder,
     Many,
@@ -91,6 +93,7 @@ impl Item {
             Item::Lists => lists::measure(bench, report),
             Item::Memory => memory::measure(bench, report),
             Item::Small => small::measure(bench, report),
+            Item::Inspect => inspect::measure(bench, report),
             Item::Access => access::measure(bench, report),
             Item::Folder => client::folder::measure(bench, report),
             Item::Many => client::many::measure(bench, report),

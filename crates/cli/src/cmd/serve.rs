@@ -11,7 +11,8 @@ use wharf_artifact::kind::folder::{InForce, Refreshed};
 use wharf_registry::access::Policy;
 use wharf_registry::followers::{FOLLOWERS, Following};
 use wharf_registry::identity::local;
-use wharf_registry::jobs::Reclaimer;
+use wharf_registry::inspect::Inspector;
+use wharf_registry::jobs::Worker;
 use wharf_registry::registry::{Registry, Settings};
 use wharf_registry::secret::MasterKey;
 use wharf_server::app::{App, AppSettings};
@@ -29,10 +30,10 @@ use crate::args::SettingArgs;
 use crate::data::DataFolder;
 use crate::printer::Printer;
 
-/// Threads that block besides those of the heap: two for hashes of passwords, some for looking up names, for opening and
-/// for counting. With these there are more than all their users take, each of which is bounded by itself: none waits for a
+/// Threads that block besides those of the heap: two for hashes of passwords, two for inspecting, some for looking up names, for
+/// opening and for counting. With these there are more than all their users take, each of which is bounded by itself: none waits for a
 /// place that another sort of work holds. Threads are made when they are needed.
-const BLOCKING_THREADS_BESIDE: usize = 14;
+const BLOCKING_THREADS_BESIDE: usize = 16;
 /// How long such a thread is kept for the next work.
 const BLOCKING_THREAD_KEPT: Duration = Duration::from_secs(5);
 /// How much freed memory glibc keeps at hand, in bytes, is twice this: see [`keep_freed_memory`].
@@ -77,9 +78,9 @@ async fn serve(config: &Config, printer: &Printer) -> anyhow::Result<()> {
     let followers: Vec<_> =
         FOLLOWERS.iter().map(|follower| Arc::new(Following::new(*follower, ledger.clone()))).collect();
     let health = Health::new(metrics, followers.clone());
-    start_beside(&registry, followers, config.gc.sweep_interval);
     let kinds = Arc::new(InForce::new(config.kinds.clone()));
     keep_kinds(kinds.clone());
+    start_beside(&registry, followers, kinds.clone(), config.gc.sweep_interval);
     let app = App::new(registry.clone(), app_settings(config, kinds), health);
 
     let line = format!("listening on {}", listener.url());
@@ -166,12 +167,16 @@ fn told_of_kinds(refreshed: Refreshed) {
 }
 
 /// What runs beside the requests. It ends with the process, at any point.
-fn start_beside(registry: &Registry, followers: Vec<Arc<Following>>, sweep_interval: Duration) {
+fn start_beside(registry: &Registry, followers: Vec<Arc<Following>>, kinds: Arc<InForce>, sweep_interval: Duration) {
     for follower in followers {
         tokio::spawn(async move { follower.run().await });
     }
-    let reclaimer = Reclaimer::new(registry);
-    tokio::spawn(async move { reclaimer.run().await });
+    let inspector = Inspector::new(registry, kinds);
+    let workers = Worker::inspectors(registry, &inspector).into_iter().chain([Worker::reclaimer(registry)]);
+    for worker in workers {
+        tokio::spawn(async move { worker.run().await });
+    }
+    tokio::spawn(async move { inspector.keep_up().await });
     let registry = registry.clone();
     tokio::spawn(async move { registry.sweep_for_ever(sweep_interval).await });
 }

@@ -14,7 +14,7 @@ use wharf_model::page::Page;
 use wharf_registry::access::{Action, Readable};
 use wharf_registry::error::Error;
 use wharf_registry::followers::Following;
-use wharf_registry::jobs::Reclaimer;
+use wharf_registry::jobs::Worker;
 use wharf_store::blobs::faulty::{Failure, Fault};
 use wharf_store::clock::Millis;
 use wharf_store::ledger::Ledger as _;
@@ -509,7 +509,7 @@ impl Play {
     async fn reclaim(&mut self) {
         self.note("reclaim".to_owned());
         let is_faulty = self.perhaps_a_fault();
-        let reclaimed = Reclaimer::new(&self.house.registry).work_off().await;
+        let reclaimed = Worker::reclaimer(&self.house.registry).work_off().await;
         self.house.heal();
         assert!(reclaimed.is_ok() || is_faulty, "{reclaimed:?}");
     }

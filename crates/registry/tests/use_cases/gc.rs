@@ -2,7 +2,7 @@
 
 use wharf_model::name::Reference;
 use wharf_registry::error::Error;
-use wharf_registry::jobs::Reclaimer;
+use wharf_registry::jobs::Worker;
 use wharf_store::blobs::faulty::{Failure, Fault};
 use wharf_store::ledger::Ledger as _;
 use wharf_store::ledger::change::{Change, Commit};
@@ -186,7 +186,7 @@ async fn bytes_that_cannot_be_removed_are_tried_again() {
     let house = House::new().await;
     let digest = house.push_blob(A, &noise(1, 40_000)).await;
     house.delete_blob(A, &digest).await.expect("deleted");
-    let reclaimer = Reclaimer::new(&house.registry);
+    let reclaimer = Worker::reclaimer(&house.registry);
     for fault in [Fault::Before(Failure::Failed), Fault::After(Failure::Failed)] {
         house.blobs.fail_next(fault);
         reclaimer.work_off().await.expect("the ledger answers");

@@ -23,7 +23,7 @@ use wharf_registry::actor::{Actor, Ceiling, Subject};
 use wharf_registry::error::Error;
 use wharf_registry::followers::{FOLLOWERS, Following};
 use wharf_registry::identity::personal;
-use wharf_registry::jobs::Reclaimer;
+use wharf_registry::jobs::Worker;
 use wharf_registry::pull::Served;
 use wharf_registry::push::{Expected, Push, Pushed};
 use wharf_registry::registry::{Access, Registry, Settings};
@@ -376,7 +376,7 @@ impl House {
     /// Sweeps, and removes the bytes that are free then.
     pub(crate) async fn clean(&self) {
         self.sweep().await;
-        Reclaimer::new(&self.registry).work_off().await.expect("no fault");
+        Worker::reclaimer(&self.registry).work_off().await.expect("no fault");
     }
 
     pub(crate) fn totals(&self) -> Following {

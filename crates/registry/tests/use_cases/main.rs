@@ -9,6 +9,7 @@ mod followers;
 mod gc;
 mod hidden;
 mod house;
+mod inspect;
 mod lists;
 mod model;
 mod people;

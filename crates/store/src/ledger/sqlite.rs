@@ -192,7 +192,7 @@ impl Session {
 
     /// Nobody else works on the jobs of this file: those that a former process had taken, or was to try again, are due.
     fn end_leases(&self) -> Result<(), LedgerError> {
-        let end = "UPDATE job SET due_at = ?1 WHERE attempts > 0 AND due_at > ?1";
+        let end = "UPDATE job SET due_at = ?1 WHERE due_at > ?1";
         self.connection.execute(end, [self.shared.clock.now()]).map_err(failed)?;
         Ok(())
     }
