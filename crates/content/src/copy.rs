@@ -30,6 +30,7 @@ use serde::Serialize;
 use wharf_model::descriptor::Descriptor;
 use wharf_model::name::{Reference, Tag};
 
+use crate::abilities::Obstacle;
 use crate::error::Error;
 use crate::observer::Observer;
 use crate::platform::Platform;
@@ -37,6 +38,7 @@ use crate::source::{Fetched, Source};
 use crate::target::Target;
 
 pub use self::send::send;
+pub(crate) use self::survey::fit;
 
 /// Things that are under way at once where nothing is said.
 pub const CONCURRENCY: usize = 8;
@@ -133,10 +135,37 @@ pub async fn copy(
 ) -> Result<Report, Error> {
     let ends = task::Ends { source, target, options, observer };
     let (fetched, manifest) = ends.root(reference).await?;
-    if target.abilities().is_limited() {
-        survey::check(&ends, &fetched, &manifest).await?;
-    }
+    survey::fit(target, survey::obstacles(&ends, &fetched, &manifest).await?)?;
     walk::Walk::new(ends, &fetched, tags)?.run(fetched, manifest).await
+}
+
+/// The same of something whose [`obstacles`] have been looked for.
+pub(crate) async fn looked_at(
+    source: &dyn Source,
+    reference: &Reference,
+    target: &dyn Target,
+    tags: &[Tag],
+    options: &Options,
+    observer: Arc<dyn Observer>,
+) -> Result<Report, Error> {
+    let ends = task::Ends { source, target, options, observer };
+    let (fetched, manifest) = ends.root(reference).await?;
+    walk::Walk::new(ends, &fetched, tags)?.run(fetched, manifest).await
+}
+
+/// What of a copy the target is known not to take, and does not have either.
+///
+/// # Errors
+/// As [`copy`]; nothing is sent.
+pub(crate) async fn obstacles(
+    source: &dyn Source,
+    reference: &Reference,
+    target: &dyn Target,
+    options: &Options,
+) -> Result<Vec<Obstacle>, Error> {
+    let ends = task::Ends { source, target, options, observer: Arc::new(()) };
+    let (fetched, manifest) = ends.root(reference).await?;
+    survey::obstacles(&ends, &fetched, &manifest).await
 }
 
 /// What of a descriptor is needed to move what it names.

@@ -4,6 +4,8 @@
 //! **Where from.** An image is looked for beside the bundle that locks it, as a bundle that was relocated has them all there;
 //! then where it was when it was locked.
 //!
+//! **Limits.** Of a target that is known not to take every form of manifest, all of it is looked at before anything is sent.
+//!
 //! **Order.** First all images that are no bundles, several at once; then bundles, inner ones before those that hold them; the
 //! outermost, with its tags, last. So no bundle at the target locks what is not there.
 //!
@@ -151,7 +153,7 @@ impl Plan {
     /// Copies all of it to `target`, the bundle itself under `tags`, and everything under the tag that `kept` gives it, if any.
     ///
     /// # Errors
-    /// As [`copy::copy`].
+    /// As [`copy::copy`]. With [`Error::Unfit`], which is about any of it, nothing was sent of it all.
     pub async fn carry(
         &self,
         target: &dyn Target,
@@ -160,13 +162,14 @@ impl Plan {
         options: &Options,
         observer: &Arc<dyn Observer>,
     ) -> Result<Relocated, Error> {
+        self.fits(target, options).await?;
         // Nothing comes in a dry run, so that nobody is to wait for it.
         let once = Once::new(target);
         let target: &dyn Target = if options.dry_run { target } else { &once };
         let one = async |member: &Member, tags: &[Tag]| {
             let tags: Vec<Tag> = tags.iter().cloned().chain(kept(&member.digest)).collect();
             let reference = Reference::Digest(member.digest);
-            copy::copy(&*member.source, &reference, target, &tags, options, observer.clone()).await
+            copy::looked_at(&*member.source, &reference, target, &tags, options, observer.clone()).await
         };
         let leaves = self.members.iter().filter(|member| member.locks.is_none());
         let leaves = leaves.map(|member| one(member, &[]));
@@ -176,6 +179,18 @@ impl Plan {
             images.push(one(member, &[]).await?);
         }
         Ok(Relocated { root: one(self.root(), tags).await?, images })
+    }
+
+    /// Fails where the target is known not to take something of it.
+    async fn fits(&self, target: &dyn Target, options: &Options) -> Result<(), Error> {
+        if !target.abilities().is_limited() {
+            return Ok(());
+        }
+        let looking = self.members.iter().map(async |member: &Member| {
+            copy::obstacles(&*member.source, &Reference::Digest(member.digest), target, options).await
+        });
+        let found: Vec<_> = stream::iter(looking).buffered(COPIED_AT_ONCE).try_collect().await?;
+        copy::fit(target, found.concat())
     }
 
     /// All bundles but the outermost, each after those that it holds.

@@ -14,19 +14,23 @@ use wharf_model::name::Tag;
 
 use super::task::Ends;
 use super::{Options, walk};
-use crate::abilities::{Form, Unfit, obstacles};
+use crate::abilities::{self, Form, Obstacle, Unfit};
 use crate::error::Error;
 use crate::source::Fetched;
 use crate::target::{Origin, Rank, Target};
 
-/// Fails where the target is known not to take something of what is going to be copied, and does not have it either.
-pub(super) async fn check(ends: &Ends<'_>, root: &Fetched, manifest: &Manifest) -> Result<(), Error> {
+/// What of all that is going to be copied the target is known not to take, and does not have either.
+pub(super) async fn obstacles(ends: &Ends<'_>, root: &Fetched, manifest: &Manifest) -> Result<Vec<Obstacle>, Error> {
+    let abilities = ends.target.abilities();
+    if !abilities.is_limited() {
+        return Ok(Vec::new());
+    }
     let survey = Survey { name: ends.target.name(), forms: Mutex::default() };
     let options = Options { dry_run: false, ..ends.options.clone() };
     let surveyed = Ends { source: ends.source, target: &survey, options: &options, observer: Arc::new(()) };
     walk::Walk::new(surveyed, root, &[])?.run(root.clone(), manifest.clone()).await?;
     let forms = survey.forms.into_inner();
-    let mut found = obstacles(&ends.target.abilities(), Some(&root.digest), &forms);
+    let mut found = abilities::obstacles(&abilities, Some(&root.digest), &forms);
     // What is there has been taken, whatever is known.
     let mut there = HashMap::new();
     for digest in found.iter().filter_map(|one| one.manifest) {
@@ -35,9 +39,14 @@ pub(super) async fn check(ends: &Ends<'_>, root: &Fetched, manifest: &Manifest) 
         }
     }
     found.retain(|one| one.manifest.is_none_or(|digest| there.get(&digest) != Some(&true)));
-    match found.is_empty() {
+    Ok(found)
+}
+
+/// Fails where there are any.
+pub(crate) fn fit(target: &dyn Target, obstacles: Vec<Obstacle>) -> Result<(), Error> {
+    match obstacles.is_empty() {
         true => Ok(()),
-        false => Err(Error::Unfit(Unfit { place: ends.target.name(), obstacles: found })),
+        false => Err(Error::Unfit(Unfit { place: target.name(), obstacles })),
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use async_trait::async_trait;
 use bytes::Bytes;
 use serde_json::{Value, json};
+use wharf_content::abilities::Abilities;
 use wharf_content::copy::{Options, Report, copy};
 use wharf_content::error::Error;
 use wharf_content::memory::Memory;
@@ -75,6 +76,7 @@ pub(crate) struct Registry {
     pub(crate) sent: AtomicUsize,
     /// Whether an index may name what is not there.
     pub(crate) sparse: bool,
+    pub(crate) abilities: Abilities,
 }
 
 impl Registry {
@@ -130,6 +132,10 @@ impl Target for Registry {
 
     fn home(&self) -> Option<Home> {
         self.home.clone()
+    }
+
+    fn abilities(&self) -> Abilities {
+        self.abilities.clone()
     }
 
     async fn has_blob(&self, descriptor: &Descriptor) -> Result<bool, Error> {

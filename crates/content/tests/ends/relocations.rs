@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use async_trait::async_trait;
 use serde_json::json;
+use wharf_content::abilities::Abilities;
 use wharf_content::copy::Options;
 use wharf_content::error::Error;
 use wharf_content::memory::Memory;
@@ -124,6 +125,30 @@ async fn no_bundle_before_what_it_locks() {
             return;
         }
     }
+}
+
+/// What is not taken is the last that would be sent: an index that the outer bundle locks beside all else.
+#[tokio::test]
+async fn nothing_of_it_where_something_is_not_taken() {
+    let (mut world, from, all) = nested();
+    let (b, odd) = (world.at("b.example"), json!({ "artifactType": "application/vnd.acme" }));
+    let custom = Descriptor { media_type: "application/vnd.acme".parse().unwrap(), ..blob(&b, "custom") };
+    let custom = image(&b, &[custom], odd, &[]);
+    bundle(&from, &[at("b.example", &all[2]), at("c.example", &all[1]), at("b.example", &custom)], &["v2"]);
+    let abilities = Abilities { custom_types: Some(false), ..Abilities::default() };
+    let to = Registry { abilities, ..Registry::new() };
+    let observer: Arc<dyn Observer> = Arc::new(());
+    let carry = async |version: &str| {
+        let plan = Plan::of(from.clone(), &tagged(version), &world).await.unwrap();
+        plan.carry(&to, &[tag(version)], &keep, &Options::default(), &observer).await
+    };
+    match carry("v2").await {
+        Err(Error::Unfit(unfit)) => assert_eq!(unfit.obstacles[0].manifest, Some(custom.digest), "{unfit}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(to.sent.load(SeqCst) == 0 && to.memory.manifests().is_empty(), "nothing was sent");
+    carry("v1").await.unwrap();
+    to.assert_whole().await;
 }
 
 #[tokio::test]
