@@ -74,6 +74,8 @@ pub enum Command {
     Config(ConfigArgs),
     /// Log in to a registry; docker, podman, skopeo and others find the login too.
     #[command(
+        // It is about a registry and nothing else.
+        mut_args(|arg| arg.help_heading(None::<&'static str>)),
         after_help = "It is kept in $DOCKER_CONFIG/config.json, else ~/.docker/config.json, or by the helper that is set there.\n\n\
         Examples:\n  \
         wharf login -u admin                            asks for the password\n  \

@@ -41,8 +41,7 @@ impl Reach {
     /// # Errors
     /// The file of certificates cannot be read.
     pub fn new(args: &ReachArgs) -> Result<Reach> {
-        let ReachArgs { ca_file, cert_file, key_file, .. } = args.clone();
-        let server = ServerArgs { ca_file, cert_file, key_file, ..ServerArgs::default() };
+        let server = ServerArgs { tls: args.tls.clone(), ..ServerArgs::default() };
         let http = Arc::new(session::http(&server)?);
         Ok(Reach { http, plain_http: args.plain_http, known: Mutex::default() })
     }

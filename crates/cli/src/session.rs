@@ -15,7 +15,7 @@ use wharf_client::origin::Origin;
 use wharf_model::api::list::List;
 
 use crate::Outcome;
-use crate::args::remote::{RemoteArgs, ServerArgs};
+use crate::args::remote::{RemoteArgs, ServerArgs, TlsArgs};
 use crate::ask;
 use crate::printer::Printer;
 use crate::table::{Table, printable};
@@ -143,8 +143,8 @@ pub fn origin(args: &ServerArgs, named: Option<&str>) -> Result<Origin> {
 /// A file of certificates cannot be read.
 pub fn http(args: &ServerArgs) -> Result<Http> {
     let user_agent = format!("wharf/{}", env!("CARGO_PKG_VERSION"));
-    let ca_file = args.ca_file.clone();
-    let identity = args.cert_file.clone().zip(args.key_file.clone());
+    let TlsArgs { ca_file, cert_file, key_file } = args.tls.clone();
+    let identity = cert_file.zip(key_file);
     let certificate_folders = certificate_folders();
     let settings = HttpSettings { ca_file, identity, certificate_folders, user_agent, ..HttpSettings::default() };
     Ok(Http::new(settings)?)

@@ -8,6 +8,8 @@ use clap::Args;
 use wharf_model::image_ref::{ImageRef, ImageRefError};
 use wharf_model::name::{Reference, ReferenceError, Tag};
 
+use super::remote::TlsArgs;
+
 /// How registries are reached that references name.
 #[derive(Clone, Debug, Default, Args)]
 pub struct ReachArgs {
@@ -22,15 +24,9 @@ pub struct ReachArgs {
         help_heading = "Registry"
     )]
     pub plain_http: Option<bool>,
-    /// A PEM file with authorities to trust beside the system's
-    #[arg(long, value_name = "FILE", global = true, help_heading = "Registry")]
-    pub ca_file: Option<PathBuf>,
-    /// A PEM file with our certificate, for a registry that asks for one
-    #[arg(long, value_name = "FILE", global = true, requires = "key_file", help_heading = "Registry")]
-    pub cert_file: Option<PathBuf>,
-    /// A PEM file with the key of that certificate
-    #[arg(long, value_name = "FILE", global = true, requires = "cert_file", help_heading = "Registry")]
-    pub key_file: Option<PathBuf>,
+    /// Whom to trust, and who we are.
+    #[command(flatten)]
+    pub tls: TlsArgs,
 }
 
 /// One end of a copy.

@@ -1,10 +1,8 @@
 //! `wharf login` and `wharf logout`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
-use super::remote::ServerArgs;
+use super::remote::{ServerArgs, TlsArgs};
 
 /// Arguments of `login`.
 #[derive(Debug, Args)]
@@ -21,23 +19,15 @@ pub struct LoginArgs {
     /// Speak to it in the clear, also where it is not this machine
     #[arg(long)]
     pub plain_http: bool,
-    /// A PEM file with authorities to trust beside the system's
-    #[arg(long, value_name = "FILE")]
-    pub ca_file: Option<PathBuf>,
-    /// A PEM file with our certificate, for a registry that asks for one
-    #[arg(long, value_name = "FILE", requires = "key_file")]
-    pub cert_file: Option<PathBuf>,
-    /// A PEM file with the key of that certificate
-    #[arg(long, value_name = "FILE", requires = "cert_file")]
-    pub key_file: Option<PathBuf>,
+    /// Whom to trust, and who we are.
+    #[command(flatten)]
+    pub tls: TlsArgs,
 }
 
 impl LoginArgs {
     /// Which registry.
     pub fn server(&self) -> ServerArgs {
-        let (registry, ca_file) = (self.host.clone(), self.ca_file.clone());
-        let (cert_file, key_file) = (self.cert_file.clone(), self.key_file.clone());
-        ServerArgs { registry, plain_http: self.plain_http, ca_file, cert_file, key_file }
+        ServerArgs { registry: self.host.clone(), plain_http: self.plain_http, tls: self.tls.clone() }
     }
 }
 

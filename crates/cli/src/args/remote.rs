@@ -24,6 +24,14 @@ pub struct ServerArgs {
     /// Speak to it in the clear, also where it is not this machine
     #[arg(long, global = true, help_heading = "Registry")]
     pub plain_http: bool,
+    /// Whom to trust, and who we are.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+}
+
+/// Whom to trust with TLS, and who we are there.
+#[derive(Clone, Debug, Default, Args)]
+pub struct TlsArgs {
     /// A PEM file with authorities to trust beside the system's
     #[arg(long, value_name = "FILE", global = true, help_heading = "Registry")]
     pub ca_file: Option<PathBuf>,
