@@ -9,6 +9,10 @@ use wharf_model::image_ref::ImageRef;
 use wharf_model::name::Tag;
 
 use super::end::{End, ReachArgs};
+use crate::units::Seconds;
+
+/// The longest time that something is said to be of use for, in seconds: a hundred years.
+const LIFETIME_SECONDS_MAX: u64 = 100 * 365 * 86_400;
 
 /// Arguments of `push`.
 #[derive(Debug, Args)]
@@ -116,20 +120,11 @@ pub(super) fn annotation(text: &str) -> Result<(String, String), String> {
     if key.is_empty() { Err("the key is missing".to_owned()) } else { Ok((key.to_owned(), value.to_owned())) }
 }
 
-/// A number of minutes, hours, days or weeks.
+/// A number of minutes, hours, days or weeks: at most a hundred years.
 fn lifetime(text: &str) -> Result<Duration, String> {
-    let wrong = || "write a number and m, h, d or w: 90m, 24h, 7d".to_owned();
-    let unit = text.chars().last().ok_or_else(wrong)?;
-    let seconds = match unit {
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        'w' => 604_800,
-        _ => return Err(wrong()),
-    };
-    let count: u32 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;
-    let is_sane = (1..=100 * 365 * 86_400 / seconds).contains(&u64::from(count));
-    if is_sane { Ok(Duration::from_secs(u64::from(count) * seconds)) } else { Err(wrong()) }
+    let found = text.parse().ok().filter(|_| !text.ends_with('s')).map(|Seconds(seconds)| u64::from(seconds));
+    let found = found.filter(|seconds| (1..=LIFETIME_SECONDS_MAX).contains(seconds));
+    found.map(Duration::from_secs).ok_or_else(|| "write a number and m, h, d or w: 90m, 24h, 7d".to_owned())
 }
 
 /// The subject of an artifact that goes to `target`: written whole, or by `:TAG` or `@DIGEST` alone.
@@ -164,7 +159,9 @@ mod tests {
         check("24h", Some(86_400));
         check("7d", Some(604_800));
         check("2w", Some(1_209_600));
-        for wrong in ["", "h", "0h", "-1h", "24", "1y", "1.5h", "99999999w", "1é"] {
+        check("1m", Some(60));
+        check("36500d", Some(LIFETIME_SECONDS_MAX));
+        for wrong in ["", "h", "0h", "-1h", "24", "60s", "1y", "1.5h", "36501d", "99999999w", "1é"] {
             check(wrong, None);
         }
     }
