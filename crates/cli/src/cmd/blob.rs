@@ -2,21 +2,18 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _, stdin};
-use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::stream;
 use wharf_client::remote::Remote;
 use wharf_content::body::Body;
 use wharf_content::copy::send;
 use wharf_content::error::Error;
 use wharf_content::observer::{Event, Observer, Outcome as Went};
 use wharf_content::source::Source as _;
-use wharf_content::target::Origin;
 use wharf_content::verify::{self, Expected};
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::{Algorithm, Digest, Hasher};
@@ -25,6 +22,7 @@ use wharf_model::media::{MediaType, OCTET_STREAM};
 use crate::args::blob::{BlobArgs, BlobCommand};
 use crate::args::reference::{BlobRef, RepositoryRef};
 use crate::end::Reach;
+use crate::folder::stream::OnDisk;
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::{Outcome, ask, session};
@@ -144,12 +142,9 @@ async fn put(reach: &Reach, to: &RepositoryRef, file: &Path, progress: Arc<Progr
     Ok(digest)
 }
 
-/// A file whose bytes can be had again.
-struct Kept(Arc<File>);
-
 /// The file, what it is named by and its size. What comes by standard input is written to a temporary file first, as sending
 /// it may have to be repeated.
-fn kept(path: &Path) -> Result<(Kept, Digest, u64)> {
+fn kept(path: &Path) -> Result<(OnDisk, Digest, u64)> {
     let mut hasher = Hasher::new(Algorithm::Sha256);
     let mut buffer = vec![0; CHUNK_BYTES];
     if is_standard(path) {
@@ -163,7 +158,7 @@ fn kept(path: &Path) -> Result<(Kept, Digest, u64)> {
             file.write_all(&buffer[..read]).context("a temporary file cannot be written")?;
         }
         let size = hasher.length();
-        return Ok((Kept(Arc::new(file)), hasher.finish(), size));
+        return Ok((OnDisk::new(file, size), hasher.finish(), size));
     }
     let failed = || format!("{} cannot be read", path.display());
     let mut file = File::open(path).with_context(failed)?;
@@ -175,31 +170,5 @@ fn kept(path: &Path) -> Result<(Kept, Digest, u64)> {
         hasher.update(&buffer[..read]);
     }
     let size = hasher.length();
-    Ok((Kept(Arc::new(file)), hasher.finish(), size))
-}
-
-#[async_trait]
-impl Origin for Kept {
-    async fn open(&self, from: u64) -> Result<Body, Error> {
-        let chunks = stream::unfold(Some((self.0.clone(), from)), |at| async move {
-            let (file, from) = at?;
-            let read = tokio::task::spawn_blocking(move || read_at(&file, from).map(|chunk| (chunk, file))).await;
-            match read.unwrap_or_else(|error| Err(io::Error::other(error))) {
-                Ok((chunk, _)) if chunk.is_empty() => None,
-                Ok((chunk, file)) => {
-                    let next = from + chunk.len() as u64;
-                    Some((Ok(chunk), Some((file, next))))
-                }
-                Err(error) => Some((Err(error), None)),
-            }
-        });
-        Ok(Body::new(None, chunks))
-    }
-}
-
-fn read_at(file: &File, from: u64) -> io::Result<Bytes> {
-    let mut bytes = vec![0; CHUNK_BYTES];
-    let read = file.read_at(&mut bytes, from)?;
-    bytes.truncate(read);
-    Ok(bytes.into())
+    Ok((OnDisk::new(file, size), hasher.finish(), size))
 }

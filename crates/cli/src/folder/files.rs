@@ -1,25 +1,22 @@
 //! Files as an artifact, each a layer with its name: as oras has it.
 
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use async_trait::async_trait;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::task::spawn_blocking;
 use wharf_artifact::config::{FileLayer, HEAD_BYTES, guess_type};
 use wharf_artifact::{pack, secrets, tree};
-use wharf_content::body::Body;
 use wharf_content::copy::send;
-use wharf_content::error::Error;
 use wharf_content::observer::{Observer, Outcome};
-use wharf_content::target::{Origin, Target};
+use wharf_content::target::Target;
 use wharf_model::descriptor::Descriptor;
 use wharf_model::media::MediaType;
 
-use super::stream::written;
+use super::stream::OnDisk;
 
 /// Files that are sent at the same time.
 const FILES_AT_ONCE: usize = 6;
@@ -123,28 +120,11 @@ pub async fn send_all(
         let (path, layer) = spawn_blocking(move || file.read()).await??;
         let FileLayer { digest, size, .. } = layer;
         let descriptor = Descriptor::new(layer.media_type.clone(), digest, size);
-        let outcome = send(&descriptor, &OnDisk { path, size }, target, observer).await?;
+        let file = File::open(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let outcome = send(&descriptor, &OnDisk::new(file, size), target, observer).await?;
         anyhow::Ok((layer, outcome))
     });
     stream::iter(sending).buffered(FILES_AT_ONCE).try_collect().await
-}
-
-/// A file as it lies there.
-struct OnDisk {
-    path: PathBuf,
-    size: u64,
-}
-
-#[async_trait]
-impl Origin for OnDisk {
-    async fn open(&self, from: u64) -> Result<Body, Error> {
-        let path = self.path.clone();
-        Ok(written(0, self.size - from.min(self.size), move |writer| {
-            let mut file = File::open(path)?;
-            file.seek(SeekFrom::Start(from))?;
-            std::io::copy(&mut file, writer).map(drop)
-        }))
-    }
 }
 
 #[cfg(test)]

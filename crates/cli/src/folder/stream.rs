@@ -1,13 +1,19 @@
 //! Between threads that read and write as files do, and tasks that move bodies.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use wharf_artifact::unpack::Partial;
 use wharf_content::body::Body;
+use wharf_content::error::Error;
+use wharf_content::target::Origin;
 
 /// Chunks between the two sides.
 const CHUNKS: usize = 4;
@@ -149,6 +155,40 @@ impl Write for Writer {
         }
         let chunk = self.buffer.split().freeze();
         self.chunks.blocking_send(Ok(chunk)).map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+/// A file whose bytes can be had again.
+pub(crate) struct OnDisk {
+    file: Arc<File>,
+    size: u64,
+}
+
+impl OnDisk {
+    /// A file of so many bytes.
+    pub(crate) fn new(file: File, size: u64) -> OnDisk {
+        OnDisk { file: Arc::new(file), size }
+    }
+}
+
+#[async_trait]
+impl Origin for OnDisk {
+    async fn open(&self, from: u64) -> Result<Body, Error> {
+        let file = self.file.clone();
+        Ok(written(0, self.size.saturating_sub(from), move |writer| {
+            let (mut at, mut buffer) = (from, vec![0; CHUNK_BYTES]);
+            loop {
+                match file.read_at(&mut buffer, at) {
+                    Ok(0) => return Ok(()),
+                    Ok(count) => {
+                        writer.write_all(&buffer[..count])?;
+                        at += count as u64;
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                    Err(error) => return Err(error),
+                }
+            }
+        }))
     }
 }
 
