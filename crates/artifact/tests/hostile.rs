@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::Write;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use wharf_artifact::layer::LayerError;
 use wharf_artifact::unpack::{Limits, Options, PathFault, Target, UnpackError, Unpacked};
 use wharf_model::media::MediaType;
 use wharf_testkit::fuzz::{BRIEFLY, Feed};
+use wharf_testkit::fixture::FailsAtEnd;
 
 /// A folder with the target in it, and a file beside the target that nobody may touch.
 struct Place(TempDir);
@@ -217,18 +218,6 @@ fn devices_are_refused_or_left_out() {
         assert_eq!(unpacked.skipped, [Box::from("dev")]);
         drop(target);
         assert_eq!(place.names(), ["a"]);
-    }
-}
-
-/// Fails where the digest would be compared.
-struct FailsAtEnd<'a>(&'a [u8]);
-
-impl Read for FailsAtEnd<'_> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        match self.0.read(bytes)? {
-            0 => Err(io::Error::other("the digest is wrong")),
-            count => Ok(count),
-        }
     }
 }
 

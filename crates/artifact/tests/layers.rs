@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeMap;
-use std::io::{self, Read, Write as _};
+use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -15,6 +15,7 @@ use wharf_artifact::layer::view::{Lost, View};
 use wharf_artifact::layer::walk::{Kind, Met, Reason, Walk};
 use wharf_artifact::layer::{LayerError, Limits};
 use wharf_model::digest::{Algorithm, Digest};
+use wharf_testkit::fixture::FailsAtEnd;
 use wharf_testkit::fuzz::{BRIEFLY, Feed};
 
 /// A tar that is written member by member.
@@ -135,18 +136,6 @@ fn what_is_no_layer_is_told() {
     assert!(matches!(index(&b"{\"no\": \"tar\"}".repeat(100)), Err(LayerError::Malformed(_))));
     assert!(index(b"").expect("nothing").nodes().next().is_none());
     assert!(matches!(index(&[gzip(&plain), b"rest".to_vec()].concat()), Err(LayerError::Read(_))));
-}
-
-/// Fails where the digest would be compared.
-struct FailsAtEnd<'a>(&'a [u8]);
-
-impl Read for FailsAtEnd<'_> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        match self.0.read(bytes)? {
-            0 => Err(io::Error::other("the digest is wrong")),
-            count => Ok(count),
-        }
-    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Things to push, made byte for byte.
 
+use std::io::{self, Read};
+
 use serde_json::{Value, json};
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::media::{OCI_EMPTY, OCI_INDEX, OCI_MANIFEST};
@@ -23,6 +25,19 @@ pub fn noise(seed: u64, length: usize) -> Vec<u8> {
     }
     bytes.truncate(length);
     bytes
+}
+
+/// A stream of these bytes that fails where the digest would be compared, at its very end.
+#[derive(Clone, Debug)]
+pub struct FailsAtEnd<'a>(pub &'a [u8]);
+
+impl Read for FailsAtEnd<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        match self.0.read(bytes)? {
+            0 => Err(io::Error::other("the digest is wrong")),
+            count => Ok(count),
+        }
+    }
 }
 
 /// A descriptor.
