@@ -97,20 +97,23 @@ async fn found(reach: &Reach, end: &End, args: &DiffArgs) -> Result<Found> {
     session::about(end, &end.place(), Found::get(reach, end, args.platform.as_ref()).await)
 }
 
-async fn named(end: &End, found: &Found, manifest: &Manifest) -> Result<Named> {
+/// What it is called, and its config where that had to be read.
+async fn named(end: &End, found: &Found, manifest: &Manifest) -> Result<(Named, Option<Vec<u8>>)> {
     let tag = end.tag();
     let by = By { tag: tag.as_ref(), named_by: None };
-    let kind = found::decide(Kinds::built_in(), found.source(), manifest, by).await?.decided.kind;
-    let (kind, kind_title) = (kind.id.clone(), kind.title.clone());
-    Ok(Named { reference: end.to_string(), digest: found.fetched.digest, kind, kind_title })
+    let found::Told { decided, config } = found::decide(Kinds::built_in(), found.source(), manifest, by).await?;
+    let (kind, kind_title) = (decided.kind.id.clone(), decided.kind.title.clone());
+    Ok((Named { reference: end.to_string(), digest: found.fetched.digest, kind, kind_title }, config))
 }
 
 async fn compare(args: &DiffArgs, from: Found, to: Found, progress: &std::sync::Arc<Progress>) -> Result<Told> {
     let (one, other) = (from.manifest()?, to.manifest()?);
     let same = from.fetched.digest == to.fetched.digest;
+    let (named_from, config_from) = named(&args.from, &from, &one).await?;
+    let (named_to, config_to) = named(&args.to, &to, &other).await?;
     let mut told = Told {
-        from: named(&args.from, &from, &one).await?,
-        to: named(&args.to, &to, &other).await?,
+        from: named_from,
+        to: named_to,
         same,
         facts: Vec::new(),
         manifests: Vec::new(),
@@ -124,7 +127,7 @@ async fn compare(args: &DiffArgs, from: Found, to: Found, progress: &std::sync::
         let index = if one.is_index() { &args.from } else { &args.to };
         bail!("{index} is an index of several images, and the other is not; --platform chooses one");
     }
-    told.facts = facts::differences(&from, &one, &to, &other).await?;
+    told.facts = facts::differences((&from, &one, config_from), (&to, &other, config_to)).await?;
     if one.is_index() {
         told.manifests = children(&from, &one, &to, &other);
     } else if !args.no_files && has_own(&told.layers) {

@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::Result;
 use serde::Serialize;
 use serde_json::Value;
-use wharf_content::error::Error;
-use wharf_content::verify::{self, Expected};
-use wharf_model::limits::IMAGE_CONFIG_BYTES_MAX;
+use wharf_model::descriptor::Descriptor;
 use wharf_model::manifest::Manifest;
 
-use crate::found::Found;
+use crate::found::{Found, small_blob};
 
 /// Something that is said.
 #[derive(Serialize)]
@@ -25,8 +23,11 @@ const OF_LAYERS: [&str; 2] = ["rootfs", "history"];
 /// Deepest part of a config that is told apart.
 const DEPTH_MAX: usize = 4;
 
-pub(super) async fn differences(from: &Found, one: &Manifest, to: &Found, other: &Manifest) -> Result<Vec<Fact>> {
-    let (mut one, mut other) = (facts(from, one).await?, facts(to, other).await?);
+/// One of the two, with the bytes of its config where they have been read.
+pub(super) type About<'a> = (&'a Found, &'a Manifest, Option<Vec<u8>>);
+
+pub(super) async fn differences(one: About<'_>, other: About<'_>) -> Result<Vec<Fact>> {
+    let (mut one, mut other) = (facts(one).await?, facts(other).await?);
     let names: std::collections::BTreeSet<String> = one.keys().chain(other.keys()).cloned().collect();
     let facts = names.into_iter().map(|name| {
         let (from, to) = (one.remove(&name), other.remove(&name));
@@ -35,7 +36,7 @@ pub(super) async fn differences(from: &Found, one: &Manifest, to: &Found, other:
     Ok(facts.filter(|fact| fact.from != fact.to).collect())
 }
 
-async fn facts(found: &Found, manifest: &Manifest) -> Result<BTreeMap<String, String>> {
+async fn facts((found, manifest, read): About<'_>) -> Result<BTreeMap<String, String>> {
     let mut facts = BTreeMap::from([("media type".to_owned(), manifest.media_type.to_string())]);
     facts.extend(manifest.artifact_type.clone().map(|text| ("artifact type".to_owned(), text)));
     facts.extend(manifest.subject.as_ref().map(|subject| ("subject".to_owned(), subject.digest.to_string())));
@@ -43,7 +44,7 @@ async fn facts(found: &Found, manifest: &Manifest) -> Result<BTreeMap<String, St
         facts.insert(format!("annotation {key}"), text.clone());
     }
     let Some(config) = &manifest.config else { return Ok(facts) };
-    match config_of(found, manifest).await? {
+    match config_of(found, config, read).await? {
         Some(Value::Object(object)) => {
             let object = object.into_iter().filter(|(key, _)| !OF_LAYERS.contains(&key.as_str()));
             object.for_each(|(key, value)| tell(key.to_ascii_lowercase(), value, 0, &mut facts));
@@ -53,18 +54,16 @@ async fn facts(found: &Found, manifest: &Manifest) -> Result<BTreeMap<String, St
     Ok(facts)
 }
 
-/// The config, where it is one that can be read.
-async fn config_of(found: &Found, manifest: &Manifest) -> Result<Option<Value>> {
-    let Some(config) = &manifest.config else { return Ok(None) };
-    if config.size > IMAGE_CONFIG_BYTES_MAX as u64 || !config.media_type.as_str().ends_with("json") {
+/// The config, where it is one that can be read. `read`: its bytes, where they have been needed before.
+async fn config_of(found: &Found, config: &Descriptor, read: Option<Vec<u8>>) -> Result<Option<Value>> {
+    if !config.media_type.as_str().ends_with("json") {
         return Ok(None);
     }
-    let source = found.source();
-    let Some(body) = source.blob(config, 0).await? else { return Ok(None) };
-    let mut body = verify::whole(body, Expected { digest: config.digest, size: config.size, place: source.name() });
-    let read = body.collect(IMAGE_CONFIG_BYTES_MAX).await;
-    let read = read.map_err(|broken| Error::from_io(broken.error, || format!("read from {}", source.name())))?;
-    Ok(read.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    let bytes = match read {
+        Some(bytes) => Some(bytes),
+        None => small_blob(found.source(), config).await?,
+    };
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
 }
 
 /// Objects by their keys, the environment by its variables, all else as it is.
