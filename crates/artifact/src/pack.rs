@@ -17,10 +17,11 @@ use flate2::write::GzEncoder;
 use rustix::fs::{Mode, OFlags};
 use serde::{Deserialize, Serialize};
 use wharf_model::digest::{Algorithm, Digest, Hasher};
-use wharf_model::limits::{UNPACK_RATIO_FREE_BYTES, UNPACK_RATIO_MAX};
+use wharf_model::limits::UNPACK_RATIO_MAX;
 use wharf_model::media::MediaType;
 
 use crate::compression::Compression;
+use crate::layer::Limits;
 use crate::tree::{Entry, Kind, nanoseconds};
 
 /// Level of zstd: half a gigabyte a second, and most of what more would save.
@@ -60,13 +61,6 @@ pub struct Packed {
     pub tar_bytes: u64,
 }
 
-impl Packed {
-    /// Whether it has shrunk so far that those who unpack it take it for a bomb ([`UNPACK_RATIO_MAX`]).
-    pub fn is_like_a_bomb(&self) -> bool {
-        self.tar_bytes > UNPACK_RATIO_FREE_BYTES && self.tar_bytes / UNPACK_RATIO_MAX > self.size
-    }
-}
-
 /// Why a layer was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
@@ -81,9 +75,19 @@ pub enum PackError {
     /// An entry is not what it was when the folder was listed.
     #[error("{} changed while it was being packed; try again when nobody writes to it", .0.display())]
     Changed(PathBuf),
+    /// It shrinks so far that those who unpack it take it for a bomb.
+    #[error("the layer shrinks to less than a {UNPACK_RATIO_MAX}th, which whoever unpacks it takes for a bomb")]
+    Shrunk,
     /// The layer cannot be written.
     #[error("cannot write the layer: {0}")]
     Write(#[source] io::Error),
+}
+
+impl PackError {
+    /// An error from writing; what our own writers say comes out as it went in.
+    fn write(error: io::Error) -> PackError {
+        error.downcast::<PackError>().unwrap_or_else(PackError::Write)
+    }
 }
 
 /// Packs entries of one folder. May be shared: layers can be written by several threads at once.
@@ -94,6 +98,8 @@ pub struct Packer {
     keep: Keep,
     /// By their paths, those that are repeated.
     folders: HashMap<Box<str>, Entry>,
+    /// Those of whoever unpacks it.
+    limits: Limits,
 }
 
 impl Packer {
@@ -103,7 +109,7 @@ impl Packer {
     /// The folder cannot be opened.
     pub fn open(root: &Path, keep: Keep) -> Result<Packer, PackError> {
         let folder = File::open(root).map_err(|source| PackError::Read { path: root.to_owned(), source })?;
-        Ok(Packer { root: root.to_owned(), folder, keep, folders: HashMap::new() })
+        Ok(Packer { root: root.to_owned(), folder, keep, folders: HashMap::new(), limits: Limits::default() })
     }
 
     /// Repeats in each layer the folders, found among `entries`, that its own entries are in. Readers of images make them where
@@ -112,6 +118,13 @@ impl Packer {
     pub fn with_folders(mut self, entries: &[Entry]) -> Packer {
         let folders = entries.iter().filter(|entry| entry.kind == Kind::Folder);
         self.folders = folders.map(|folder| (folder.path.clone(), folder.clone())).collect();
+        self
+    }
+
+    /// For readers that have other limits than [`Limits::default`]: how far something shrinks is all that counts of them.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Packer {
+        self.limits = limits;
         self
     }
 
@@ -128,7 +141,7 @@ impl Packer {
     /// Memory does not depend on what the files hold.
     ///
     /// # Errors
-    /// [`PackError`], which names the file; then `out` has received a part of a layer.
+    /// [`PackError`], which names the file, or is [`PackError::Shrunk`]; then `out` has received a part of a layer.
     pub fn layer(&self, entries: &[Entry], compression: Compression, out: impl Write) -> Result<Packed, PackError> {
         let mut out = Hashed::new(out);
         let tar = match compression {
@@ -137,17 +150,17 @@ impl Packer {
                 None
             }
             Compression::Gzip => {
-                let mut tar = Hashed::new(gzip(&mut out));
+                let mut tar = Hashed::new(Watched::new(gzip(&mut out), self.limits));
                 self.tar(entries, &mut tar)?;
-                let (tar, encoder) = tar.finish();
-                encoder.finish().map_err(PackError::Write)?;
+                let (tar, watched) = tar.finish();
+                watched.encoder.finish().map_err(PackError::Write)?;
                 Some(tar)
             }
             Compression::Zstd => {
-                let mut tar = Hashed::new(zstd(&mut out)?);
+                let mut tar = Hashed::new(Watched::new(zstd(&mut out)?, self.limits));
                 self.tar(entries, &mut tar)?;
-                let (tar, encoder) = tar.finish();
-                encoder.finish().map_err(PackError::Write)?;
+                let (tar, watched) = tar.finish();
+                watched.encoder.finish().map_err(PackError::Write)?;
                 Some(tar)
             }
         };
@@ -327,9 +340,60 @@ impl<W: Write> Buffered<'_, W> {
     }
 
     fn flush(&mut self) -> Result<(), PackError> {
-        self.out.write_all(&self.bytes[..self.used]).map_err(PackError::Write)?;
+        self.out.write_all(&self.bytes[..self.used]).map_err(PackError::write)?;
         self.used = 0;
         Ok(())
+    }
+}
+
+/// What compresses, and tells how much has come out of it.
+trait Encoder: Write {
+    /// In bytes. What it still holds back is not among them.
+    fn came_out(&self) -> u64;
+}
+
+impl<W: Write> Encoder for GzEncoder<&mut Hashed<W>> {
+    fn came_out(&self) -> u64 {
+        self.get_ref().hasher.length()
+    }
+}
+
+impl<W: Write> Encoder for zstd::Encoder<'static, &mut Hashed<W>> {
+    fn came_out(&self) -> u64 {
+        self.get_ref().hasher.length()
+    }
+}
+
+/// Fails with [`PackError::Shrunk`] where a reader would take what comes out for a bomb. It looks at that while it reads, so that
+/// what shrinks far at the beginning is one, whatever follows.
+struct Watched<E> {
+    encoder: E,
+    limits: Limits,
+    /// Bytes that went in.
+    length: u64,
+}
+
+impl<E: Encoder> Watched<E> {
+    fn new(encoder: E, limits: Limits) -> Watched<E> {
+        Watched { encoder, limits, length: 0 }
+    }
+}
+
+impl<E: Encoder> Write for Watched<E> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Limits { ratio, free_bytes, .. } = self.limits;
+        // What has come out before these bytes goes in is the least that a reader has read when it has got to their end.
+        let length = self.length + bytes.len() as u64;
+        if length > free_bytes && length / ratio.max(1) > self.encoder.came_out() {
+            return Err(io::Error::other(PackError::Shrunk));
+        }
+        let count = self.encoder.write(bytes)?;
+        self.length += count as u64;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.encoder.flush()
     }
 }
 
@@ -360,24 +424,5 @@ impl<W: Write> Write for Hashed<W> {
 
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bombs() {
-        let check = |tar_bytes: u64, size: u64, expect: bool| {
-            let digest = Digest::of(Algorithm::Sha256, b"");
-            let packed =
-                Packed { media_type: Compression::Zstd.layer_type(), digest, diff_id: digest, size, tar_bytes };
-            assert_eq!(packed.is_like_a_bomb(), expect, "{tar_bytes} in {size}");
-        };
-        check(UNPACK_RATIO_FREE_BYTES, 1, false);
-        check(UNPACK_RATIO_FREE_BYTES + 1, 1, true);
-        check(2_000 << 20, 11 << 20, false);
-        check(2_000 << 20, 9 << 20, true);
     }
 }

@@ -8,10 +8,12 @@ use std::path::Path;
 use tempfile::TempDir;
 use wharf_artifact::compression::Compression;
 use wharf_artifact::cut::{self, Form};
+use wharf_artifact::layer::Limits;
 use wharf_artifact::pack::{Keep, NORMAL_TIME, PackError, Packed, Packer};
 use wharf_artifact::tree::{self, Entry, Kind, ScanOptions};
 use wharf_artifact::unpack::{Look, Options, Target, Times, Written};
 use wharf_model::digest::{Algorithm, Digest};
+use wharf_testkit::fixture::noise;
 
 fn folder() -> TempDir {
     tempfile::tempdir().expect("a temporary folder")
@@ -322,4 +324,38 @@ fn what_came_of_a_layer_is_kept() {
 
 fn is_part(entry: &fs::DirEntry) -> bool {
     entry.file_name().to_string_lossy().starts_with(tree::PART_PREFIX)
+}
+
+/// Readers compare what has come with what became of it while they read: what shrinks far at the beginning is refused, whatever
+/// follows. Whatever is packed, our own reader takes.
+#[test]
+fn what_is_packed_is_not_taken_for_a_bomb() {
+    let limits = Limits { ratio: 20, free_bytes: 1 << 20, ..Limits::default() };
+    let check = |parts: &[&[u8]], expect: bool| {
+        let from = folder();
+        put(from.path(), "file", &parts.concat());
+        let entries = scan(from.path());
+        for compression in [Compression::Gzip, Compression::Zstd] {
+            let packer = Packer::open(from.path(), Keep::default()).expect("a folder").with_limits(limits);
+            let mut bytes = Vec::new();
+            let packed = match packer.layer(&entries, compression, &mut bytes) {
+                Ok(packed) => packed,
+                Err(PackError::Shrunk) => {
+                    assert!(!expect, "{compression}: {} bytes", parts.concat().len());
+                    continue;
+                }
+                Err(error) => panic!("{error}"),
+            };
+            assert!(expect, "{compression}: {} of {}", packed.size, packed.tar_bytes);
+            let to = folder();
+            unpack(to.path(), Options { limits, ..Options::default() }, &packed, &bytes);
+        }
+    };
+    let (zeros, noise) = (vec![0; 4 << 20], noise(1, 4 << 20));
+    check(&[&zeros[..1000 << 10]], true);
+    check(&[&zeros], false);
+    check(&[&zeros, &noise], false);
+    check(&[&noise, &zeros], true);
+    check(&[&noise[..128 << 10], &zeros, &noise], false);
+    check(&[&noise[..512 << 10], &zeros], true);
 }

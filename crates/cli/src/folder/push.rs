@@ -133,10 +133,11 @@ struct Layer {
 impl Layer {
     fn pack(folder: Arc<Folder>, range: Range<usize>) -> Result<Layer, PackError> {
         let compression = folder.choose(&folder.entries[range.clone()])?;
-        let layer = Layer::pack_by(folder.clone(), range.clone(), compression)?;
-        // Nobody would unpack it, we neither.
-        let is_refused = layer.packed.is_like_a_bomb();
-        if is_refused { Layer::pack_by(folder, range, Compression::Plain) } else { Ok(layer) }
+        match Layer::pack_by(folder.clone(), range.clone(), compression) {
+            // Nobody would unpack it, we neither.
+            Err(PackError::Shrunk) => Layer::pack_by(folder, range, Compression::Plain),
+            packed => packed,
+        }
     }
 
     fn pack_by(folder: Arc<Folder>, range: Range<usize>, compression: Compression) -> Result<Layer, PackError> {
