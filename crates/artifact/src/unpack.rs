@@ -9,6 +9,7 @@
 //! end where the digest is not the expected one is all that a caller needs: then nothing of the layer has come into place. What
 //! an interruption left is removed by the next [`Target::open`].
 
+mod hashing;
 mod member;
 mod partial;
 mod place;
@@ -28,6 +29,7 @@ use wharf_model::digest::Digest;
 use wharf_model::limits::{TREE_DEPTH_MAX, TREE_NAME_BYTES_MAX, TREE_PATH_BYTES_MAX};
 use wharf_model::media::MediaType;
 
+use crate::compression::Compression;
 use crate::layer::LayerError;
 pub use partial::Partial;
 use place::{Folder, Walker};
@@ -82,7 +84,18 @@ pub struct Written {
     pub mode: u32,
     /// Of a file's content, as far as it is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub digest: Option<Digest>,
+    pub content: Option<Content>,
+}
+
+/// What a file's content is known by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// The state of the hash before it, in base64 ([`wharf_model::digest::Hasher::save`]): that of all that stands before the
+    /// file in its layer. Nothing where the file was hashed by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<Box<str>>,
+    /// The digest when the content has been added.
+    digest: Digest,
 }
 
 /// How closely files are looked at.
@@ -140,6 +153,14 @@ pub enum UnpackError {
         path: String,
         /// What it is.
         kind: &'static str,
+    },
+    /// The stream is not what its digest says.
+    #[error("the layer is {actual}, not {expected}")]
+    Wrong {
+        /// What it was to be.
+        expected: Digest,
+        /// What it is.
+        actual: Box<Digest>,
     },
     /// A hard link to what is not in the target.
     #[error("the layer holds {path:?}, a hard link to {target:?}, which is no file in the target folder")]
@@ -240,7 +261,18 @@ impl Target {
     /// even, comes as [`LayerError::Read`].
     pub fn unpack(&self, stream: impl Read, media_type: &MediaType) -> Result<Unpacked, UnpackError> {
         let mut stage = Stage::new(self)?;
-        stage.read(stream, media_type)?;
+        stage.read(stream, media_type, None)?;
+        stage.put()
+    }
+
+    /// The same with a layer that is not compressed, of which nothing is put in place unless it is what `digest` says. Nobody else
+    /// need hash it then: what the layer is and what its files are is found out by hashing it once.
+    ///
+    /// # Errors
+    /// As [`Target::unpack`], and [`UnpackError::Wrong`].
+    pub fn unpack_plain(&self, stream: impl Read, digest: &Digest) -> Result<Unpacked, UnpackError> {
+        let mut stage = Stage::new(self)?;
+        stage.read(stream, &Compression::Plain.layer_type(), Some(digest))?;
         stage.put()
     }
 
@@ -251,7 +283,8 @@ impl Target {
         written.iter().all(|one| {
             let is_there = walker.look(&one.path).is_some_and(|now| now.is_as(one));
             let is_read = look == Look::Inside && one.kind == WrittenKind::File;
-            is_there && (!is_read || one.digest.is_some() && walker.digest(&one.path) == one.digest)
+            let mut is_known = || one.content.as_ref().is_some_and(|content| walker.reads_as(&one.path, content));
+            is_there && (!is_read || is_known())
         })
     }
 

@@ -10,10 +10,11 @@ use tar::{EntryType, Header};
 use tempfile::TempDir;
 use wharf_artifact::compression::{LAYER_GZIP, LAYER_TAR, LAYER_ZSTD};
 use wharf_artifact::layer::LayerError;
-use wharf_artifact::unpack::{Limits, Options, PathFault, Target, UnpackError, Unpacked};
+use wharf_artifact::unpack::{Limits, Look, Options, PathFault, Target, UnpackError, Unpacked};
+use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::media::MediaType;
-use wharf_testkit::fuzz::{BRIEFLY, Feed};
 use wharf_testkit::fixture::FailsAtEnd;
+use wharf_testkit::fuzz::{BRIEFLY, Feed};
 
 /// A folder with the target in it, and a file beside the target that nobody may touch.
 struct Place(TempDir);
@@ -249,6 +250,30 @@ fn a_layer_that_turns_out_wrong_leaves_nothing() {
         assert!(matches!(place.unpack(&layer[..cut]), Err(UnpackError::Layer(LayerError::Malformed(_)))), "{cut}");
     }
     assert_eq!(place.names(), [""; 0]);
+}
+
+/// Who says what a plain layer is to be need not look at it himself.
+#[test]
+fn a_layer_that_is_not_what_it_is_to_be_leaves_nothing() {
+    let place = Place::new();
+    let layer = tar().file("a", "x").folder("d").link("d/l", "x").end();
+    let target = place.open(Options::default());
+    for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+        let digest = Digest::of(algorithm, &layer);
+        let mut other = [&layer[..], b"what follows the end counts too"].concat();
+        assert!(matches!(target.unpack_plain(&other[..], &digest), Err(UnpackError::Wrong { .. })), "{algorithm}");
+        other.truncate(layer.len());
+        other[512] ^= 1;
+        assert!(matches!(target.unpack_plain(&other[..], &digest), Err(UnpackError::Wrong { .. })), "{algorithm}");
+        let packed = zstd::encode_all(&*layer, 1).expect("memory");
+        let found = target.unpack_plain(&packed[..], &Digest::of(algorithm, &packed));
+        assert!(matches!(found, Err(UnpackError::Layer(LayerError::Compression { .. }))), "{found:?}");
+        assert!(matches!(target.unpack_plain(FailsAtEnd(&layer), &digest), Err(UnpackError::Layer(_))));
+    }
+    let written = target.unpack_plain(&layer[..], &Digest::of(Algorithm::Sha512, &layer)).expect("unpacked").written;
+    assert!(target.holds(&written, Look::Inside));
+    drop(target);
+    assert_eq!(place.names(), ["a", "d", "d/l"]);
 }
 
 #[test]

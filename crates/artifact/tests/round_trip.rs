@@ -267,15 +267,22 @@ fn contents_are_read() {
     let entries = scan(root.path());
     let (packed, bytes) = pack(root.path(), &entries, Keep::default(), Compression::Plain);
     let target = Target::open(to.path(), Options::default()).expect("a target");
-    let written = target.unpack(&bytes[..], &packed.media_type).expect("unpacked").written;
+    let written = target.unpack_plain(&bytes[..], &packed.digest).expect("unpacked").written;
     assert!(target.holds(&written, Look::Inside), "hard links too");
+    let kept: Vec<Written> = serde_json::from_str(&serde_json::to_string(&written).expect("text")).expect("read");
+    assert!(kept == written && target.holds(&kept, Look::Inside));
+    for compression in [Compression::Plain, Compression::Gzip, Compression::Zstd] {
+        let (packed, bytes) = pack(root.path(), &entries, Keep::default(), compression);
+        let written = target.unpack(&bytes[..], &packed.media_type).expect("unpacked").written;
+        assert!(target.holds(&written, Look::Inside), "{compression}");
+    }
     let path = to.path().join("a/b/c");
     let time = path.metadata().expect("there").modified().expect("a time");
     fs::write(&path, [8; 700_000]).expect("written");
     fs::File::options().write(true).open(&path).expect("a file").set_modified(time).expect("set");
     assert!(target.holds(&written, Look::Outside), "it looks the same");
     assert!(!target.holds(&written, Look::Inside));
-    let unknown: Vec<_> = written.into_iter().map(|one| Written { digest: None, ..one }).collect();
+    let unknown: Vec<_> = written.into_iter().map(|one| Written { content: None, ..one }).collect();
     assert!(!target.holds(&unknown, Look::Inside));
 }
 

@@ -125,6 +125,11 @@ impl<R: Read> Members<R> {
         Ok(())
     }
 
+    /// What it reads from.
+    pub(crate) fn get_ref(&self) -> &R {
+        &self.tar
+    }
+
     pub(crate) fn into_inner(self) -> R {
         self.tar
     }

@@ -69,6 +69,11 @@ impl<R: Read> Tar<R> {
         Ok(BufReader::with_capacity(BUFFER_BYTES, Tar { decoder, fetched, limits, total, length: 0 }))
     }
 
+    /// Whether the stream is the tar itself.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self.decoder, Decoder::Plain(_))
+    }
+
     /// How many bytes were read so far.
     pub(crate) fn length(&self) -> u64 {
         self.length

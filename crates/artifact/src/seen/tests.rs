@@ -110,7 +110,7 @@ fn what_was_pulled_is_remembered() {
         size: 1,
         mtime: 2,
         mode: 0o644,
-        digest: None,
+        content: None,
     };
     let (one, other) = (Digest::of(Algorithm::Sha256, b"1"), Digest::of(Algorithm::Sha256, b"2"));
     let mut before = Pulled::default();
@@ -131,7 +131,7 @@ fn what_may_be_replaced_is_not_believed() {
         size: 1,
         mtime: 2,
         mode: 0o644,
-        digest: None,
+        content: None,
     };
     let [old, stays, new] = [b"1", b"2", b"3"].map(|bytes| Digest::of(Algorithm::Sha256, bytes));
     let mut before = Pulled::default();

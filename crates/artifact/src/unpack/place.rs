@@ -8,10 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
-use wharf_model::digest::{Algorithm, Digest, Hasher};
+use wharf_model::digest::Hasher;
 
 use crate::tree::{PART_PREFIX, Xattr, nanoseconds};
-use crate::unpack::{Target, UnpackError, Written, WrittenKind, partial};
+use crate::unpack::{Content, Target, UnpackError, Written, WrittenKind, partial};
 
 /// How much of a file is read at once, in bytes.
 const BUFFER_BYTES: usize = 128 << 10;
@@ -88,15 +88,19 @@ impl<'a> Walker<'a> {
         Some(Now { kind, stat })
     }
 
-    /// Of the content of the file at `path`.
-    pub(super) fn digest(&mut self, path: &str) -> Option<Digest> {
+    /// Whether the file at `path` holds that.
+    pub(super) fn reads_as(&mut self, path: &str, content: &Content) -> bool {
+        self.hashed(path, content).is_some_and(|hasher| content.is(hasher))
+    }
+
+    fn hashed(&mut self, path: &str, content: &Content) -> Option<Hasher> {
         let (folder, name) = self.parent(path, Missing::Leave).ok()??;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let mut file: File = rustix::fs::openat(folder, name, flags, Mode::empty()).ok()?.into();
-        let (mut hasher, mut buffer) = (Hasher::new(Algorithm::Sha256), vec![0; BUFFER_BYTES]);
+        let (mut hasher, mut buffer) = (content.hasher()?, vec![0; BUFFER_BYTES]);
         loop {
             match file.read(&mut buffer) {
-                Ok(0) => return Some(hasher.finish()),
+                Ok(0) => return Some(hasher),
                 Ok(count) => hasher.update(&buffer[..count]),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
                 Err(_) => return None,

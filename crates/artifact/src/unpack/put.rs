@@ -23,7 +23,7 @@ impl Stage<'_> {
             match self.step(&number.to_string(), &step, layer, &mut walker)? {
                 Some(mut one) => {
                     if let Act::HardLink(to) = &step.act {
-                        one.digest = written.get(to).and_then(|linked| linked.digest);
+                        one.content = written.get(to).and_then(|linked| linked.content.clone());
                     }
                     if self.target.options.whiteouts {
                         lock(&self.target.placed).insert(step.path.clone(), layer);
@@ -69,7 +69,7 @@ impl Stage<'_> {
         let is_file = kind == WrittenKind::File;
         let mode = if matches!(kind, WrittenKind::Symlink(_)) { 0 } else { step.mode };
         let (size, mtime) = if is_file { (step.size, time) } else { (0, 0) };
-        Ok(Some(Written { path: step.path.clone(), kind, size, mtime, mode, digest: step.digest }))
+        Ok(Some(Written { path: step.path.clone(), kind, size, mtime, mode, content: step.content.clone() }))
     }
 
     /// The file must be in the target already: of this layer, of one before, or from earlier.
@@ -94,7 +94,7 @@ impl Stage<'_> {
             .map_err(|error| write(&step.path, error))?;
         let path = step.path.clone();
         let (kind, size, mtime, mode) = (WrittenKind::File, now.size(), now.mtime(), now.mode());
-        Ok(Written { path, kind, size, mtime, mode, digest: None })
+        Ok(Written { path, kind, size, mtime, mode, content: None })
     }
 
     fn rename(&mut self, part: &str, path: &str, walker: &mut Walker<'_>) -> Result<(), UnpackError> {

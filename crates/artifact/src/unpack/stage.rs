@@ -11,14 +11,16 @@ use wharf_model::media::MediaType;
 
 use crate::layer::member::Members;
 use crate::layer::stream::Tar;
-use crate::layer::too_much;
+use crate::layer::{LayerError, too_much};
 use crate::tree::{OPAQUE, WHITEOUT_PREFIX};
+use crate::unpack::hashing::Hashing;
 use crate::unpack::member::{Member, MemberKind, SPARSE};
 use crate::unpack::place::Folder;
-use crate::unpack::{Options, PathFault, Target, Times, UnpackError, Unpacked};
+use crate::unpack::{Content, Options, PathFault, Target, Times, UnpackError, Unpacked};
 
-/// How much of a file is copied at once, in bytes.
-const BUFFER_BYTES: usize = 128 << 10;
+/// How much of a file is written at once, in bytes: where it is much, and begins at a multiple of itself, the system takes memory for
+/// it in few large pieces.
+const BUFFER_BYTES: usize = 256 << 10;
 
 /// A layer on its way into the target. What has not come into its place vanishes with it.
 pub(super) struct Stage<'a> {
@@ -38,8 +40,8 @@ pub(super) struct Step {
     pub(super) mode: u32,
     pub(super) mtime: i64,
     pub(super) size: u64,
-    /// Of a file's content.
-    pub(super) digest: Option<Digest>,
+    /// Of a file.
+    pub(super) content: Option<Content>,
     pub(super) act: Act,
 }
 
@@ -63,19 +65,31 @@ impl<'a> Stage<'a> {
         Ok(Stage { target, folder, steps: Vec::new(), done: Unpacked::default(), name_bytes: 0, buffer })
     }
 
-    /// Reads the whole stream.
-    pub(super) fn read(&mut self, stream: impl Read, media_type: &MediaType) -> Result<(), UnpackError> {
+    /// Reads the whole stream, which is to be a plain tar where a digest is given.
+    pub(super) fn read(
+        &mut self,
+        stream: impl Read,
+        media_type: &MediaType,
+        expected: Option<&Digest>,
+    ) -> Result<(), UnpackError> {
         let limits = self.target.options.limits;
         let tar = Tar::open(stream, Some(media_type), limits, self.target.bytes.clone())?;
-        let mut members = Members::new(tar);
+        let algorithm = expected.map_or(Algorithm::Sha256, Digest::algorithm);
+        let mut members = Members::new(Hashing::new(tar, algorithm));
         while let Some(member) = members.next()? {
             let member = Member::checked(member)?;
             self.count(&member)?;
             self.member(member, &mut members)?;
         }
         members.drain()?;
-        self.done.tar_bytes = members.into_inner().get_ref().length();
-        Ok(())
+        let tar = members.into_inner();
+        self.done.tar_bytes = tar.length();
+        match (expected, tar.digest()) {
+            (Some(expected), Some(actual)) if actual != *expected => {
+                Err(UnpackError::Wrong { expected: *expected, actual: Box::new(actual) })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn count(&mut self, member: &Member) -> Result<(), UnpackError> {
@@ -95,7 +109,7 @@ impl<'a> Stage<'a> {
         Ok(())
     }
 
-    fn member(&mut self, member: Member, members: &mut Members<impl Read>) -> Result<(), UnpackError> {
+    fn member(&mut self, member: Member, members: &mut Members<Hashing<impl Read>>) -> Result<(), UnpackError> {
         if self.whiteout(&member)? {
             return Ok(());
         }
@@ -106,7 +120,7 @@ impl<'a> Stage<'a> {
             return if is_folder { Ok(()) } else { Err(fault) };
         }
         let options = &self.target.options;
-        let mut digest = None;
+        let mut content = None;
         let act = match &member.kind {
             MemberKind::Special(kind) if *kind == SPARSE || !options.skip_special => {
                 return Err(UnpackError::Special { path: member.path, kind });
@@ -117,7 +131,7 @@ impl<'a> Stage<'a> {
             }
             MemberKind::File => {
                 let file = |source| UnpackError::Write { path: member.path.clone(), source };
-                digest = Some(self.file(&member, members, file)?);
+                content = self.file(&member, members, file)?;
                 Act::File
             }
             MemberKind::Folder => Act::Folder(folder(&member, options)),
@@ -130,17 +144,17 @@ impl<'a> Stage<'a> {
                 Act::Symlink(to.as_str().into())
             }
         };
-        self.add(&member, digest, act);
+        self.add(&member, content, act);
         Ok(())
     }
 
-    fn add(&mut self, member: &Member, digest: Option<Digest>, act: Act) {
+    fn add(&mut self, member: &Member, content: Option<Content>, act: Act) {
         self.steps.push(Step {
             path: member.path.as_str().into(),
             mode: bits(member.mode, &self.target.options),
             mtime: time(member.mtime, &self.target.options),
             size: member.size,
-            digest,
+            content,
             act,
         });
     }
@@ -159,29 +173,30 @@ impl<'a> Stage<'a> {
             (_, "") => (gone.to_owned(), Act::Remove),
             _ => (format!("{above}/{gone}"), Act::Remove),
         };
-        self.steps.push(Step { path: path.into(), mode: 0, mtime: 0, size: 0, digest: None, act });
+        self.steps.push(Step { path: path.into(), mode: 0, mtime: 0, size: 0, content: None, act });
         Ok(true)
     }
 
-    /// Writes a file under the number of its step, and answers with the digest of its content.
+    /// Writes a file under the number of its step, and answers with what its content is known by.
     fn file(
         &mut self,
         member: &Member,
-        members: &mut Members<impl Read>,
+        members: &mut Members<Hashing<impl Read>>,
         failed: impl Fn(io::Error) -> UnpackError,
-    ) -> Result<Digest, UnpackError> {
+    ) -> Result<Option<Content>, UnpackError> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let name = self.part_name();
         let file = rustix::fs::openat(&self.folder, &name, flags, Mode::from_raw_mode(0o600));
         let mut file: File = file.map_err(|error| failed(error.into()))?.into();
-        let mut hasher = Hasher::new(Algorithm::Sha256);
+        let before = members.get_ref().state();
+        let mut own = before.is_none().then(|| Hasher::new(Algorithm::Sha256));
         loop {
-            let count = members.read(&mut self.buffer)?;
-            if count == 0 {
+            let count = fill(members, &mut self.buffer)?;
+            own.iter_mut().for_each(|hasher| hasher.update(&self.buffer[..count]));
+            file.write_all(&self.buffer[..count]).map_err(&failed)?;
+            if count < self.buffer.len() {
                 break;
             }
-            hasher.update(&self.buffer[..count]);
-            file.write_all(&self.buffer[..count]).map_err(&failed)?;
         }
         let options = &self.target.options;
         let meta = Folder {
@@ -191,7 +206,8 @@ impl<'a> Stage<'a> {
             xattrs: if options.xattrs { member.xattrs.clone() } else { Vec::new() },
         };
         set(&file, &meta).map_err(failed)?;
-        Ok(hasher.finish())
+        let digest = own.map(Hasher::finish).or_else(|| members.get_ref().digest());
+        Ok(digest.map(|digest| Content { before, digest }))
     }
 
     fn symlink(&self, member: &Member, to: &str) -> rustix::io::Result<()> {
@@ -210,6 +226,18 @@ impl<'a> Stage<'a> {
     fn part_name(&self) -> String {
         self.steps.len().to_string()
     }
+}
+
+/// Reads until the buffer is full, or the content at its end.
+fn fill(members: &mut Members<impl Read>, buffer: &mut [u8]) -> Result<usize, LayerError> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match members.read(&mut buffer[filled..])? {
+            0 => break,
+            count => filled += count,
+        }
+    }
+    Ok(filled)
 }
 
 impl Drop for Stage<'_> {

@@ -12,7 +12,7 @@ use crate::cache::Place;
 
 /// How many times as long as writing it took the last time it is waited until it is written again what a pull has put in place:
 /// what is not noted when it is killed travels again, and what is noted after every layer takes long where there are many.
-const NOTED_EVERY: u32 = 20;
+const NOTED_EVERY: u32 = 50;
 
 /// The file about one folder, for pushes or pulls.
 fn place(kind: &str, folder: &Path) -> Place {

@@ -194,16 +194,28 @@ impl Folder {
     /// Unpacks what comes, if in the end it is the layer.
     async fn stream(&self, layer: &Descriptor, body: Body, source: &dyn Source) -> Result<Unpacked> {
         let Descriptor { digest, size, .. } = *layer;
-        let body = verify::whole(body, Expected { digest, size, place: source.name() });
-        let (body, media_type) = match file_name(layer) {
-            Some(name) => (as_tar(name, size, seconds(), body)?, Compression::Plain.layer_type()),
-            None => (body, layer.media_type.clone()),
+        let (target, place) = (self.target.clone(), source.name());
+        let expected = Expected { digest, size, place: place.clone() };
+        // Whoever unpacks it has to hash what is in it, which is all of it where it is not compressed.
+        let is_plain = Compression::of_type(&layer.media_type) == Some(Compression::Plain);
+        let (body, media_type, hashes) = match file_name(layer) {
+            Some(name) => {
+                let tar = as_tar(name, size, seconds(), verify::whole(body, expected))?;
+                (tar, Compression::Plain.layer_type(), false)
+            }
+            None if is_plain => (verify::rest(body, 0, expected), layer.media_type.clone(), true),
+            None => (verify::whole(body, expected), layer.media_type.clone(), false),
         };
         let (stream, feed) = reader(body);
-        let target = self.target.clone();
-        let unpacked = spawn_blocking(move || target.unpack(stream, &media_type));
+        let unpacking = spawn_blocking(move || match hashes {
+            true => target.unpack_plain(stream, &digest),
+            false => target.unpack(stream, &media_type),
+        });
         feed.await;
-        Ok(unpacked.await??)
+        unpacking.await?.map_err(|error| match error {
+            UnpackError::Wrong { expected, actual } => Error::Wrong { place, expected, actual }.into(),
+            other => other.into(),
+        })
     }
 
     /// Removes these, in this order; folders only where nothing is left in them. How many.
