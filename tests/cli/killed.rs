@@ -1,9 +1,12 @@
 //! Killed in the middle, after so many bytes or requests, then repeated: the result is right, and only the rest travels.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Stdio;
 
+use serde_json::Value;
+use wharf_model::digest::{Algorithm, Digest};
 use wharf_testkit::faulty::{Faults, Faulty, Hold};
 use wharf_testkit::fixture::{Artifact, noise};
 use wharf_testkit::http::Client;
@@ -11,8 +14,10 @@ use wharf_testkit::server::wait_for;
 
 use super::Desk;
 
+/// Layers that a pull has on their way at the same time.
+const AT_ONCE: usize = 6;
 /// How many files are packed, and how long each is.
-const FILES: u64 = 48;
+const FILES: u64 = 200;
 const FILE_BYTES: usize = 150_000;
 
 fn fill(folder: &Path) {
@@ -96,6 +101,21 @@ fn copies() {
     }
 }
 
+/// What pulls into a folder have noted: the digests of the layers that are in place.
+fn noted(desk: &Desk, to: &Path) -> BTreeSet<String> {
+    let name = Digest::of(Algorithm::Sha256, to.as_os_str().as_encoded_bytes()).hex();
+    let bytes = fs::read(desk.home.path().join(".cache/wharf/pulled").join(name)).unwrap_or_default();
+    let kept: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    kept["seen"]["layers"].as_object().into_iter().flat_map(|layers| layers.keys().cloned()).collect()
+}
+
+/// The layers of what is there under a tag, with their sizes.
+fn layers(registry: &Faulty, tag: &str) -> BTreeMap<String, u64> {
+    let manifest: Value = serde_json::from_slice(&registry.state().manifests[tag].1).unwrap();
+    let layers = manifest["layers"].as_array().unwrap().iter();
+    layers.map(|layer| (layer["digest"].as_str().unwrap().to_owned(), layer["size"].as_u64().unwrap())).collect()
+}
+
 #[test]
 fn pulls() {
     let desk = Desk::new();
@@ -103,38 +123,44 @@ fn pulls() {
     fill(&from);
     let name = format!("{}/acme/data:1", source.address);
     let digest = desk.ok(&format!("push {} {name} -q", from.display()));
+    let layers = layers(&source, "1");
     source.moved();
     desk.ok(&format!("pull {name} {}/whole -q", desk.home.path().display()));
     let total = source.moved().1;
+    assert_eq!(total, layers.values().sum::<u64>(), "nothing but layers has been fetched");
+    // So much may be on its way without a single layer being complete.
+    let mut sizes: Vec<u64> = layers.values().copied().collect();
+    sizes.sort_unstable();
+    let on_its_way: u64 = sizes.iter().rev().take(AT_ONCE).sum();
+    assert!(on_its_way < total / 4 * 3, "{sizes:?}");
     let right = |to: &Path| {
         let all: Vec<_> = fs::read_dir(to).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
         let files = all.iter().filter(|path| path.is_file());
         files.filter(|path| fs::read(path).unwrap() == fs::read(from.join(path.file_name().unwrap())).unwrap()).count()
     };
-    for (at, hold) in ends(total).into_iter().enumerate() {
-        let to = desk.home.path().join(format!("to-{at}"));
+    let visible = |to: &Path| {
+        let names = fs::read_dir(to).into_iter().flatten();
+        names.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "bin")).count()
+    };
+    let (mut in_the_middle, home) = (0, desk.home.path().canonicalize().unwrap());
+    for (at, hold) in ends(total).into_iter().chain([Hold::Bytes(total / 4 * 3)]).enumerate() {
+        let to = home.join(format!("to-{at}"));
         let line = format!("pull {name} {} -q", to.display());
-        let is_last = hold == Hold::Bytes(total);
-        let noted = || fs::read_dir(desk.home.path().join(".cache/wharf/pulled")).map_or(0, Iterator::count);
-        let before = noted();
         kill(&desk, &line, &source, hold, || {
-            // All but the last layer comes into place by itself.
-            if is_last {
-                wait_for("what is in place is noted", || (noted() > before).then_some(()));
+            if matches!(hold, Hold::Bytes(bytes) if bytes > on_its_way) {
+                wait_for("a layer is in place, and that is noted", || (!noted(&desk, &to).is_empty()).then_some(()));
             }
         });
-        let visible = |to: &Path| {
-            let names =
-                fs::read_dir(to).into_iter().flatten().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-            names.filter(|name| name.ends_with(".bin")).count()
-        };
         assert_eq!(right(&to), visible(&to), "{hold:?}: what has its name is whole");
+        let there = noted(&desk, &to);
+        let left: u64 = layers.iter().filter(|(layer, _)| !there.contains(*layer)).map(|(_, size)| size).sum();
+        in_the_middle += usize::from(left > 0 && left < total);
         assert_eq!(desk.ok(&line), digest);
+        assert_eq!(source.moved().1, left, "{hold:?}: only the rest, {} of {} layers", there.len(), layers.len());
         assert_eq!(right(&to), FILES as usize, "{hold:?}");
         assert_eq!(visible(&to), fs::read_dir(&to).unwrap().count(), "{hold:?}: nothing else is left");
-        let moved = source.moved().1;
-        assert!(moved <= total && (!is_last || moved < total), "{hold:?}: {moved} of {total}");
         assert_eq!(desk.ok(&line), digest);
         assert_eq!(source.moved().1, 0, "{hold:?}: all is there");
     }
+    assert!(in_the_middle >= 2, "killed in the middle: {in_the_middle}");
 }
