@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-
+use std::path::Path;
 use std::process::Command;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
 use serde_json::{Value, json};
+use wharf_testkit::faulty::{Faults, Faulty};
 use wharf_testkit::fixture::Artifact;
+use wharf_testkit::http::basic;
 use wharf_testkit::server::{PASSWORD, Setup};
 
 use super::{Desk, PASS, finish};
@@ -151,11 +153,10 @@ fn proxies_are_for_other_machines() {
     finish(command, "user list", "").failed(&["registry.invalid"]);
 }
 
-#[test]
-fn a_private_authority_is_trusted_where_it_is_named() {
-    let folder = tempfile::tempdir().unwrap();
+/// A server that speaks TLS, with these settings; an authority, the certificate that it vouches for and its key, as files.
+fn secured(folder: &Path, settings: &[String]) -> ([String; 3], Desk) {
     let write = |name: &str, text: String| {
-        let path = folder.path().join(name);
+        let path = folder.join(name);
         fs::write(&path, text).unwrap();
         path.to_str().unwrap().to_owned()
     };
@@ -166,10 +167,49 @@ fn a_private_authority_is_trusted_where_it_is_named() {
     let key = KeyPair::generate().unwrap();
     let leaf = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap().signed_by(&key, &authority).unwrap();
     let (ca, cert, key) = (write("ca", authority.pem()), write("cert", leaf.pem()), write("key", key.serialize_pem()));
-    let setup = Setup::new(env!("CARGO_BIN_EXE_wharf"));
-    let server = setup.arg("--set").arg(format!("tls.cert={cert}")).arg("--set").arg(format!("tls.key={key}")).start();
-    let desk = Desk { server, home: tempfile::tempdir().unwrap() };
+    let tls = [format!("tls.cert={cert}"), format!("tls.key={key}")];
+    let setup = tls
+        .iter()
+        .chain(settings)
+        .fold(Setup::new(env!("CARGO_BIN_EXE_wharf")), |setup, setting| setup.arg("--set").arg(setting));
+    ([ca, cert, key], Desk { server: setup.start(), home: tempfile::tempdir().unwrap() })
+}
 
+/// Nothing at all is asked of a token service in the clear by who speaks TLS to the registry: not for who logs in, nor for who
+/// has logged in before.
+#[test]
+fn a_realm_in_the_clear_gets_no_login() {
+    let folder = tempfile::tempdir().unwrap();
+    let service = Faulty::start(Faults::default());
+    let ([ca, ..], desk) = secured(folder.path(), &[format!("url=http://{}", service.address)]);
+    let at = desk.server.address;
+    let says = ["sends the login to", &service.address.to_string(), "in the clear"];
+    desk.run(&format!("login -u admin --password-stdin https://{at} --ca-file {ca}"), PASSWORD).failed(&says);
+    fs::create_dir_all(desk.home.path().join(".docker")).unwrap();
+    let auth = basic("admin", PASSWORD);
+    let config = json!({ "auths": { at.to_string(): { "auth": auth.trim_start_matches("Basic ") } } });
+    fs::write(desk.config(), config.to_string()).unwrap();
+    fs::write(folder.path().join("file"), "content").unwrap();
+    let (file, to) = (folder.path().join("file"), folder.path().join("to"));
+    let (file, to, image) = (file.display(), to.display(), format!("{at}/acme/app:1"));
+    for line in [
+        format!("pull {image} {to}"),
+        format!("push {file} {image} -q"),
+        format!("copy {image} oci:{to} -q"),
+        format!("inspect {image}"),
+        format!("ls {at}"),
+    ] {
+        desk.fails(&format!("{line} --plain-http=false --ca-file {ca}"), &says);
+    }
+    // Our own API takes the login itself.
+    desk.ok(&format!("user list --registry https://{at} --ca-file {ca}"));
+    assert!(service.asked("").is_empty(), "{:?}", service.asked(""));
+}
+
+#[test]
+fn a_private_authority_is_trusted_where_it_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let ([ca, cert, key], desk) = secured(folder.path(), &[]);
     let login = format!("login -u admin --password-stdin https://{}", desk.server.address);
     desk.run(&login, PASSWORD).failed(&["is not trusted", "--ca-file"]);
     desk.run(&format!("{login} --ca-file {ca}"), PASSWORD).done();
