@@ -4,9 +4,10 @@
 //! What is not understood counts as nothing: then all is read, or fetched, as if for the first time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use wharf_model::digest::{Algorithm, Digest, Hasher};
 
 use crate::pack::{Keep, Packed};
@@ -109,6 +110,22 @@ impl Pushed {
     }
 }
 
+/// How the files of a layer were left. There may be a million: who has them shares them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Files(Arc<[Written]>);
+
+impl Serialize for Files {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&*self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Files {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Files, D::Error> {
+        Vec::<Written>::deserialize(deserializer).map(|written| Files(written.into()))
+    }
+}
+
 /// The layers that were put into a folder, and how their files were left.
 ///
 /// A layer need not be fetched if its files are still as they were ([`crate::unpack::Target::holds`]). That is told by size and
@@ -116,7 +133,7 @@ impl Pushed {
 /// old time again on purpose.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pulled {
-    layers: BTreeMap<Digest, Vec<Written>>,
+    layers: BTreeMap<Digest, Files>,
     /// What was put in place before, and of which nothing is known any more but that it was.
     #[serde(default)]
     left_over: BTreeSet<Box<str>>,
@@ -124,13 +141,13 @@ pub struct Pulled {
 
 impl Pulled {
     /// How the layer's files were left, if it was put in place.
-    pub fn lookup(&self, layer: &Digest) -> Option<&[Written]> {
-        self.layers.get(layer).map(Vec::as_slice)
+    pub fn lookup(&self, layer: &Digest) -> Option<&Arc<[Written]>> {
+        self.layers.get(layer).map(|files| &files.0)
     }
 
     /// Notes how the layer's files were left.
-    pub fn record(&mut self, layer: Digest, written: Vec<Written>) {
-        self.layers.insert(layer, written);
+    pub fn record(&mut self, layer: Digest, written: impl Into<Arc<[Written]>>) {
+        self.layers.insert(layer, Files(written.into()));
     }
 
     /// What is still believed when others than `layers` begin to come into the folder: those alone, and of the rest the paths.
@@ -144,7 +161,7 @@ impl Pulled {
             if stays.contains(layer) {
                 next.layers.insert(*layer, written.clone());
             } else {
-                next.leave_over(written.iter().map(|one| one.path.clone()));
+                next.leave_over(written.0.iter().map(|one| one.path.clone()));
             }
         }
         next
@@ -166,7 +183,8 @@ impl Pulled {
 
     /// All paths that were put in place, in no order.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.layers.values().flatten().map(|one| &*one.path).chain(self.left_over.iter().map(|path| &**path))
+        let placed = self.layers.values().flat_map(|files| files.0.iter());
+        placed.map(|one| &*one.path).chain(self.left_over.iter().map(|path| &**path))
     }
 
     /// What [`Pulled::to_bytes`] wrote; nothing where it is not understood.

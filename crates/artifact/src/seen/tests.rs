@@ -116,7 +116,7 @@ fn what_was_pulled_is_remembered() {
     let mut before = Pulled::default();
     before.record(one, vec![written("a"), written("a/b"), written("c")]);
     let before = Pulled::read(&before.to_bytes());
-    assert_eq!(before.lookup(&one).map(<[Written]>::len), Some(3));
+    assert_eq!(before.lookup(&one).map(|written| written.len()), Some(3));
     assert_eq!(before.lookup(&other), None);
     let mut after = Pulled::default();
     after.record(other, vec![written("c"), written("d")]);

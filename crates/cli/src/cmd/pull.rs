@@ -164,8 +164,8 @@ impl Pull<'_> {
     }
 
     /// What earlier pulls left of it, where that may be believed.
-    fn left(&self, layer: &Digest) -> Option<Vec<Written>> {
-        self.pulling.before().lookup(layer).filter(|_| !self.args.force).map(<[_]>::to_vec)
+    fn left(&self, layer: &Digest) -> Option<Arc<[Written]>> {
+        self.pulling.before().lookup(layer).filter(|_| !self.args.force).cloned()
     }
 
     /// Layer by layer: they hold different paths.
@@ -189,7 +189,7 @@ impl Pull<'_> {
             && self.folder.holds(left.clone(), self.look()).await?
         {
             now.record(all, left);
-            return Ok((layers.iter().map(|layer| Placed::skipped(layer, Vec::new())).collect(), now));
+            return Ok((layers.iter().map(|layer| Placed::skipped(layer, Arc::default())).collect(), now));
         }
         self.pulling.expect(&[]);
         let keep = |one: &Placed| self.pulling.note(&one.written);

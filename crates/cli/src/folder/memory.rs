@@ -1,7 +1,7 @@
 //! Where it is kept what was seen of folders: in the user's cache, a file for each folder.
 
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use wharf_artifact::seen::{Pulled, Pushed};
@@ -75,7 +75,7 @@ impl Pulling {
     }
 
     /// A layer is in place.
-    pub fn record(&self, layer: Digest, written: Vec<Written>) {
+    pub fn record(&self, layer: Digest, written: Arc<[Written]>) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         now.pulled.record(layer, written);
         if now.written.elapsed() >= now.cost * NOTED_EVERY {

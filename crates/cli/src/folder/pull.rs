@@ -57,7 +57,7 @@ pub struct Placed {
     /// The layer.
     pub layer: Descriptor,
     /// Its files.
-    pub written: Vec<Written>,
+    pub written: Arc<[Written]>,
     /// What it removed of the layers before.
     pub removed: Vec<Box<str>>,
     /// Whether it had to travel.
@@ -68,7 +68,7 @@ pub struct Placed {
 
 impl Placed {
     /// A layer that need not travel.
-    pub fn skipped(layer: &Descriptor, written: Vec<Written>) -> Placed {
+    pub fn skipped(layer: &Descriptor, written: Arc<[Written]>) -> Placed {
         Placed { layer: layer.clone(), written, removed: Vec::new(), outcome: Outcome::Skipped, fetched: 0 }
     }
 }
@@ -87,7 +87,7 @@ impl Folder {
     ///
     /// # Errors
     /// The thread that looked ended.
-    pub async fn holds(&self, written: Vec<Written>, look: Look) -> Result<bool> {
+    pub async fn holds(&self, written: Arc<[Written]>, look: Look) -> Result<bool> {
         let target = self.target.clone();
         Ok(spawn_blocking(move || target.holds(&written, look)).await?)
     }
@@ -100,7 +100,7 @@ impl Folder {
     pub async fn fetch(
         &self,
         layers: &[Descriptor],
-        left: impl Fn(&Descriptor) -> Option<Vec<Written>>,
+        left: impl Fn(&Descriptor) -> Option<Arc<[Written]>>,
         placed: impl Fn(&Placed),
         look: Look,
         source: &dyn Source,
@@ -128,7 +128,7 @@ impl Folder {
     async fn layer(
         &self,
         layer: &Descriptor,
-        left: Option<Vec<Written>>,
+        left: Option<Arc<[Written]>>,
         look: Look,
         source: &dyn Source,
         observer: &Arc<dyn Observer>,
@@ -142,7 +142,7 @@ impl Folder {
         let (unpacked, fetched) =
             unpacked.with_context(|| format!("cannot fetch {} from {}", layer.digest, source.name()))?;
         let Unpacked { written, removed, .. } = unpacked;
-        Ok(Placed { layer: layer.clone(), written, removed, outcome: Outcome::Sent, fetched })
+        Ok(Placed { layer: layer.clone(), written: written.into(), removed, outcome: Outcome::Sent, fetched })
     }
 
     /// Fetches a layer, or the rest of it, and puts it in place; also how much travelled.
