@@ -267,6 +267,58 @@ fn differences_of_folders_and_indexes() {
     assert_eq!(desk.ok(&format!("ls {app}:b:/bin --platform linux/amd64")), "sh\n");
 }
 
+/// A folder beside what was pushed of it, on either side.
+#[test]
+fn differences_from_a_folder() {
+    let desk = Desk::admin();
+    let (home, at) = (desk.home.path(), desk.server.address);
+    let (from, site) = (home.join("from"), format!("{at}/acme/site:1"));
+    put(home, "from/index.html", "<h1>hello</h1>");
+    put(home, "from/css/site.css", "h1 {}");
+    put(home, "from/notes/todo", "not for others");
+    put(home, "from/.wharfignore", "notes/\n*.swp\n");
+    put(home, "from/run.sh", "#!/bin/sh\n");
+    fs::set_permissions(from.join("run.sh"), fs::Permissions::from_mode(0o750)).unwrap();
+    symlink("index.html", from.join("start")).unwrap();
+    fs::hard_link(from.join("index.html"), from.join("welcome.html")).unwrap();
+    let from = from.display();
+    desk.ok(&format!("push {from} {site} -q"));
+    desk.ok(&format!("push {from} {at}/acme/site:kept --keep-modes --keep-owners --keep-times -q"));
+    desk.ok(&format!("push {from} {at}/acme/site:compat --compat --mountable -q"));
+    for tag in ["1", "kept", "compat"] {
+        let stored = format!("{at}/acme/site:{tag}");
+        assert_eq!(desk.ok(&format!("diff {stored} {from}")), "", "{tag}");
+        assert_eq!(desk.ok(&format!("diff {from} {stored}")), "", "{tag}");
+    }
+    put(home, "from/css/site.css", "h2 {}");
+    put(home, "from/new.swp", "left out");
+    put(home, "from/new", "x");
+    fs::remove_file(home.join("from/start")).unwrap();
+    let text = desk.run(&format!("diff {site} {from}"), "").code(1).out();
+    let expect = "files: 1 added, 1 removed, 1 changed\n~ css/site.css  5 B, other content\n+ new  1 B\n- start  -> index.html\n";
+    assert!(
+        text.starts_with(&format!("- {site}  sha256:")) && text.contains(&format!("\n+ {from}\n\n{expect}")),
+        "{text}"
+    );
+    let text = desk.run(&format!("diff {from} {site} -x new"), "").code(1).out();
+    assert!(
+        text.contains("files: 1 added, 0 removed, 1 changed\n~ css/site.css  5 B, other content\n+ start"),
+        "{text}"
+    );
+    let told: Value = serde_json::from_str(&desk.run(&format!("diff {from} {site} --json"), "").code(1).out()).unwrap();
+    assert_eq!((&told["from"]["kind"], &told["same"]), (&json!("folder"), &json!(false)), "{told}");
+    assert!(told["from"]["digest"].is_null() && told["to"]["digest"].is_string(), "{told}");
+    // Executable or not is what a push tells.
+    fs::set_permissions(home.join("from/run.sh"), fs::Permissions::from_mode(0o640)).unwrap();
+    let text = desk.run(&format!("diff {site} {from}"), "").code(1).out();
+    assert!(text.contains("~ run.sh  mode 0755 → 0640"), "{text}");
+
+    desk.fails(&format!("diff {from} {from}"), &["diff -r"]);
+    desk.fails(&format!("diff {site} {from} --no-files"), &["nothing to compare"]);
+    desk.fails(&format!("diff {site} {site} -x new"), &["--exclude"]);
+    desk.fails(&format!("diff {site} {from}/none"), &["none"]);
+}
+
 #[test]
 fn layers_and_what_made_them() {
     let desk = Desk::admin();

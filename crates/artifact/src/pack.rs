@@ -191,6 +191,18 @@ impl Packer {
         out.flush().map_err(PackError::Write)
     }
 
+    /// The SHA-256 of the content of a file among the entries.
+    ///
+    /// # Errors
+    /// It cannot be read, or changed.
+    pub fn digest(&self, entry: &Entry) -> Result<Digest, PackError> {
+        let mut hashed = Hashed::new(io::sink());
+        let mut out = Buffered { out: &mut hashed, bytes: vec![0; BUFFER_BYTES], used: 0 };
+        self.content(entry, &mut out)?;
+        out.flush()?;
+        Ok(hashed.finish().0.0)
+    }
+
     fn tar(&self, entries: &[Entry], out: &mut impl Write) -> Result<(), PackError> {
         let mut out = Buffered { out, bytes: vec![0; BUFFER_BYTES], used: 0 };
         let mut headers = Vec::new();
@@ -202,6 +214,8 @@ impl Packer {
             out.add(&headers)?;
             if entry.kind == Kind::File {
                 self.content(entry, &mut out)?;
+                let padding = entry.size.next_multiple_of(512) - entry.size;
+                out.add(&[0; 512][..usize::try_from(padding).unwrap_or_default()])?;
             }
         }
         // Two empty blocks end a tar.
@@ -236,9 +250,7 @@ impl Packer {
             out.used += count;
             left -= count as u64;
         }
-        self.check_unchanged(entry, &file)?;
-        let padding = entry.size.next_multiple_of(512) - entry.size;
-        out.add(&[0; 512][..usize::try_from(padding).unwrap_or_default()])
+        self.check_unchanged(entry, &file)
     }
 
     /// The file of `entry`; never what a symlink that came into its place leads to.

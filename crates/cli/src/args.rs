@@ -170,15 +170,17 @@ pub enum Command {
         wharf cat oci-archive:app.tar:/var/log/big.log --range -4096"
     )]
     Cat(inside::CatArgs),
-    /// Tell what is not the same in two images or artifacts: what is said of them, layers, files.
+    /// Tell what is not the same in two images or artifacts, or in one and a folder: what is said of them, layers, files.
     #[command(
         after_help = "- was there, + is there now, ~ is not what it was. Times of files do not count. The exit code is 1 where they are not the same.\n\
-        Of two indexes the images for each platform are compared by digest; --platform looks into one.\n\n\
+        Of two indexes the images for each platform are compared by digest; --platform looks into one.\n\
+        With a folder, the files are compared that a push would take: without owners, and with permissions as a push makes them.\n\n\
         Examples:\n  \
         wharf diff registry.example.com/acme/app:1.0 registry.example.com/acme/app:1.1\n  \
         wharf diff debian:12 debian:12-slim --platform linux/amd64\n  \
         wharf diff nginx:1.27 registry.example.com/mirror/nginx:1.27 --no-files --json\n  \
-        wharf diff oci:build registry.example.com/acme/app:1.0 && echo nothing to push"
+        wharf diff oci:build registry.example.com/acme/app:1.0 && echo nothing to push\n  \
+        wharf diff registry.example.com/acme/site:1 ./site"
     )]
     Diff(inside::DiffArgs),
     /// Tell what something is: kind, platforms, layers, annotations, and how much refers to it.

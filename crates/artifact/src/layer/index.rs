@@ -9,6 +9,7 @@ use wharf_model::limits::VIEW_FAULTS_MAX;
 
 use crate::layer::walk::{Content, Entry, Fault, Kind, Met, Walk, Walked};
 use crate::layer::{LayerError, Limits};
+use crate::tree;
 
 /// How much of a file is hashed at once, in bytes.
 const BUFFER_BYTES: usize = 64 << 10;
@@ -123,6 +124,30 @@ impl Index {
             number += 1;
         }
         index.walked = walk.finish()?;
+        Ok(index)
+    }
+
+    /// What a folder holds, of which these are the `entries`, as if it were a layer; all is root's. `digest` tells the content of a
+    /// file.
+    ///
+    /// # Errors
+    /// What `digest` says.
+    pub fn of_folder<E>(
+        entries: Vec<tree::Entry>,
+        mut digest: impl FnMut(&tree::Entry) -> Result<Digest, E>,
+    ) -> Result<Index, E> {
+        let mut index = Index::default();
+        for (number, entry) in (0..).zip(entries) {
+            let digest = if entry.kind == tree::Kind::File { Some(digest(&entry)?) } else { None };
+            let kind = match entry.kind {
+                tree::Kind::File => Kind::File,
+                tree::Kind::Folder => Kind::Folder,
+                tree::Kind::Symlink(target) => Kind::Symlink(target),
+                tree::Kind::HardLink(target) => Kind::HardLink(target),
+            };
+            let tree::Entry { path, size, mode, mtime, .. } = entry;
+            index.add(Entry { path, kind, size, mode, uid: 0, gid: 0, mtime, is_sparse: false }, number, digest);
+        }
         Ok(index)
     }
 

@@ -1,6 +1,7 @@
 //! Commands about what is inside of images and artifacts: `cat`, `diff`, and `ls` where it lists files.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
@@ -118,18 +119,49 @@ pub struct CatArgs {
     pub reach: ReachArgs,
 }
 
+/// One of two that are compared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DiffEnd {
+    /// An image or an artifact.
+    Stored(End),
+    /// A folder of this machine.
+    Folder(PathBuf),
+}
+
+impl FromStr for DiffEnd {
+    type Err = EndError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // No reference begins so.
+        if text.starts_with(['.', '/']) { Ok(DiffEnd::Folder(text.into())) } else { text.parse().map(DiffEnd::Stored) }
+    }
+}
+
+impl fmt::Display for DiffEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            DiffEnd::Stored(end) => end.fmt(f),
+            DiffEnd::Folder(path) => path.display().fmt(f),
+        }
+    }
+}
+
 /// Arguments of `diff`.
 #[derive(Debug, Args)]
 pub struct DiffArgs {
-    /// What it was: HOST/REPOSITORY:TAG or @DIGEST, oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REF]
+    /// What it was: HOST/REPOSITORY:TAG or @DIGEST, oci:DIR[:TAG], oci-archive:FILE[:TAG] or docker-archive:FILE[:REF]; or a
+    /// folder, whose path begins with . or /
     #[arg(value_name = "FROM")]
-    pub from: End,
+    pub from: DiffEnd,
     /// What it is now
     #[arg(value_name = "TO")]
-    pub to: End,
-    /// Of indexes, compare the images for this platform: OS/ARCH[/VARIANT]
+    pub to: DiffEnd,
+    /// Of indexes, compare the images for this platform: OS/ARCH[/VARIANT] [default: with a folder, this machine's]
     #[arg(long, value_name = "PLATFORM")]
     pub platform: Option<Platform>,
+    /// Of a folder, leave out what matches, in the syntax of .gitignore; also read from .wharfignore files
+    #[arg(short = 'x', long, value_name = "PATTERN")]
+    pub exclude: Vec<String>,
     /// Do not compare files: no layer is fetched then
     #[arg(long)]
     pub no_files: bool,
@@ -180,6 +212,16 @@ mod tests {
         assert_eq!(of("5-", 5), Ok(None));
         for text in ["", "-", "5", "3-2", "-0", "a-b", "0-1,3-4"] {
             assert_eq!(of(text, 5), Err(PartError), "{text}");
+        }
+    }
+
+    #[test]
+    fn folders_are_told_from_references() {
+        for text in [".", "./a", "../a:b", "/srv/site"] {
+            assert_eq!(text.parse(), Ok(DiffEnd::Folder(text.into())), "{text}");
+        }
+        for text in ["a", "localhost:5000/a:1", "oci:./a", "oci-archive:/a.tar"] {
+            assert!(matches!(text.parse(), Ok(DiffEnd::Stored(_))), "{text}");
         }
     }
 }

@@ -1,22 +1,25 @@
-//! `wharf diff`: what is not the same in two images or artifacts.
+//! `wharf diff`: what is not the same in two images or artifacts, or in one and a folder.
 
 mod facts;
 mod files;
+mod folder;
 mod show;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use serde::Serialize;
 use wharf_artifact::kind::Kinds;
-use wharf_content::platform::Platforms;
+use wharf_artifact::layer::diff::Side;
+use wharf_content::platform::{Platform, Platforms};
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::Digest;
 use wharf_model::manifest::Manifest;
 
 use crate::Outcome;
 use crate::args::end::End;
-use crate::args::inside::DiffArgs;
+use crate::args::inside::{DiffArgs, DiffEnd};
 use crate::end::Reach;
 use crate::found::{self, By, Found};
 use crate::printer::Printer;
@@ -45,7 +48,9 @@ struct Told {
 #[serde(rename_all = "camelCase")]
 struct Named {
     reference: String,
-    digest: Digest,
+    /// A folder has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    digest: Option<Digest>,
     /// What programs call its kind.
     kind: String,
     /// The same, for people.
@@ -83,9 +88,22 @@ pub fn run(args: &DiffArgs, printer: &Printer) -> Result<Outcome> {
     let progress = Progress::new(args.quiet || args.json);
     let told = session::block_on_all(async {
         let reach = Reach::new(&args.reach)?;
-        let from = found(&reach, &args.from, args).await?;
-        let to = found(&reach, &args.to, args).await?;
-        compare(args, from, to, &progress).await
+        let (from, to) = match (&args.from, &args.to) {
+            (DiffEnd::Stored(from), DiffEnd::Stored(to)) => (from, to),
+            (DiffEnd::Folder(path), DiffEnd::Stored(end)) => {
+                return folder::compare(args, (Side::From, path), end, &reach, &progress).await;
+            }
+            (DiffEnd::Stored(end), DiffEnd::Folder(path)) => {
+                return folder::compare(args, (Side::To, path), end, &reach, &progress).await;
+            }
+            (DiffEnd::Folder(_), DiffEnd::Folder(_)) => {
+                bail!("one of the two is a reference; `diff -r` compares folders")
+            }
+        };
+        ensure!(args.exclude.is_empty(), "--exclude is about a folder, whose path begins with . or /");
+        let one = (from, found(&reach, from, args.platform.as_ref()).await?);
+        let other = (to, found(&reach, to, args.platform.as_ref()).await?);
+        compare(args, one, other, &progress).await
     })?;
     progress.end();
     let same = told.same;
@@ -93,8 +111,8 @@ pub fn run(args: &DiffArgs, printer: &Printer) -> Result<Outcome> {
     Ok(if same { Outcome::Done } else { Outcome::No })
 }
 
-async fn found(reach: &Reach, end: &End, args: &DiffArgs) -> Result<Found> {
-    session::about(end, &end.place(), Found::get(reach, end, args.platform.as_ref()).await)
+async fn found(reach: &Reach, end: &End, platform: Option<&Platform>) -> Result<Found> {
+    session::about(end, &end.place(), Found::get(reach, end, platform).await)
 }
 
 /// What it is called, and its config where that had to be read.
@@ -103,14 +121,19 @@ async fn named(end: &End, found: &Found, manifest: &Manifest) -> Result<(Named, 
     let by = By { tag: tag.as_ref(), named_by: None };
     let found::Told { decided, config } = found::decide(Kinds::built_in(), found.source(), manifest, by).await?;
     let (kind, kind_title) = (decided.kind.id.clone(), decided.kind.title.clone());
-    Ok((Named { reference: end.to_string(), digest: found.fetched.digest, kind, kind_title }, config))
+    Ok((Named { reference: end.to_string(), digest: Some(found.fetched.digest), kind, kind_title }, config))
 }
 
-async fn compare(args: &DiffArgs, from: Found, to: Found, progress: &std::sync::Arc<Progress>) -> Result<Told> {
+async fn compare(
+    args: &DiffArgs,
+    (from_end, from): (&End, Found),
+    (to_end, to): (&End, Found),
+    progress: &Arc<Progress>,
+) -> Result<Told> {
     let (one, other) = (from.manifest()?, to.manifest()?);
     let same = from.fetched.digest == to.fetched.digest;
-    let (named_from, config_from) = named(&args.from, &from, &one).await?;
-    let (named_to, config_to) = named(&args.to, &to, &other).await?;
+    let (named_from, config_from) = named(from_end, &from, &one).await?;
+    let (named_to, config_to) = named(to_end, &to, &other).await?;
     let mut told = Told {
         from: named_from,
         to: named_to,
@@ -124,7 +147,7 @@ async fn compare(args: &DiffArgs, from: Found, to: Found, progress: &std::sync::
         return Ok(told);
     }
     if one.is_index() != other.is_index() {
-        let index = if one.is_index() { &args.from } else { &args.to };
+        let index = if one.is_index() { from_end } else { to_end };
         bail!("{index} is an index of several images, and the other is not; --platform chooses one");
     }
     told.facts = facts::differences((&from, &one, config_from), (&to, &other, config_to)).await?;

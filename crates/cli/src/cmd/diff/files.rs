@@ -87,7 +87,7 @@ fn same_order(one: &Manifest, other: &Manifest, shared: &HashSet<Digest>) -> boo
     one.layers.iter().filter(is_shared).map(digest).eq(other.layers.iter().filter(is_shared).map(digest))
 }
 
-fn file(difference: Difference<'_>) -> File {
+pub(super) fn file(difference: Difference<'_>) -> File {
     let Difference { path, from, to } = difference;
     File { path, from: from.map(state), to: to.map(state) }
 }

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal as _, stdout};
 
 use super::files::{File, State};
-use super::{Child, Layers, Told};
+use super::{Child, Layers, Named, Told};
 use crate::table::printable;
 use crate::units::size;
 
@@ -36,10 +36,7 @@ pub(super) fn text(told: &Told, paint: Paint) -> String {
     if told.same {
         return String::new();
     }
-    let head = [
-        paint.line('-', &format!("{}  {}", told.from.reference, told.from.digest)),
-        paint.line('+', &format!("{}  {}", told.to.reference, told.to.digest)),
-    ];
+    let head = [paint.line('-', &named(&told.from)), paint.line('+', &named(&told.to))];
     let facts = told.facts.iter().map(|fact| match (&fact.from, &fact.to) {
         (Some(from), Some(to)) => paint.line('~', &format!("{}: {from} → {to}", fact.name)),
         (Some(from), None) => paint.line('-', &format!("{}: {from}", fact.name)),
@@ -53,6 +50,11 @@ pub(super) fn text(told: &Told, paint: Paint) -> String {
         told.files.as_ref().map(|found| files(found, paint)).unwrap_or_default(),
     ];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
+fn named(named: &Named) -> String {
+    let digest = named.digest.map(|digest| format!("  {digest}")).unwrap_or_default();
+    format!("{}{digest}", named.reference)
 }
 
 fn section(title: &str, lines: Vec<String>) -> String {
