@@ -95,7 +95,7 @@ impl Registry {
 }
 
 fn put(project: &ProjectName, expects: Expects, id: Option<Id>, change: &ProjectChange) -> Change {
-    Change::PutProject { project: project.clone(), expects, id, set: change.clone() }
+    Change::PutProject { project: project.clone(), expects, id, set: change.clone(), created: false }
 }
 
 /// What it takes to set what the change says.

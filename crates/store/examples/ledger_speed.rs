@@ -86,6 +86,7 @@ async fn fill(ledger: &dyn Ledger, tags: usize, repositories: usize) {
             expects: Expects::Anything,
             id: None,
             set: ProjectChange::public(true),
+            created: false,
         });
         ledger.commit(commit(changes)).await.expect("repositories");
     }

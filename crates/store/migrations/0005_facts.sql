@@ -33,3 +33,20 @@ CREATE UNIQUE INDEX derived_location ON derived (location) WHERE location IS NOT
 
 -- How often a job was asked for: what is asked for again while somebody does it is done again.
 ALTER TABLE job ADD COLUMN asked {int} NOT NULL DEFAULT 1;
+
+-- The first tags of an artifact, without looking at all of them.
+DROP INDEX tag_manifest;
+CREATE INDEX tag_manifest ON tag (manifest, name);
+
+-- The log by place: an index of it, kept as long as it, so nothing here refers to what may go.
+CREATE TABLE log_project (
+    project {int} NOT NULL,
+    seq {int} NOT NULL,
+    PRIMARY KEY (project, seq)
+){keyed};
+CREATE INDEX log_project_seq ON log_project (seq, project);
+CREATE TABLE log_repository (
+    repository {int} NOT NULL,
+    seq {int} NOT NULL,
+    PRIMARY KEY (repository, seq)
+){keyed};

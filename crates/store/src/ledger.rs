@@ -6,8 +6,10 @@
 //! leases, cursors.
 
 mod apply;
+pub mod artifacts;
 pub mod change;
 mod engine;
+pub mod events;
 pub mod facts;
 pub mod faulty;
 mod migrate;
@@ -34,7 +36,9 @@ use wharf_model::id::Id;
 use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 
 use crate::clock::{Clock, Millis};
+use artifacts::Artifacts;
 use change::{Commit, Entry, Refused};
+use events::News;
 use facts::Facts;
 use notes::{Cursor, Job, UploadNote};
 use people::People;
@@ -77,7 +81,7 @@ pub trait Observer: Send + Sync {
 ///
 /// Every question is answered as of one moment that is not before the question was asked.
 #[async_trait]
-pub trait Ledger: Facts + People + Trash {
+pub trait Ledger: Facts + People + Trash + Artifacts + News {
     // --- facts
 
     /// Makes all of the changes, or none of them. Returns the entry's number, or the latest one where nothing had an effect

@@ -367,7 +367,8 @@ impl Planner<'_> {
             if let Some(id) = id {
                 self.ids.projects.insert(name.clone(), id);
             }
-            let change = Change::PutProject { project: name.clone(), expects, id, set: settings.clone() };
+            let change =
+                Change::PutProject { project: name.clone(), expects, id, set: settings.clone(), created: false };
             self.put(verb(project), format!("project {name}"), details, change);
         }
         Ok(())

@@ -79,6 +79,7 @@ async fn only_what_was_touched_is_asked_again() {
         expects: Expects::Anything,
         id: None,
         set: ProjectChange::public(true),
+        created: false,
     };
     caches.observer().committed(&entry(vec![project]));
     assert_eq!(caches.manifest(&name(A), &tagged("latest"), ask("two")).await.unwrap().unwrap().bytes, "one");
@@ -87,6 +88,7 @@ async fn only_what_was_touched_is_asked_again() {
         expects: Expects::Anything,
         id: None,
         set: ProjectChange::public(true),
+        created: false,
     };
     caches.observer().committed(&entry(vec![project]));
     assert_eq!(caches.manifest(&name(A), &tagged("latest"), ask("two")).await.unwrap().unwrap().bytes, "two");

@@ -17,7 +17,7 @@ use crate::blobs::Location;
 use crate::ledger::change::{Change, Place};
 use crate::ledger::facts::{DerivedRow, FactsChange, FactsRow, Inspectable};
 
-fn put_facts(repository: &str, text: &str, number: u64, version: u32, facts: &str) -> Change {
+pub(super) fn put_facts(repository: &str, text: &str, number: u64, version: u32, facts: &str) -> Change {
     let (kind, title, summary) = ("chart".to_owned(), format!("the {text}"), "a chart".to_owned());
     let (repository, digest, facts) = (name(repository), digest(text), facts.to_owned());
     let size = 1 << 40;

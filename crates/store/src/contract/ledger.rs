@@ -126,6 +126,10 @@ macro_rules! ledger_contract {
             moves_are_listed_from_the_latest
             referrers_are_listed_by_digest
             totals_are_added_and_counted
+            artifacts_are_listed_from_the_latest
+            an_artifact_is_told_in_brief
+            tags_are_told_with_what_they_point_to
+            news_are_found_by_place
             facts_live_with_their_manifest
             facts_are_of_the_manifest_that_was_read
             what_lives_is_found
@@ -152,6 +156,7 @@ macro_rules! ledger_contract {
     };
 }
 
+pub use super::artifacts::*;
 pub use super::facts::*;
 pub use super::people::*;
 pub use super::projects::*;
@@ -182,7 +187,7 @@ pub(super) fn ensure(repository: &str) -> Change {
 
 /// Sets what is said of a project, which comes into being where it is not there.
 pub(super) fn set_project(project: &str, set: ProjectChange) -> Change {
-    Change::PutProject { project: name(project).project(), expects: Expects::Anything, id: None, set }
+    Change::PutProject { project: name(project).project(), expects: Expects::Anything, id: None, set, created: false }
 }
 
 /// Makes a project, or sets whether it is public.

@@ -114,6 +114,7 @@ pub async fn a_project_is_the_expected_one(bench: &Bench) {
         expects,
         id: Some(id(7)),
         set: ProjectChange::public(public),
+        created: false,
     };
     assert_eq!(bench.refused(vec![put(Expects::Project(id(7)), true)]).await, Refused::ProjectChanged);
     let owner = binding(8, Holder::Account(id(1)), Gives::BuiltIn("owner".to_owned()), Some(id(7)), None);

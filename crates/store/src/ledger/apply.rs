@@ -16,6 +16,7 @@ use wharf_model::digest::Digest;
 
 use super::Seq;
 use super::change::{Change, Commit, Entry, Refused};
+use super::events::apply::{Places, takes_its_name};
 use super::noted::{put_cursor, settle_job};
 use super::notes::{NewJob, RECLAIM};
 use super::query::{LedgerError, Totals};
@@ -34,6 +35,8 @@ pub(crate) struct Context<'a, S> {
     queued: bool,
     /// By how much what projects use has moved so far, by the project's number.
     moved: BTreeMap<i64, Moved>,
+    /// What the changes so far are about.
+    pub(crate) places: Places,
     /// Whether somebody administered before this commit; `None` until a change comes that could leave nobody.
     pub(crate) had_administrator: Option<bool>,
 }
@@ -58,11 +61,18 @@ pub(crate) async fn apply<S: Sql>(
     grace: Millis,
 ) -> Result<Applied, Refused> {
     let (actor, client) = (commit.actor.as_str(), commit.client.as_deref());
-    let (queued, moved, had_administrator) = (false, BTreeMap::new(), None);
-    let mut context = Context { sql, now, grace, actor, client, queued, moved, had_administrator };
+    let (queued, moved, places, had_administrator) = (false, BTreeMap::new(), Places::default(), None);
+    let mut context = Context { sql, now, grace, actor, client, queued, moved, places, had_administrator };
     let mut changes = Vec::with_capacity(commit.changes.len());
     for mut change in commit.changes {
+        let takes_its_name = takes_its_name(&change);
+        if takes_its_name {
+            context.note_place(&change).await?;
+        }
         if context.change(&mut change).await? {
+            if !takes_its_name {
+                context.note_place(&change).await?;
+            }
             changes.push(change);
         }
     }
@@ -83,7 +93,9 @@ pub(crate) async fn apply<S: Sql>(
     }
     let insert = "INSERT INTO log (seq, at, actor, changes) VALUES ($1, $2, $3, $4)";
     let text = to_json(&changes)?;
-    sql.execute(insert, &[(seq as i64).into(), now.into(), commit.actor.as_str().into(), text.as_str().into()]).await?;
+    let parameters = [(seq as i64).into(), now.into(), commit.actor.as_str().into(), text.as_str().into()];
+    context.sql.execute(insert, &parameters).await?;
+    context.settle_places(seq).await?;
     let entry = Some(Entry { seq, at: now, actor: commit.actor, changes });
     Ok(Applied { entry, queued })
 }
@@ -96,7 +108,11 @@ impl<S: Sql> Context<'_, S> {
                 *made_project = made == Some(true);
                 Ok(made.is_some())
             }
-            Change::PutProject { project, expects, id, set } => self.put_project(project, *expects, *id, set).await,
+            Change::PutProject { project, expects, id, set, created } => {
+                let made = self.put_project(project, *expects, *id, set).await?;
+                *created = made == Some(true);
+                Ok(made.is_some())
+            }
             Change::People(change) => self.people(change).await,
             Change::PutBlob { .. } => self.put_blob(change).await,
             Change::MountBlob { .. } => self.mount_blob(change).await,

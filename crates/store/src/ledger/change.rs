@@ -170,6 +170,9 @@ pub enum Change {
         /// What is set; what is left out stays as it is.
         #[serde(default)]
         set: ProjectChange,
+        /// Filled: whether it was made.
+        #[serde(default)]
+        created: bool,
     },
     /// People, and what they are given.
     People(PeopleChange),

@@ -12,7 +12,9 @@ use wharf_model::id::Id;
 use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 
 use super::apply::Applied;
+use super::artifacts::{self, ArtifactRow, Artifacts, TagRow};
 use super::change::{Commit, Entry, Refused};
+use super::events::{self, Direction, News, NewsRow, Whence};
 use super::facts::{self, DerivedRow, Facts, FactsRow, Inspectable, LiveManifest};
 use super::notes::{Cursor, Job, UploadNote};
 use super::people::{self, AccountRow, Accounts, BindingRow, GroupRow, People, RoleRow, SecretRow};
@@ -239,6 +241,51 @@ impl<E: Engine> Ledger for SqlLedger<E> {
 
     async fn count_jobs(&self, kind: &str) -> Result<u64, LedgerError> {
         noted::count_jobs(&mut self.engine.reader().await?, kind).await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> Artifacts for SqlLedger<E> {
+    async fn artifacts(
+        &self,
+        repository: &RepositoryName,
+        kind: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<ArtifactRow>, LedgerError> {
+        artifacts::read::artifacts(&mut self.engine.reader().await?, repository, kind, before, limit).await
+    }
+
+    async fn artifacts_named(
+        &self,
+        repository: &RepositoryName,
+        digests: &[Digest],
+    ) -> Result<Vec<ArtifactRow>, LedgerError> {
+        artifacts::read::artifacts_named(&mut self.engine.reader().await?, repository, digests).await
+    }
+
+    async fn tagged(
+        &self,
+        repository: &RepositoryName,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<TagRow>, LedgerError> {
+        artifacts::read::tagged(&mut self.engine.reader().await?, repository, after, limit).await
+    }
+
+    async fn tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<TagRow>, LedgerError> {
+        artifacts::read::tag(&mut self.engine.reader().await?, repository, tag).await
+    }
+}
+
+#[async_trait]
+impl<E: Engine> News for SqlLedger<E> {
+    async fn news(&self, whence: Whence, direction: Direction, limit: usize) -> Result<Vec<NewsRow>, LedgerError> {
+        events::read::news(&mut self.engine.reader().await?, whence, direction, limit).await
+    }
+
+    async fn entries(&self, numbers: &[Seq]) -> Result<Vec<Entry>, LedgerError> {
+        events::read::entries(&mut self.engine.reader().await?, numbers).await
     }
 }
 

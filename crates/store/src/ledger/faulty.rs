@@ -12,7 +12,9 @@ use wharf_model::handle::Handle;
 use wharf_model::id::Id;
 use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 
+use super::artifacts::{ArtifactRow, Artifacts, TagRow};
 use super::change::{Commit, Entry, Refused};
+use super::events::{Direction, News, NewsRow, Whence};
 use super::facts::{DerivedRow, Facts, FactsRow, Inspectable, LiveManifest};
 use super::notes::{Cursor, Job, UploadNote};
 use super::people::{AccountRow, Accounts, BindingRow, GroupRow, People, RoleRow, SecretRow};
@@ -288,6 +290,51 @@ impl Ledger for Faulty {
 
     async fn count_jobs(&self, kind: &str) -> Result<u64, LedgerError> {
         self.call(self.inner.count_jobs(kind)).await
+    }
+}
+
+#[async_trait]
+impl Artifacts for Faulty {
+    async fn artifacts(
+        &self,
+        repository: &RepositoryName,
+        kind: Option<&str>,
+        before: Option<u64>,
+        limit: usize,
+    ) -> Result<Vec<ArtifactRow>, LedgerError> {
+        self.call(self.inner.artifacts(repository, kind, before, limit)).await
+    }
+
+    async fn artifacts_named(
+        &self,
+        repository: &RepositoryName,
+        digests: &[Digest],
+    ) -> Result<Vec<ArtifactRow>, LedgerError> {
+        self.call(self.inner.artifacts_named(repository, digests)).await
+    }
+
+    async fn tagged(
+        &self,
+        repository: &RepositoryName,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<TagRow>, LedgerError> {
+        self.call(self.inner.tagged(repository, after, limit)).await
+    }
+
+    async fn tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<TagRow>, LedgerError> {
+        self.call(self.inner.tag(repository, tag)).await
+    }
+}
+
+#[async_trait]
+impl News for Faulty {
+    async fn news(&self, whence: Whence, direction: Direction, limit: usize) -> Result<Vec<NewsRow>, LedgerError> {
+        self.call(self.inner.news(whence, direction, limit)).await
+    }
+
+    async fn entries(&self, numbers: &[Seq]) -> Result<Vec<Entry>, LedgerError> {
+        self.call(self.inner.entries(numbers)).await
     }
 }
 

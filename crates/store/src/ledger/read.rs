@@ -34,12 +34,14 @@ pub(crate) async fn log(sql: &mut impl Sql, after: Seq, limit: usize) -> Result<
     let find = "SELECT seq, at, actor, changes FROM log WHERE seq > $1 ORDER BY seq LIMIT $2";
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     let rows = sql.query(find, &[after.into(), (limit as i64).into()]).await?;
-    let entry = |mut row: Row| {
-        let changes = serde_json::from_str(&row.text(3)?);
-        let changes = changes.map_err(|error| LedgerError::Corrupt(format!("an entry of the log: {error}")))?;
-        Ok(Entry { seq: row.unsigned(0)?, at: row.int(1)?, actor: row.text(2)?, changes })
-    };
     rows.into_iter().map(entry).collect()
+}
+
+/// An entry of the log: its number, when, on whose behalf, and the changes.
+pub(crate) fn entry(mut row: Row) -> Result<Entry, LedgerError> {
+    let changes = serde_json::from_str(&row.text(3)?);
+    let changes = changes.map_err(|error| LedgerError::Corrupt(format!("an entry of the log: {error}")))?;
+    Ok(Entry { seq: row.unsigned(0)?, at: row.int(1)?, actor: row.text(2)?, changes })
 }
 
 pub(crate) async fn latest(sql: &mut impl Sql) -> Result<Seq, LedgerError> {

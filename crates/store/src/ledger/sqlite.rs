@@ -373,6 +373,9 @@ mod tests {
         rules::a_project_is_purged_in_steps(&bench().await).await;
         rules::the_trash_is_listed_from_the_latest(&bench().await).await;
         rules::moves_are_listed_from_the_latest(&bench().await).await;
+        rules::artifacts_are_listed_from_the_latest(&bench().await).await;
+        rules::tags_are_told_with_what_they_point_to(&bench().await).await;
+        rules::news_are_found_by_place(&bench().await).await;
         rules::uploads_have_versions(&bench().await).await;
         rules::idle_uploads_are_found(&bench().await).await;
         rules::cursors_are_kept(&bench().await).await;

@@ -79,13 +79,14 @@ impl<S: Sql> Context<'_, S> {
         returned(self.sql.one(insert, &[(&uid).into(), name.into(), self.now.into()]).await?)
     }
 
+    /// Whether it was made, where it is not as it was.
     pub(super) async fn put_project(
         &mut self,
         name: &ProjectName,
         expects: Expects,
         id: Option<Id>,
         set: &ProjectChange,
-    ) -> Result<bool, Refused> {
+    ) -> Result<Option<bool>, Refused> {
         let found = self.expected_project(name.as_str(), expects).await?;
         let number = match &found {
             Some((number, ..)) => *number,
@@ -103,7 +104,7 @@ impl<S: Sql> Context<'_, S> {
             let update = "UPDATE repository SET public = $2 WHERE project = $1 AND name > '/~'";
             self.sql.execute(update, &[number.into(), after.public.into()]).await?;
         }
-        Ok(found.is_none() || after != before)
+        Ok((found.is_none() || after != before).then_some(found.is_none()))
     }
 
     async fn write_project(&mut self, number: i64, project: &Project) -> Result<(), LedgerError> {
