@@ -1,6 +1,10 @@
 //! Wharf's own API, `/api/v1`, against the real server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
+#[path = "api/artifacts.rs"]
+mod artifacts;
+#[path = "api/events.rs"]
+mod events;
 #[path = "api/kinds.rs"]
 mod kinds;
 #[path = "api/people.rs"]

@@ -16,6 +16,7 @@ pub mod cnab;
 pub mod compression;
 pub mod config;
 pub mod cut;
+pub mod detail;
 pub mod facts;
 pub mod inspect;
 pub mod kind;

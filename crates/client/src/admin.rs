@@ -15,6 +15,7 @@
 //! ```
 
 mod access;
+mod artifacts;
 mod config;
 mod people;
 mod projects;
@@ -30,6 +31,7 @@ use serde::de::DeserializeOwned;
 use wharf_model::api::list::List;
 
 pub use access::{Place, Within};
+pub use artifacts::EventsOf;
 
 use crate::auth;
 use crate::credentials::Login;
@@ -112,12 +114,18 @@ impl Admin {
 
     /// All entries of a list, page by page; at most 100,000. `path` may have parameters.
     async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, Error> {
+        self.first(path, usize::MAX).await
+    }
+
+    /// The first `most` entries of a list, page by page.
+    async fn first<T: DeserializeOwned>(&self, path: &str, most: usize) -> Result<Vec<T>, Error> {
         let mut all: Vec<T> = Vec::new();
         let mut last: Option<String> = None;
         let mut empty = 0;
         loop {
             let between = if path.contains('?') { '&' } else { '?' };
-            let mut page = format!("{path}{between}n={PAGE_ENTRIES}");
+            let entries = PAGE_ENTRIES.min(most.saturating_sub(all.len())).max(1);
+            let mut page = format!("{path}{between}n={entries}");
             if let Some(last) = &last {
                 page.push_str(&format!("&last={}", encoded(last)));
             }
@@ -136,8 +144,11 @@ impl Admin {
                 return Err(Error::TooMany { asked: call.asked(), max: LIST_ENTRIES_MAX });
             }
             match next {
-                Some(next) => last = Some(next),
-                None => return Ok(all),
+                Some(next) if all.len() < most => last = Some(next),
+                _ => {
+                    all.truncate(most);
+                    return Ok(all);
+                }
             }
         }
     }

@@ -2,7 +2,9 @@
 //! away within v1.
 
 pub mod access;
+pub mod artifact;
 pub mod config;
+pub mod event;
 pub mod facts;
 pub mod kind;
 pub mod list;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use crate::digest::Digest;
 use crate::media::MediaType;
@@ -12,12 +13,14 @@ use crate::media::MediaType;
 ///
 /// A view for reading and for the lists that Wharf makes itself (referrers); stored manifests are never written from it,
 /// their exact bytes are kept.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
     /// What the content is.
+    #[schema(value_type = String)]
     pub media_type: MediaType,
     /// What it is named by.
+    #[schema(value_type = String)]
     pub digest: Digest,
     /// Its size, in bytes; at most `i64::MAX`.
     #[serde(deserialize_with = "size")]

@@ -7,11 +7,13 @@
 pub mod access;
 pub mod actor;
 pub mod apply;
+pub mod artifacts;
 pub mod bindings;
 pub mod cache;
 mod cursor;
 pub mod delete;
 pub mod error;
+pub mod events;
 pub mod explain;
 pub mod followers;
 pub mod gc;

@@ -20,6 +20,7 @@ use crate::actor::Subject;
 use crate::cache::Caches;
 use crate::cursor::Cursors;
 use crate::error::Error;
+use crate::events::EventIds;
 use crate::identity::Identity;
 use crate::jobs::KINDS;
 use crate::rights::Place;
@@ -66,6 +67,7 @@ pub(crate) struct Inner {
     pub(crate) identity: Identity,
     pub(crate) sessions: Sessions,
     pub(crate) cursors: Cursors,
+    pub(crate) event_ids: EventIds,
     /// Held for reading by what must not be cut off half way; [`Registry::close`] takes it for writing.
     open: Arc<RwLock<()>>,
 }
@@ -144,8 +146,9 @@ impl Registry {
         let caches = Arc::new(Caches::new(settings.manifest_cache_bytes));
         ledger.observe(caches.observer());
         let identity = Identity::new(ledger.clone(), caches.clone(), key);
-        let (sessions, cursors) = (Sessions::new(key), Cursors::new(key));
-        Registry(Arc::new(Inner { ledger, blobs, caches, settings, identity, sessions, cursors, open: Arc::default() }))
+        let (sessions, cursors, event_ids) = (Sessions::new(key), Cursors::new(key), EventIds::new(key));
+        let open = Arc::default();
+        Registry(Arc::new(Inner { ledger, blobs, caches, settings, identity, sessions, cursors, event_ids, open }))
     }
 
     /// Who is there, and the token service.

@@ -1,8 +1,11 @@
 //! Wharf's own API, `/api/v1`.
 
 pub mod access;
+pub mod artifacts;
 pub mod bindings;
+pub mod conditional;
 pub mod config;
+pub mod events;
 pub mod groups;
 pub mod kinds;
 pub mod me;
@@ -19,7 +22,7 @@ use std::sync::Arc;
 
 use axum::extract::DefaultBodyLimit;
 use axum::response::IntoResponse;
-use axum::{Extension, Router};
+use axum::{Extension, Router, middleware};
 use http::StatusCode;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::{OpenApiRouter, UtoipaMethodRouterExt as _};
@@ -41,8 +44,16 @@ fn routes() -> OpenApiRouter<Registry> {
         .routes(routes!(projects::get, projects::put, trash::delete_project))
         .routes(routes!(repositories::list))
         .routes(routes!(repositories::get, trash::delete_repository))
+        .routes(routes!(artifacts::list))
+        .routes(routes!(artifacts::get))
+        .routes(routes!(artifacts::list_attached))
+        .routes(routes!(artifacts::list_tags))
+        .routes(routes!(artifacts::get_tag))
         .routes(routes!(repositories::history))
         .routes(routes!(repositories::restore))
+        .routes(routes!(events::list))
+        .routes(routes!(events::list_in_project))
+        .routes(routes!(events::list_in_repository))
         .routes(routes!(trash::list))
         .routes(routes!(trash::purge))
         .routes(routes!(trash::restore))
@@ -96,14 +107,24 @@ pub fn router(registry: Registry, kinds: Arc<InForce>) -> Router {
         .method_not_allowed_fallback(async || {
             Failure::other(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "the endpoint has no such method")
         })
+        .layer(middleware::from_fn(conditional::answer))
         .layer(DefaultBodyLimit::max(API_BODY_BYTES_MAX))
         .layer(Extension(document))
         .layer(Extension(kinds))
         .with_state(registry)
 }
 
+/// An answer of ours that says no more than that a name or a body is none.
+#[derive(Clone, Copy, Debug)]
+pub struct Misnamed;
+
 impl IntoResponse for Failure {
     fn into_response(self) -> axum::response::Response {
-        self.response().map(axum::body::Body::new)
+        let is_misnamed = matches!(&*self.entry.code, "NAME_INVALID" | "BODY_INVALID");
+        let mut response = self.response().map(axum::body::Body::new);
+        if is_misnamed {
+            response.extensions_mut().insert(Misnamed);
+        }
+        response
     }
 }

@@ -311,15 +311,26 @@ impl App {
             return Failure::other(StatusCode::PAYLOAD_TOO_LARGE, "BODY_INVALID", message).response();
         }
         let who = who(&subject.actor);
+        let is_in = self.0.registry.enter(&subject);
         let mut request = Request::from_parts(parts, axum::body::Body::new(body));
         request.extensions_mut().insert(subject);
+        request.extensions_mut().insert(origin.clone());
         let Ok(mut answer) = self.0.api.clone().oneshot(request).await;
+        // Whoever has not logged in is asked to, whatever they name or send.
+        if let Err(error) = is_in
+            && answer.extensions().get::<api::Misnamed>().is_some()
+        {
+            return respond::challenged(Failure::from(error).response(), &origin);
+        }
         if let Some(who) = who {
             answer.extensions_mut().insert(who);
         }
         let mut answer = respond::challenged(answer.map(ResponseBody::api), &origin);
         // Some answers have secrets, and all are for who asked.
-        answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let has_tag = answer.headers().contains_key(header::ETAG);
+        let cache = if has_tag { "private, no-cache" } else { "no-store" };
+        answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+        answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         answer
     }
 

@@ -4,6 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use wharf_artifact::kind::Kinds;
+use wharf_model::api::event::EventType;
 use wharf_model::api::list::List;
 use wharf_model::id::Id;
 use wharf_model::name::{Reference, RepositoryName, Tag};
@@ -11,7 +13,9 @@ use wharf_model::page::Page;
 use wharf_model::permission::Permissions;
 use wharf_registry::access::Action;
 use wharf_registry::actor::{Ceiling, Subject};
+use wharf_registry::artifacts::Filter;
 use wharf_registry::error::Error;
+use wharf_registry::events::EventPart;
 use wharf_registry::people::Part;
 use wharf_registry::registry::Registry;
 use wharf_registry::rights::Rights;
@@ -30,7 +34,7 @@ fn told<T>(list: Result<List<T>, Error>) -> Told {
     list.map(|list| (list.items.len(), list.next))
 }
 
-const LISTS: [&str; 12] = [
+const LISTS: [&str; 18] = [
     "bindings",
     "bindings of acme",
     "tokens",
@@ -43,6 +47,12 @@ const LISTS: [&str; 12] = [
     "users",
     "robots",
     "groups",
+    "artifacts",
+    "artifacts with tags",
+    "tags",
+    "events",
+    "events of acme",
+    "events of app",
 ];
 
 async fn page(registry: &Registry, who: &Subject, list: &str, after: Option<&str>) -> Told {
@@ -59,6 +69,26 @@ async fn page(registry: &Registry, who: &Subject, list: &str, after: Option<&str
             let access = registry.authorise(who, Action::Pull, &name(A)).await?;
             let tag: Tag = "v1".parse().expect("a tag");
             told(registry.tag_history(&access, &tag, part).await)
+        }
+        "artifacts" | "artifacts with tags" | "tags" => {
+            let access = registry.authorise(who, Action::Pull, &name(A)).await?;
+            let filter = Filter { kind: None, tagged: (list != "artifacts").then_some(true) };
+            match list {
+                "tags" => told(registry.tagged(&access, Kinds::built_in(), part).await),
+                _ => told(registry.artifacts(&access, Kinds::built_in(), &filter, part).await),
+            }
+        }
+        "events" | "events of acme" | "events of app" => {
+            let part = EventPart { part: part.clone(), since: None };
+            let events = match list {
+                "events" => registry.events(who, &part).await?,
+                "events of acme" => registry.project_events(who, &acme, &part).await?,
+                _ => {
+                    let access = registry.authorise(who, Action::Pull, &name(A)).await?;
+                    registry.repository_events(&access, &part).await?
+                }
+            };
+            Ok((events.items.len(), events.next))
         }
         "projects" => told(registry.projects(who, part).await),
         "repositories" => told(registry.list_repositories(who, None, part).await),
@@ -210,6 +240,48 @@ async fn pages_that_end_at_hidden_entries_name_none() {
     let next = next.expect("there is more");
     assert_eq!((entries, next.contains("acme")), (0, false), "{next}");
     assert_eq!(page(&house.registry, &limited, "projects", Some(&next)).await.expect("she may").0, 1);
+}
+
+/// Of a project whose name is so long that no repository can be below it there is the one that is called so.
+#[tokio::test]
+async fn the_longest_name_of_a_project() {
+    let (house, longest) = (House::new().await, "p".repeat(255));
+    let listed = async || {
+        let project = longest.parse().expect("a project's name");
+        let part = Part { limit: 9, after: None };
+        house.registry.list_repositories(&admin(), Some(&project), &part).await.expect("listed").items.len()
+    };
+    assert_eq!(listed().await, 0);
+    let repository =
+        Change::EnsureRepository { repository: name(&longest), expects: Expects::Anything, made_project: false };
+    commit(&house, vec![repository]).await;
+    assert_eq!(listed().await, 1);
+}
+
+/// What happened where somebody may not look is passed over without being read, so far and no further for one page.
+#[tokio::test]
+async fn a_page_of_events_passes_over_so_many() {
+    let house = House::new().await;
+    let ensure = |at: usize| Change::EnsureRepository {
+        repository: name(&format!("p{at:05}/app")),
+        expects: Expects::Anything,
+        made_project: false,
+    };
+    commit(&house, (0..10_500).map(ensure).collect()).await;
+    let pat = house.user(2, "pat").await;
+    house.bind(12, 2, "pull", Some("p00000"), None).await;
+    let pat = house.who(&pat).await;
+    let part = |after, since| EventPart { part: Part { limit: 9, after }, since };
+    let page = house.registry.events(&pat, &part(None, None)).await.expect("who logged in may");
+    assert!(page.items.is_empty() && page.next.is_some() && page.latest.is_some());
+    let rest = house.registry.events(&pat, &part(page.next, None)).await.expect("there is more");
+    let told: Vec<_> = rest.items.iter().map(|event| (event.kind, event.project.as_str())).collect();
+    assert_eq!((told, rest.next), (vec![(EventType::RepositoryCreated, "p00000")], None));
+    commit(&house, vec![ensure(20_000)]).await;
+    let news = house.registry.events(&pat, &part(None, page.latest.clone())).await.expect("it goes on");
+    assert!(news.items.is_empty() && !news.more && news.latest != page.latest);
+    let others = house.registry.events(&admin(), &part(None, page.latest)).await;
+    assert!(matches!(others, Err(Error::Unsupported(_))), "a place is for whom it was told");
 }
 
 /// Whoever restores in thousands of projects asks for many of them at once.

@@ -95,6 +95,32 @@ pub fn named<T: std::str::FromStr<Err: std::fmt::Display>>(text: &str) -> Result
     })
 }
 
+/// Parameters of a query that a handler reads by itself.
+pub struct Asked<T>(pub T);
+
+/// What reads them.
+pub trait FromQuery: Sized {
+    /// What they say.
+    ///
+    /// # Errors
+    /// 400: one of them is no such thing.
+    fn read(query: &Query<'_>) -> Result<Self, Failure>;
+}
+
+impl<S: Send + Sync, T: FromQuery> FromRequestParts<S> for Asked<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
+        T::read(&Query::of(parts)).map(Asked)
+    }
+}
+
+/// A parameter that is not what it must be.
+pub fn misasked(parameter: &str, message: impl Into<String>) -> Failure {
+    let failure = Failure::new(StatusCode::BAD_REQUEST, ErrorCode::Unsupported, message);
+    failure.detail(json!({ "parameter": parameter }))
+}
+
 /// Of which project, where that is asked.
 pub struct Of(pub Option<ProjectName>);
 
@@ -110,8 +136,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Of {
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Paging {
-    /// The most entries of the page: 1 to 1,000, and 100 where nothing is said. It may have fewer.
-    #[param(minimum = 1, maximum = 1000)]
+    /// The most entries of the page: at least 1, and 100 where nothing is said. It may have fewer, and has 1,000 at most.
+    #[param(minimum = 1)]
     n: Option<usize>,
     /// What `next` said on the page before, to the same actor in the same list; else it is 400.
     last: Option<String>,
