@@ -78,7 +78,10 @@ impl Registry {
             return Ok(RepositoryPage { next: Some(name.to_string()), names: first.into_iter().collect() });
         }
         // Not beyond the project: what is there to be read is none of this list's business.
-        let inside: Pattern = format!("{project}/**").parse().map_err(|_| LedgerError::Corrupt(below.clone()))?;
+        let Ok(inside) = format!("{project}/**").parse::<Pattern>() else {
+            // No name is so long that it could be below this one.
+            return Ok(RepositoryPage { names: first.into_iter().collect(), next: None });
+        };
         let readable = readable.matching(&[&inside]);
         let mut page = self.0.ledger.repositories(&readable, Some(after.max(below.as_str())), limit).await?;
         if page.names.iter().any(|name| !name.as_str().starts_with(&below)) {

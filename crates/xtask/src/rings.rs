@@ -1,5 +1,7 @@
 //! `cargo xtask test`: all rings of tests, and what they need installed before.
 
+use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -20,12 +22,18 @@ const PACKAGES: &[(&str, &str)] = &[
     ("nginx-light", "/usr/sbin/nginx"),
     ("runc", "/usr/sbin/runc"),
     ("postgresql", "/usr/share/doc/postgresql/copyright"),
+    ("python3-venv", "/usr/share/doc/python3-venv/copyright"),
     ("zstd", "/usr/bin/zstd"),
 ];
+
+/// What `tests/openapi.rs` runs, as PyPI has it, and where it goes below the target folder.
+const PYTHON_PACKAGES: &str = "tests/openapi/requirements.txt";
+const PYTHON_FOLDER: &str = "schemathesis";
 
 /// Installs what is missing, then runs everything; whether all of it passed.
 pub(crate) fn test() -> Result<bool> {
     install()?;
+    install_from_pypi()?;
     let cargo = env!("CARGO");
     step("format", &[cargo, "fmt", "--all", "--check"])?;
     step("lints", &[cargo, "clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
@@ -48,6 +56,21 @@ fn install() -> Result<()> {
     let mut install = with(&["install", "-y", "-qq", "--no-install-recommends"]);
     install.extend(&missing);
     step("packages", &install)
+}
+
+/// Into a folder of its own, unless these versions are there.
+fn install_from_pypi() -> Result<()> {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
+    let folder = target.join(PYTHON_FOLDER);
+    let wanted = fs::read(workspace().join(PYTHON_PACKAGES)).context(PYTHON_PACKAGES)?;
+    let mark = folder.join("installed.txt");
+    if fs::read(&mark).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    let (place, pip) = (folder.display().to_string(), folder.join("bin/pip").display().to_string());
+    step("a folder for Python", &["python3", "-m", "venv", "--clear", &place])?;
+    step("packages of Python", &[&pip, "install", "--quiet", "--no-deps", "--requirement", PYTHON_PACKAGES])?;
+    Ok(fs::write(mark, wanted)?)
 }
 
 fn step(name: &str, words: &[&str]) -> Result<()> {

@@ -7,6 +7,7 @@ use http::request::Parts;
 use wharf_model::api::access::Explanation;
 use wharf_model::code::ErrorCode;
 use wharf_registry::actor::Subject;
+use wharf_registry::error::Error;
 use wharf_registry::explain::{At, Question};
 use wharf_registry::registry::Registry;
 
@@ -21,6 +22,10 @@ impl<S: Send + Sync> FromRequestParts<S> for Asked {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
+        // Nobody in particular is asked to log in, whatever the question is.
+        if parts.extensions.get::<Subject>().is_none_or(|subject| subject.actor.is_anonymous()) {
+            return Err(Error::Unauthorized.into());
+        }
         question(&Query::of(parts)).map(Asked)
     }
 }

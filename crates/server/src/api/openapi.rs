@@ -2,15 +2,48 @@
 
 use axum::{Extension, Json};
 use serde_json::{Map, Value, json};
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
+use utoipa::openapi::schema::Type;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
-use utoipa::openapi::{ComponentsBuilder, Content, InfoBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::openapi::{
+    ComponentsBuilder, Content, InfoBuilder, ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, ResponseBuilder,
+};
 use utoipa::{PartialSchema, ToSchema};
 use wharf_model::api::config::Config;
 use wharf_model::code::{ErrorBody, ErrorEntry};
+use wharf_model::limits::{HANDLE_BYTES_MAX, NAME_BYTES_MAX, TAG_BYTES_MAX};
 
 /// The name of the one way to log in.
 const LOGIN: &str = "login";
+
+/// What parameters look like that name something, by what they are called: where, in which form, and how long at most.
+const NAMES: [(&str, ParameterIn, &str, usize); 12] = [
+    ("project", ParameterIn::Path, PROJECT, NAME_BYTES_MAX),
+    ("project", ParameterIn::Query, PROJECT, NAME_BYTES_MAX),
+    (
+        "repository",
+        ParameterIn::Path,
+        "^[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*(~[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*)*$",
+        NAME_BYTES_MAX,
+    ),
+    ("tag", ParameterIn::Path, "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", TAG_BYTES_MAX),
+    (
+        "reference",
+        ParameterIn::Path,
+        "^([A-Za-z0-9_][A-Za-z0-9_.-]{0,127}|sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})$",
+        135,
+    ),
+    ("user", ParameterIn::Path, HANDLE, HANDLE_BYTES_MAX),
+    ("group", ParameterIn::Path, HANDLE, HANDLE_BYTES_MAX),
+    ("role", ParameterIn::Path, HANDLE, HANDLE_BYTES_MAX),
+    ("robot", ParameterIn::Path, HANDLE, HANDLE_BYTES_MAX),
+    ("binding", ParameterIn::Path, ID, 32),
+    ("token", ParameterIn::Path, ID, 32),
+    ("id", ParameterIn::Path, ID, 32),
+];
+const PROJECT: &str = "^[a-z0-9]+((\\.|_|__|-+)[a-z0-9]+)*$";
+const HANDLE: &str = "^[a-z0-9]([a-z0-9._@-]*[a-z0-9])?$";
+const ID: &str = "^[0-9a-f]{32}$";
 
 /// The document, served as it is.
 #[derive(Clone)]
@@ -48,6 +81,7 @@ pub fn finish(mut document: OpenApi) -> OpenApi {
 fn complete(operation: &mut Operation) {
     let none: [&str; 0] = [];
     operation.security.get_or_insert_with(|| vec![SecurityRequirement::new(LOGIN, none)]);
+    operation.parameters.iter_mut().flatten().for_each(shaped);
     for (status, response) in &mut operation.responses.responses {
         if let RefOr::T(response) = response
             && response.description.is_empty()
@@ -58,6 +92,16 @@ fn complete(operation: &mut Operation) {
     let content = Content::builder().schema(Some(Ref::from_schema_name(ErrorBody::name()))).build();
     let error = ResponseBuilder::new().description("What went wrong").content("application/json", content);
     operation.responses.responses.entry("default".to_owned()).or_insert_with(|| error.build().into());
+}
+
+/// Says what a parameter looks like that names something.
+fn shaped(parameter: &mut RefOr<Parameter>) {
+    let RefOr::T(parameter) = parameter else { return };
+    let known = NAMES.iter().find(|(name, place, ..)| *name == parameter.name && *place == parameter.parameter_in);
+    if let Some((_, _, pattern, longest)) = known {
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(*pattern));
+        parameter.schema = Some(text.min_length(Some(1)).max_length(Some(*longest)).build().into());
+    }
 }
 
 /// The JSON Schema (draft 2020-12) of the document of all that is configured, for editors and checks of such files.
