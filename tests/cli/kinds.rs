@@ -48,7 +48,7 @@ fn which_one_something_is_and_why() {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
     let told = desk.json(&format!("inspect {at}/acme/app:1.0.0"));
-    assert_eq!((&told["kind"], &told["kindTitle"]), (&json!("helm-chart"), &json!("Helm chart")));
+    assert_eq!((&told["kind"]["id"], &told["kind"]["title"]), (&json!("helm-chart"), &json!("Helm chart")));
     assert_eq!(told["commands"][0]["text"], json!(pull));
     assert!(desk.ok(&format!("inspect {at}/acme/app:1.0.0")).contains(&pull));
 

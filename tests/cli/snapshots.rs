@@ -10,7 +10,7 @@ use std::process::Command;
 
 use serde_json::json;
 use wharf_testkit::fixture::Artifact;
-use wharf_testkit::server::PASSWORD;
+use wharf_testkit::server::{PASSWORD, wait_for};
 
 use super::{Desk, PASS};
 
@@ -225,6 +225,10 @@ fn moment(text: &str) -> Option<usize> {
 /// Commands that somebody runs who looks after a registry.
 fn looked_after(desk: &Desk) -> Vec<String> {
     let mut session = Session::new(desk);
+    wait_for("facts", || {
+        let artifacts = desk.json("repository artifacts acme/app");
+        artifacts["items"].as_array().unwrap().iter().all(|one| one["state"] == json!("ready")).then_some(())
+    });
     for line in [
         "project create web --quota 100GiB --immutable web/**=v*",
         "project create web",
@@ -254,6 +258,10 @@ fn looked_after(desk: &Desk) -> Vec<String> {
         "member remove -p acme kim --role contributor --yes",
         "repository list acme",
         "repository show acme/app",
+        "repository artifacts acme/app",
+        "repository artifacts acme/app --kind helm-chart",
+        "repository tags acme/app",
+        "events --repository acme/app -n 2",
         "history acme/app:1",
         "rm {at}/acme/app:1 --yes",
         "trash list -p acme",

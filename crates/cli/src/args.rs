@@ -8,6 +8,7 @@ pub mod bundle;
 pub mod cnab;
 pub mod copy;
 pub mod end;
+pub mod event;
 pub mod group;
 pub mod inside;
 pub mod kinds;
@@ -183,12 +184,15 @@ pub enum Command {
         wharf diff registry.example.com/acme/site:1 ./site"
     )]
     Diff(inside::DiffArgs),
-    /// Tell what something is: kind, platforms, layers, annotations, and how much refers to it.
-    #[command(after_help = "Examples:\n  \
+    /// Tell what something is: kind, facts, platforms, layers, annotations, and how much refers to it.
+    #[command(
+        after_help = "JSON is what the API of Wharf tells of an artifact, whatever registry or folder it is in.\n\n\
+        Examples:\n  \
         wharf inspect nginx:1.27\n  \
         wharf inspect registry.example.com/acme/app:1.0 --platform linux/arm64\n  \
         wharf inspect oci-archive:app.tar --json\n  \
-        wharf inspect nginx:1.27 --raw | sha256sum")]
+        wharf inspect nginx:1.27 --raw | sha256sum"
+    )]
     Inspect(reference::InspectArgs),
     /// Print the digest of what a reference names.
     #[command(after_help = "Examples:\n  \
@@ -292,6 +296,15 @@ pub enum Command {
         after_help = "Examples:\n  wharf history acme/app:1.0\n  wharf history registry.example.com/acme/app:latest --json"
     )]
     History(trash::HistoryArgs),
+    /// What happened in a registry, a project or a repository: pushes, deletions, tags that moved.
+    #[command(
+        after_help = "Told is what happened where one may pull, and to projects that one may see; the latest comes first.\n\n\
+        Examples:\n  \
+        wharf events\n  \
+        wharf events -p acme -n 500\n  \
+        wharf events --repository acme/app --json"
+    )]
+    Events(event::EventsArgs),
     /// Take something out of the trash, or point a tag to what it pointed to before.
     #[command(after_help = "Examples:\n  \
         wharf restore acme/app:1.0                      the tag, as it was before it was moved or deleted\n  \

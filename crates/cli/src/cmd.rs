@@ -14,6 +14,7 @@ pub mod copy;
 pub mod diff;
 pub mod digest;
 pub mod discover;
+pub mod event;
 pub mod group;
 pub mod inspect;
 pub mod kinds;

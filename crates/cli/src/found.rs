@@ -9,6 +9,7 @@ use wharf_content::error::Error;
 use wharf_content::platform::{Platform, Platforms};
 use wharf_content::source::{Fetched, Source};
 use wharf_content::verify::{self, Expected};
+use wharf_model::api::artifact::KindName;
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::Digest;
 use wharf_model::limits::{COPY_DEPTH_MAX, IMAGE_CONFIG_BYTES_MAX};
@@ -31,15 +32,12 @@ pub struct Found {
 
 /// What refers to something.
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 pub struct Referrer {
     /// What it is.
     #[serde(flatten)]
     pub descriptor: Descriptor,
-    /// What kind of thing: what programs call it.
-    pub kind: String,
-    /// The same, for people.
-    pub kind_title: String,
+    /// What kind of thing.
+    pub kind: KindName,
     /// The tag by which it is found, where it is on no list.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<Tag>,
@@ -153,8 +151,13 @@ async fn of_child<'k>(kinds: &'k Kinds, source: &dyn Source, child: &Descriptor)
     Ok(Some(decide(kinds, source, &manifest, by).await?.decided.kind.id.as_str()))
 }
 
+/// What is of no kind that anybody knows.
+pub fn unknown() -> KindName {
+    KindName { id: "unknown".to_owned(), title: "Artifact".to_owned(), category: "generic".to_owned() }
+}
+
 /// Which kind something is of which no more is known than a descriptor.
-fn by_descriptor(descriptor: &Descriptor) -> (String, String) {
+fn by_descriptor(descriptor: &Descriptor) -> KindName {
     let manifest = Manifest {
         media_type: descriptor.media_type.clone(),
         artifact_type: descriptor.artifact_type.clone(),
@@ -165,8 +168,8 @@ fn by_descriptor(descriptor: &Descriptor) -> (String, String) {
         annotations: descriptor.annotations.clone(),
     };
     match Kinds::built_in().decide(&Artifact::new(&manifest)) {
-        Verdict::Is(decided) => (decided.kind.id.clone(), decided.kind.title.clone()),
-        Verdict::NeedsConfig | Verdict::NeedsChild => ("unknown".to_owned(), "Artifact".to_owned()),
+        Verdict::Is(decided) => decided.kind.name(),
+        Verdict::NeedsConfig | Verdict::NeedsChild => unknown(),
     }
 }
 
@@ -193,8 +196,8 @@ pub async fn small_blob(source: &dyn Source, descriptor: &Descriptor) -> Result<
 pub async fn referrers(source: &dyn Source, subject: &Digest) -> Result<Vec<Referrer>> {
     let listed = source.referrers(subject).await?;
     let listed = listed.into_iter().map(|descriptor| {
-        let (kind, kind_title) = by_descriptor(&descriptor);
-        Referrer { descriptor, kind, kind_title, tag: None }
+        let kind = by_descriptor(&descriptor);
+        Referrer { descriptor, kind, tag: None }
     });
     let mut all: Vec<Referrer> = listed.collect();
     for suffix in TAG_SUFFIXES {
@@ -205,8 +208,7 @@ pub async fn referrers(source: &dyn Source, subject: &Digest) -> Result<Vec<Refe
             let by = By { tag: Some(&tag), named_by: None };
             let kind = decide(Kinds::built_in(), source, &manifest, by).await?.decided.kind;
             let descriptor = manifest.as_referrer(found.digest, found.bytes.len() as u64);
-            let (kind, kind_title) = (kind.id.clone(), kind.title.clone());
-            all.push(Referrer { descriptor, kind, kind_title, tag: Some(tag) });
+            all.push(Referrer { descriptor, kind: kind.name(), tag: Some(tag) });
         }
     }
     Ok(all)
@@ -225,7 +227,7 @@ mod tests {
             let media_type = wharf_model::media::OCI_MANIFEST.parse().expect("a media type");
             let mut descriptor = Descriptor::new(media_type, digest, 2);
             descriptor.artifact_type = artifact_type.map(str::to_owned);
-            by_descriptor(&descriptor).0
+            by_descriptor(&descriptor).id
         };
         assert_eq!(of(Some("application/spdx+json")), "spdx-sbom");
         assert_eq!(of(Some("application/vnd.dev.sigstore.bundle.v0.3+json")), "sigstore-bundle");

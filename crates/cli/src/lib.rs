@@ -8,6 +8,7 @@ pub mod cache;
 pub mod cmd;
 pub mod data;
 pub mod end;
+pub mod facts;
 pub mod folder;
 pub mod found;
 pub mod inside;
@@ -101,6 +102,7 @@ fn run(command: Command, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Access(args) => cmd::access::run(&args, printer),
         Command::Apply(args) => cmd::apply::apply(&args, printer),
         Command::Export(args) => cmd::apply::export(&args, printer),
+        Command::Events(args) => cmd::event::run(&args, printer),
         Command::History(args) => cmd::trash::history(&args, printer),
         Command::Restore(args) => cmd::trash::restore(&args, printer),
         Command::Trash(args) => cmd::trash::run(&args, printer),

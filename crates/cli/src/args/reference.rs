@@ -166,6 +166,9 @@ pub struct InspectArgs {
     /// Print the manifest, byte for byte
     #[arg(long, conflicts_with = "json")]
     pub raw: bool,
+    /// Read no more than the manifest and, where that tells what kind of thing it is, the config
+    #[arg(long, conflicts_with = "raw")]
+    pub no_facts: bool,
 }
 
 /// Arguments of `discover`.

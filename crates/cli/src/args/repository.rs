@@ -31,6 +31,33 @@ pub enum RepositoryCommand {
         /// The repository
         name: RepositoryName,
     },
+    /// List what is in a repository, the latest first
+    #[command(after_help = "Examples:\n  \
+        wharf repository artifacts acme/app\n  \
+        wharf repository artifacts acme/app --kind helm-chart -n 1000\n  \
+        wharf repository artifacts acme/app --untagged --json")]
+    Artifacts {
+        /// The repository
+        name: RepositoryName,
+        /// Only those of this kind, by its name in `wharf kinds list`
+        #[arg(long)]
+        kind: Option<String>,
+        /// Only those that a tag points to
+        #[arg(long)]
+        tagged: bool,
+        /// Only those that no tag points to
+        #[arg(long, conflicts_with = "tagged")]
+        untagged: bool,
+        /// At most so many
+        #[arg(short = 'n', long, value_name = "COUNT", default_value_t = 100)]
+        limit: usize,
+    },
+    /// List the tags of a repository with what they point to
+    #[command(after_help = "Examples:\n  wharf repository tags acme/app\n  wharf repository tags acme/app --json")]
+    Tags {
+        /// The repository
+        name: RepositoryName,
+    },
     /// Delete a repository with everything in it; it goes to the trash
     #[command(after_help = "Examples:\n  \
         wharf repository delete acme/app\n  \

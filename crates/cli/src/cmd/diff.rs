@@ -13,6 +13,7 @@ use serde::Serialize;
 use wharf_artifact::kind::Kinds;
 use wharf_artifact::layer::diff::Side;
 use wharf_content::platform::{Platform, Platforms};
+use wharf_model::api::artifact::KindName;
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::Digest;
 use wharf_model::manifest::Manifest;
@@ -51,10 +52,8 @@ struct Named {
     /// A folder has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     digest: Option<Digest>,
-    /// What programs call its kind.
-    kind: String,
-    /// The same, for people.
-    kind_title: String,
+    /// What kind of thing it is.
+    kind: KindName,
 }
 
 /// A child of an index.
@@ -120,8 +119,8 @@ async fn named(end: &End, found: &Found, manifest: &Manifest) -> Result<(Named, 
     let tag = end.tag();
     let by = By { tag: tag.as_ref(), named_by: None };
     let found::Told { decided, config } = found::decide(Kinds::built_in(), found.source(), manifest, by).await?;
-    let (kind, kind_title) = (decided.kind.id.clone(), decided.kind.title.clone());
-    Ok((Named { reference: end.to_string(), digest: Some(found.fetched.digest), kind, kind_title }, config))
+    let (reference, digest, kind) = (end.to_string(), Some(found.fetched.digest), decided.kind.name());
+    Ok((Named { reference, digest, kind }, config))
 }
 
 async fn compare(

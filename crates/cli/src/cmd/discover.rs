@@ -34,10 +34,10 @@ pub fn run(args: &DiscoverArgs, printer: &Printer) -> Result<Outcome> {
 
 fn text(list: &List<Referrer>) -> String {
     let mut table = Table::new(&["DIGEST", "KIND", "ARTIFACT TYPE", "CREATED"]);
-    for Referrer { descriptor, kind_title, .. } in &list.items {
+    for Referrer { descriptor, kind, .. } in &list.items {
         let created = descriptor.annotations.as_ref().and_then(|texts| texts.get(CREATED)).cloned();
         let artifact_type = descriptor.artifact_type.clone().unwrap_or_default();
-        table.row([descriptor.digest.to_string(), kind_title.clone(), artifact_type, created.unwrap_or_default()]);
+        table.row([descriptor.digest.to_string(), kind.title.clone(), artifact_type, created.unwrap_or_default()]);
     }
     table.text()
 }

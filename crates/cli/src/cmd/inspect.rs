@@ -1,28 +1,24 @@
 //! `wharf inspect`: what something is, for people.
 
-use std::collections::BTreeMap;
-
 use anyhow::Result;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use wharf_artifact::detail::{self, Known};
 use wharf_artifact::kind::Kinds;
 use wharf_content::platform::Platforms;
-use wharf_content::source::Source;
-use wharf_model::api::kind::Command;
-use wharf_model::descriptor::Descriptor;
-use wharf_model::digest::Digest;
-use wharf_model::media::MediaType;
+use wharf_model::api::artifact::{ArtifactDetail, FactsState};
+use wharf_model::api::facts::image::Image;
+use wharf_model::api::facts::{Detail, Facts, Line, Listed};
 
 use super::kinds;
 use crate::Outcome;
 use crate::args::end::End;
 use crate::args::reference::InspectArgs;
 use crate::end::Reach;
+use crate::facts;
 use crate::found::{self, By, Found};
 use crate::printer::Printer;
 use crate::session;
 use crate::table::{Table, printable, sheet};
-use crate::units::size;
+use crate::units::{moment, size};
 
 /// How much of the line is shown that made a layer, in characters.
 const STEP_CHARS: usize = 60;
@@ -30,80 +26,6 @@ const STEP_CHARS: usize = 60;
 const TITLE: &str = "org.opencontainers.image.title";
 /// Which commands are shown to people: how to get it, and what to do with it.
 const SHOWN: [&str; 4] = ["pull", "use", "inspect", "verify"];
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Summary {
-    reference: String,
-    digest: Digest,
-    media_type: MediaType,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    artifact_type: Option<String>,
-    /// What programs call its kind.
-    kind: String,
-    /// The same, for people.
-    kind_title: String,
-    /// By which rule it is of this kind.
-    rule: String,
-    /// Of the manifest, its config and its layers, in bytes.
-    size: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    image: Option<Image>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    config: Option<Descriptor>,
-    layers: Vec<Descriptor>,
-    manifests: Vec<Child>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<Descriptor>,
-    annotations: BTreeMap<String, String>,
-    referrers: usize,
-    /// How it is fetched and used, where it is in a registry.
-    commands: Vec<Command>,
-}
-
-/// A child of an index.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Child {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    platform: Option<String>,
-    #[serde(flatten)]
-    descriptor: Descriptor,
-}
-
-/// What the config of an image says, as far as people ask for it.
-#[derive(Serialize, Deserialize)]
-struct Image {
-    #[serde(default)]
-    os: String,
-    #[serde(default)]
-    architecture: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    variant: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    created: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    author: Option<String>,
-    #[serde(default)]
-    config: Value,
-    /// How it was made, step by step.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    history: Vec<Step>,
-}
-
-/// A step in the making of an image.
-#[derive(Serialize, Deserialize)]
-struct Step {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    created: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    created_by: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    comment: Option<String>,
-    /// Whether it made no layer.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    empty_layer: bool,
-}
 
 /// Runs the command.
 ///
@@ -114,7 +36,7 @@ pub fn run(args: &InspectArgs, printer: &Printer) -> Result<Outcome> {
     let found = session::block_on_all(async {
         let reach = Reach::new(&args.look.reach)?;
         let found = Found::get(&reach, end, args.platform.as_ref()).await?;
-        let summary = if args.raw { None } else { Some(summary(end, &found).await?) };
+        let summary = if args.raw { None } else { Some(summary(end, &found, !args.no_facts).await?) };
         Ok((found.fetched.bytes, summary))
     });
     match session::about(end, &end.place(), found)? {
@@ -124,145 +46,139 @@ pub fn run(args: &InspectArgs, printer: &Printer) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-async fn summary(end: &End, found: &Found) -> Result<Summary> {
+async fn summary(end: &End, found: &Found, with_facts: bool) -> Result<ArtifactDetail> {
     let (fetched, manifest) = (&found.fetched, found.manifest()?);
     let referrers = found::referrers(found.source(), &fetched.digest).await?.len();
     let tag = end.tag();
     let by = By { tag: tag.as_ref(), named_by: None };
     let told = found::decide(Kinds::built_in(), found.source(), &manifest, by).await?;
     let kind = told.decided.kind;
-    let image = match &manifest.config {
-        Some(config) if is_image(config) => image(found.source(), config, told.config).await?,
-        _ => None,
+    let (facts, size) = if with_facts {
+        let (facts, size) = facts::facts(found, &manifest, kind).await?;
+        (Some(facts), size)
+    } else {
+        (None, detail::size(&manifest))
     };
     let commands = kinds::commands(kind, end, &manifest, &fetched.digest);
-    let size = manifest.config.iter().chain(&manifest.layers).map(|part| part.size);
-    let size = size.fold(fetched.bytes.len() as u64, u64::saturating_add);
     let platforms = Platforms::of(&fetched.bytes);
-    let child = |descriptor: Descriptor| {
-        let platform = platforms.get(&descriptor.digest).first().map(ToString::to_string);
-        Child { platform, descriptor }
-    };
-    Ok(Summary {
+    let known = Known {
         reference: end.to_string(),
+        tag: tag.as_ref(),
         digest: fetched.digest,
-        media_type: manifest.media_type,
-        artifact_type: manifest.artifact_type,
-        kind: kind.id.clone(),
-        kind_title: kind.title.clone(),
-        rule: told.decided.to_string(),
+        manifest,
         size,
-        image,
-        config: manifest.config,
-        layers: manifest.layers,
-        manifests: manifest.manifests.into_iter().map(child).collect(),
-        subject: manifest.subject,
-        annotations: manifest.annotations.unwrap_or_default(),
-        referrers,
+        decided: told.decided,
+        config: told.config.as_deref(),
         commands,
-    })
-}
-
-fn is_image(config: &Descriptor) -> bool {
-    let known = ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
-    known.contains(&config.media_type.as_str())
-}
-
-/// What a config says; nothing where it is not there, too large, or none after all.
-async fn image(source: &dyn Source, config: &Descriptor, read: Option<Vec<u8>>) -> Result<Option<Image>> {
-    let read = match read {
-        Some(bytes) => Some(bytes),
-        None => found::small_blob(source, config).await?,
     };
-    Ok(read.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    let mut detail = known.told(|child| platforms.get(child).first().map(ToString::to_string));
+    detail.artifact.referrers = referrers as u64;
+    detail.artifact.state = if facts.is_some() { FactsState::Ready } else { FactsState::None };
+    let title = facts.as_ref().and_then(|facts| facts.title.clone());
+    detail.artifact.title = title.or(detail.artifact.title);
+    detail.facts = facts;
+    Ok(detail)
 }
 
-fn text(summary: &Summary) -> String {
-    let of_image = |name: &str| summary.image.as_ref().map(|image| setting(image, name));
-    let layers = match summary.layers.len() {
-        0 => size(summary.size),
-        1 => format!("{} in 1 layer", size(summary.size)),
-        several => format!("{} in {several} layers", size(summary.size)),
+fn image(detail: &ArtifactDetail) -> Option<&Image> {
+    match &detail.facts.as_ref()?.detail {
+        Some(Detail::Image(image)) => Some(image),
+        _ => None,
+    }
+}
+
+fn text(detail: &ArtifactDetail) -> String {
+    let (artifact, image) = (&detail.artifact, image(detail));
+    let bytes = size(artifact.size.unwrap_or(0));
+    let layers = match detail.layers.len() {
+        0 => bytes,
+        1 => format!("{bytes} in 1 layer"),
+        several => format!("{bytes} in {several} layers"),
     };
-    let facts = sheet([
-        ("reference", Some(summary.reference.clone())),
-        ("digest", Some(summary.digest.to_string())),
-        ("kind", Some(summary.kind_title.clone())),
-        ("media type", Some(summary.media_type.to_string())),
-        ("artifact type", summary.artifact_type.clone().filter(|_| summary.image.is_none())),
-        ("size", Some(layers).filter(|_| summary.manifests.is_empty())),
-        ("platform", summary.image.as_ref().map(platform)),
-        ("created", summary.image.as_ref().and_then(|image| image.created.clone())),
-        ("author", summary.image.as_ref().and_then(|image| image.author.clone())),
-        ("user", of_image("User")),
-        ("entrypoint", of_image("Entrypoint")),
-        ("command", of_image("Cmd")),
-        ("folder", of_image("WorkingDir")),
-        ("ports", of_image("ExposedPorts")),
-        ("volumes", of_image("Volumes")),
-        ("subject", summary.subject.as_ref().map(|subject| subject.digest.to_string())),
-        ("referrers", Some(summary.referrers.to_string())),
+    let facts = detail.facts.as_ref();
+    let words = |of: fn(&Image) -> &Listed<Line>| image.map(|image| words(of(image)));
+    let sheet = sheet([
+        ("reference", Some(detail.reference.clone())),
+        ("digest", Some(artifact.digest.to_string())),
+        ("kind", artifact.kind.as_ref().map(|kind| kind.title.clone())),
+        ("media type", Some(artifact.media_type.to_string())),
+        ("artifact type", artifact.artifact_type.clone().filter(|_| image.is_none())),
+        ("size", Some(layers).filter(|_| detail.manifests.is_empty())),
+        ("platform", image.map(platform)),
+        ("created", facts.filter(|_| image.is_some()).and_then(|facts| facts.created).map(moment)),
+        ("author", facts.filter(|_| image.is_some()).and_then(author)),
+        ("user", image.and_then(|image| image.user.as_ref()).map(|user| user.as_str().to_owned())),
+        ("entrypoint", words(|image| &image.entrypoint)),
+        ("command", words(|image| &image.cmd)),
+        ("folder", image.and_then(|image| image.working_dir.as_ref()).map(|folder| folder.as_str().to_owned())),
+        ("ports", words(|image| &image.ports)),
+        ("volumes", words(|image| &image.volumes)),
+        ("subject", artifact.subject.as_ref().map(ToString::to_string)),
+        ("referrers", Some(artifact.referrers.to_string())),
     ]);
-    let commands = kinds::shown(&summary.commands, &SHOWN);
-    let parts = [facts, commands, annotations(summary), manifests(summary), self::layers(summary)];
+    let told = match facts {
+        // What there is to say of an image stands above, and beside its layers.
+        Some(facts) if image.is_none() => facts::text(facts),
+        _ => String::new(),
+    };
+    let commands = kinds::shown(&detail.commands, &SHOWN);
+    let parts = [sheet, told, commands, annotations(detail), manifests(detail), self::layers(detail)];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
 fn platform(image: &Image) -> String {
-    let variant = image.variant.iter().map(|variant| format!("/{variant}"));
-    format!("{}/{}{}", image.os, image.architecture, variant.collect::<String>())
+    let variant = image.variant.iter().map(|variant| format!("/{}", variant.as_str()));
+    format!("{}/{}{}", image.os.as_str(), image.architecture.as_str(), variant.collect::<String>())
 }
 
-/// A text, a list of them, or the keys of an object.
-fn setting(image: &Image, name: &str) -> String {
-    match image.config.get(name) {
-        Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(texts)) => {
-            let texts: Vec<&str> = texts.iter().filter_map(Value::as_str).collect();
-            // As a shell would want them, near enough to be read.
-            let quoted = |text: &&str| if text.contains(' ') { format!("{text:?}") } else { (*text).to_owned() };
-            texts.iter().map(quoted).collect::<Vec<_>>().join(" ")
-        }
-        Some(Value::Object(object)) => object.keys().cloned().collect::<Vec<_>>().join(" "),
-        _ => String::new(),
-    }
+fn author(facts: &Facts) -> Option<String> {
+    facts.authors.first().map(|author| author.name.as_str().to_owned())
 }
 
-fn annotations(summary: &Summary) -> String {
-    let lines = summary.annotations.iter();
+/// As a shell would want them, near enough to be read.
+fn words(texts: &Listed<Line>) -> String {
+    let quoted = |text: &Line| match text.as_str() {
+        text if text.contains(' ') => format!("{text:?}"),
+        text => text.to_owned(),
+    };
+    texts.iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+fn annotations(detail: &ArtifactDetail) -> String {
+    let lines = detail.annotations.iter();
     let lines: Vec<String> = lines.map(|(key, text)| printable(&format!("  {key}: {text}"))).collect();
     if lines.is_empty() { String::new() } else { format!("annotations:\n{}", lines.join("\n")) }
 }
 
-fn manifests(summary: &Summary) -> String {
+fn manifests(detail: &ArtifactDetail) -> String {
     let mut table = Table::new(&["PLATFORM", "DIGEST", "MEDIA TYPE"]);
-    for Child { platform, descriptor } in &summary.manifests {
-        let platform = platform.clone().unwrap_or_default();
+    for listed in &detail.manifests {
+        let (platform, descriptor) = (listed.platform.clone().unwrap_or_default(), &listed.descriptor);
         table.row([platform, descriptor.digest.to_string(), descriptor.media_type.to_string()]);
     }
-    if summary.manifests.is_empty() { String::new() } else { table.text() }
+    if detail.manifests.is_empty() { String::new() } else { table.text() }
 }
 
-fn layers(summary: &Summary) -> String {
-    let titles = summary.layers.iter().map(|layer| layer.annotations.as_ref()?.get(TITLE).cloned());
-    let (titles, steps) = (titles.collect::<Vec<_>>(), steps(summary));
+fn layers(detail: &ArtifactDetail) -> String {
+    let titles = detail.layers.iter().map(|layer| layer.annotations.as_ref()?.get(TITLE).cloned());
+    let (titles, steps) = (titles.collect::<Vec<_>>(), steps(detail));
     let (heading, texts) = match (titles.iter().any(Option::is_some), steps) {
         (false, Some(steps)) => ("MADE BY", steps.into_iter().map(Some).collect()),
         _ => ("TITLE", titles),
     };
     let mut table = Table::new(&["LAYER", "SIZE", "MEDIA TYPE", heading]);
-    for (layer, text) in summary.layers.iter().zip(texts) {
+    for (layer, text) in detail.layers.iter().zip(texts) {
         let text = text.unwrap_or_default();
         table.row([layer.digest.to_string(), size(layer.size), layer.media_type.to_string(), text]);
     }
-    if summary.layers.is_empty() { String::new() } else { table.text() }
+    if detail.layers.is_empty() { String::new() } else { table.text() }
 }
 
 /// What each layer was made by, where the image says that of all.
-fn steps(summary: &Summary) -> Option<Vec<String>> {
-    let steps = summary.image.as_ref()?.history.iter().filter(|step| !step.empty_layer);
-    let steps: Vec<String> = steps.map(|step| made_by(step.created_by.as_deref().unwrap_or_default())).collect();
-    (steps.len() == summary.layers.len()).then_some(steps)
+fn steps(detail: &ArtifactDetail) -> Option<Vec<String>> {
+    let steps = image(detail)?.history.iter().filter(|step| !step.empty);
+    let steps: Vec<String> = steps.map(|step| made_by(step.created_by.as_str())).collect();
+    (steps.len() == detail.layers.len()).then_some(steps)
 }
 
 /// The line of a build file, without what builders put around it.

@@ -1,7 +1,9 @@
 //! `wharf repository`.
 
 use anyhow::Result;
+use wharf_model::api::artifact::{Artifact, KindName, TagDetail};
 use wharf_model::api::repository::Repository;
+use wharf_model::name::Tag;
 
 use super::access_of;
 use crate::Outcome;
@@ -9,7 +11,7 @@ use crate::args::repository::{RepositoryArgs, RepositoryCommand};
 use crate::printer::Printer;
 use crate::session::{self, Session};
 use crate::table::sheet;
-use crate::units::moment;
+use crate::units::{moment, moment_or, size};
 
 /// Runs the command.
 ///
@@ -24,6 +26,15 @@ pub fn run(args: &RepositoryArgs, printer: &Printer) -> Result<Outcome> {
             })
         }
         RepositoryCommand::Show { name } => session.show(&session.admin.repository(name).await?, text),
+        RepositoryCommand::Artifacts { name, kind, tagged, untagged, limit } => {
+            let tagged = (*tagged || *untagged).then_some(*tagged);
+            let artifacts = session.admin.artifacts(name, kind.as_deref(), tagged, *limit).await?;
+            session.list(artifacts, &["DIGEST", "KIND", "TITLE", "SIZE", "PUSHED", "TAGS"], artifact)
+        }
+        RepositoryCommand::Tags { name } => {
+            let tags = session.admin.tags(name).await?;
+            session.list(tags, &["TAG", "DIGEST", "KIND", "SIZE", "MOVED", "BY"], tag)
+        }
         RepositoryCommand::Delete { name, yes } => {
             if !session.confirm(&format!("delete the repository {name} with everything in it"), *yes)? {
                 return Ok(Outcome::No);
@@ -33,6 +44,37 @@ pub fn run(args: &RepositoryArgs, printer: &Printer) -> Result<Outcome> {
             Ok(session.done(&format!("the repository {name} is in the trash; {back}")))
         }
     })
+}
+
+fn artifact(artifact: &Artifact) -> Vec<String> {
+    let mut tags: Vec<&str> = artifact.tags.iter().map(Tag::as_str).collect();
+    if artifact.tags_total > tags.len() as u64 {
+        tags.push("…");
+    }
+    vec![
+        artifact.digest.to_string(),
+        kind(artifact.kind.as_ref()),
+        artifact.title.as_ref().map(|title| title.as_str().to_owned()).unwrap_or_default(),
+        artifact.size.map(size).unwrap_or_default(),
+        moment_or(artifact.pushed_at, ""),
+        tags.join(", "),
+    ]
+}
+
+fn tag(tag: &TagDetail) -> Vec<String> {
+    vec![
+        tag.name.to_string(),
+        tag.digest.to_string(),
+        kind(tag.kind.as_ref()),
+        tag.size.map(size).unwrap_or_default(),
+        moment(tag.moved_at),
+        tag.moved_by.clone(),
+    ]
+}
+
+/// What it is called, if it is known by now.
+fn kind(kind: Option<&KindName>) -> String {
+    kind.map(|kind| kind.title.clone()).unwrap_or_default()
 }
 
 fn text(repository: &Repository) -> String {

@@ -4,9 +4,11 @@ use std::collections::HashSet;
 
 use anyhow::{Result, ensure};
 use serde::Serialize;
+use wharf_artifact::detail;
 use wharf_artifact::kind::Kinds;
 use wharf_content::platform::Platforms;
 use wharf_content::source::Source;
+use wharf_model::api::artifact::KindName;
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::Digest;
 use wharf_model::limits::COPY_DEPTH_MAX;
@@ -22,23 +24,18 @@ use crate::session;
 use crate::table::printable;
 use crate::units::size;
 
-/// What is of no kind that anybody knows.
-const UNKNOWN: &str = "unknown";
 /// Most manifests in one tree: more than people read.
 const NODES_MAX: usize = 10_000;
 
-/// A manifest.
+/// A manifest, told as the API tells of artifacts.
 #[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
 struct Node {
     digest: Digest,
     media_type: MediaType,
     #[serde(skip_serializing_if = "Option::is_none")]
     artifact_type: Option<String>,
-    /// What programs call its kind.
-    kind: String,
-    /// The same, for people.
-    kind_title: String,
+    /// What kind of thing it is.
+    kind: KindName,
     /// What the index above it says it is for.
     #[serde(skip_serializing_if = "Option::is_none")]
     platform: Option<String>,
@@ -102,8 +99,7 @@ impl Growing<'_> {
             digest,
             media_type,
             artifact_type,
-            kind: UNKNOWN.to_owned(),
-            kind_title: "Artifact".to_owned(),
+            kind: found::unknown(),
             platform: named.platform,
             tag: named.tag.clone(),
             size,
@@ -121,10 +117,9 @@ impl Growing<'_> {
         let Ok(manifest) = found::parse(&fetched) else { return Ok(node) };
         let by = By { tag: named.tag.as_ref(), named_by: named.is_child.then_some(&named.descriptor) };
         let kind = found::decide(Kinds::built_in(), self.source, &manifest, by).await?.decided.kind;
-        (node.kind, node.kind_title) = (kind.id.clone(), kind.title.clone());
+        node.kind = kind.name();
         node.artifact_type = manifest.artifact_type.clone();
-        let parts = manifest.config.iter().chain(&manifest.layers).map(|part| part.size);
-        node.size = parts.fold(fetched.bytes.len() as u64, u64::saturating_add);
+        node.size = detail::size(&manifest);
         if !is_new {
             return Ok(node);
         }
@@ -158,7 +153,7 @@ fn draw(node: &Node, margin: &str, lines: &mut Vec<String>) {
 fn says_more(node: &Node, artifact_type: &str) -> bool {
     let says_nothing = ["application/vnd.unknown.", "application/vnd.oci."];
     let is_own = !says_nothing.iter().any(|start| artifact_type.starts_with(start));
-    is_own && matches!(node.kind.as_str(), UNKNOWN | "files")
+    is_own && matches!(node.kind.id.as_str(), "unknown" | "files")
 }
 
 fn line(node: &Node, mark: &str) -> String {
@@ -168,5 +163,5 @@ fn line(node: &Node, mark: &str) -> String {
         _ => String::new(),
     };
     let size = if node.missing { "not there".to_owned() } else { size(node.size) };
-    printable(&format!("{mark}{}{about}  {}  {size}", node.kind_title, node.digest))
+    printable(&format!("{mark}{}{about}  {}  {size}", node.kind.title, node.digest))
 }

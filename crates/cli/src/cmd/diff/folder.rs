@@ -14,6 +14,7 @@ use wharf_artifact::layer::view::View;
 use wharf_artifact::pack::{Keep, Packer};
 use wharf_artifact::tree::{self, ScanOptions};
 use wharf_content::platform::Platform;
+use wharf_model::api::artifact::KindName;
 
 use super::files::{File, State, file};
 use super::{Layers, Named, Told, found, named};
@@ -42,12 +43,9 @@ pub(super) async fn compare(
         inside.deeper(&Wanted::default()).await?;
     }
     let files = files(side, &here, inside.view())?;
-    let local = Named {
-        reference: path.display().to_string(),
-        digest: None,
-        kind: "folder".to_owned(),
-        kind_title: "Folder".to_owned(),
-    };
+    let kind =
+        KindName { id: "folder".to_owned(), title: "Folder".to_owned(), category: "generic".to_owned() };
+    let local = Named { reference: path.display().to_string(), digest: None, kind };
     let (from, to) = if side == Side::From { (local, stored) } else { (stored, local) };
     let same = files.is_empty();
     let (facts, manifests, layers) = (Vec::new(), Vec::new(), Layers::default());
