@@ -2,6 +2,7 @@
 //! measurement is a module; this one chooses them, prepares the yard in which servers are started, and says what machine it was.
 
 mod access;
+mod api;
 mod client;
 mod content;
 mod http;
@@ -77,6 +78,7 @@ enum Item {
     Memory,
     Small,
     Inspect,
+    Api,
     Access,
     Folder,
     Many,
@@ -94,6 +96,7 @@ impl Item {
             Item::Memory => memory::measure(bench, report),
             Item::Small => small::measure(bench, report),
             Item::Inspect => inspect::measure(bench, report),
+            Item::Api => api::measure(bench, report),
             Item::Access => access::measure(bench, report),
             Item::Folder => client::folder::measure(bench, report),
             Item::Many => client::many::measure(bench, report),

@@ -23,7 +23,7 @@ const CONNECTIONS: usize = 8;
 const RATE: u32 = 200;
 const REPOSITORY: &str = "bench/inspect";
 /// How long to wait for the last facts.
-const WAIT_MAX: Duration = Duration::from_secs(120);
+const WAIT_MAX: Duration = Duration::from_secs(600);
 
 /// Measures what comes in at a steady rate, and what comes in as fast as it goes.
 pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
@@ -78,7 +78,7 @@ fn push(server: &Server, numbers: std::ops::Range<usize>, rate: Option<u32>) -> 
 }
 
 /// Waits until everything is inspected.
-fn wait(server: &Server) -> Result<Duration> {
+pub(super) fn wait(server: &Server) -> Result<Duration> {
     let (begin, mut connection) = (Instant::now(), server.connect()?);
     while !is_done(&mut connection)? {
         ensure!(begin.elapsed() < WAIT_MAX, "facts are not made in {WAIT_MAX:?}");
