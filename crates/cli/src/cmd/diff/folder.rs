@@ -43,8 +43,7 @@ pub(super) async fn compare(
         inside.deeper(&Wanted::default()).await?;
     }
     let files = files(side, &here, inside.view())?;
-    let kind =
-        KindName { id: "folder".to_owned(), title: "Folder".to_owned(), category: "generic".to_owned() };
+    let kind = KindName { id: "folder".to_owned(), title: "Folder".to_owned(), category: "generic".to_owned() };
     let local = Named { reference: path.display().to_string(), digest: None, kind };
     let (from, to) = if side == Side::From { (local, stored) } else { (stored, local) };
     let same = files.is_empty();
