@@ -11,6 +11,7 @@
 pub mod diff;
 pub mod index;
 pub(crate) mod member;
+pub(crate) mod path;
 pub(crate) mod stream;
 pub mod tree;
 pub mod view;
