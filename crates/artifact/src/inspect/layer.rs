@@ -1,20 +1,15 @@
 //! Files in layers, for inspectors: found by name or pattern in one pass over the tar, whatever its compression.
 
-use std::cell::RefCell;
 use std::io::{self, Read};
-use std::rc::Rc;
-use std::sync::Arc;
 
 use wharf_model::api::facts::{FileFact, Line, Listed};
 use wharf_model::descriptor::Descriptor;
-use wharf_model::limits::{
-    INSPECT_FILE_BYTES_MAX, INSPECT_FILES_BYTES_MAX, INSPECT_LAYER_BYTES_MAX, TREE_PATH_BYTES_MAX,
-};
+use wharf_model::limits::{INSPECT_FILE_BYTES_MAX, INSPECT_FILES_BYTES_MAX, INSPECT_LAYER_BYTES_MAX};
 
 use crate::compression::{Compression, MAGIC_BYTES};
-use crate::layer::member::{Member, MemberKind, Members};
-use crate::layer::stream::Tar;
-use crate::layer::{LayerError, Limits, too_much};
+use crate::layer::walk::{Entry, Kind, Met, Reason, Walk};
+use crate::layer::watched::{Watched, failure};
+use crate::layer::{LayerError, Limits};
 
 /// What an inspector wants of a layer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +44,7 @@ pub struct LayerSeen {
     pub files: Vec<SeenFile>,
     /// How many more there are.
     pub files_left_out: u64,
-    /// All its files, folders not.
+    /// All its files, folders and whiteouts not.
     pub entries: Listed<FileFact>,
     /// Why not all of it was seen; in words for people.
     pub fault: Option<String>,
@@ -84,15 +79,14 @@ impl LayerSeen {
 /// # Errors
 /// Those of `stream`. What is wrong with what it holds is in [`LayerSeen::fault`].
 pub(super) fn look(stream: impl Read, want: &LayerWant, left: &mut usize) -> io::Result<LayerSeen> {
-    let failed = Rc::new(RefCell::new(None));
-    let mut stream = Watched { stream, failed: Rc::clone(&failed) };
+    let (mut stream, failed) = Watched::new(stream);
     let mut seen = LayerSeen::default();
     let mut first = Vec::new();
     let looked = match stream.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut first) {
         Ok(_) => pass(io::Cursor::new(first.clone()).chain(stream), want, left, &mut seen),
         Err(error) => Err(error.into()),
     };
-    if let Some(error) = failed.borrow_mut().take() {
+    if let Some(error) = failure(&failed) {
         return Err(error);
     }
     let fault = looked.err().map(|error| error.to_string()).or_else(|| lie(want, &first));
@@ -103,34 +97,33 @@ pub(super) fn look(stream: impl Read, want: &LayerWant, left: &mut usize) -> io:
 /// One pass over the tar.
 fn pass(stream: impl Read, want: &LayerWant, round: &mut usize, seen: &mut LayerSeen) -> Result<(), LayerError> {
     let limits = Limits { bytes: INSPECT_LAYER_BYTES_MAX, ..Limits::default() };
-    let mut members = Members::new(Tar::open(stream, None, limits, Arc::default())?);
-    let (mut left, mut entries, mut lost) = (INSPECT_FILES_BYTES_MAX.min(*round), 0_usize, 0_u64);
-    while let Some(Member { path, kind, size, .. }) = members.next()? {
-        entries += 1;
-        if entries > limits.entries {
-            return Err(too_much("entries", limits.entries as u64));
-        }
-        if kind != MemberKind::File {
-            continue;
-        }
-        let Some(path) = clean(&path) else {
-            lost += 1;
-            continue;
+    let mut walk = Walk::open(stream, limits)?;
+    let (mut left, mut lost) = (INSPECT_FILES_BYTES_MAX.min(*round), 0_u64);
+    while let Some(met) = walk.step()? {
+        let (path, size, is_sparse) = match met {
+            Met::Entry(Entry { path, kind: Kind::File, size, is_sparse, .. }) => (path, size, is_sparse),
+            // What union filesystems leave behind for themselves names nothing, and is no fault.
+            Met::Fault(fault) => {
+                lost += u64::from(fault.reason != Reason::Empty);
+                continue;
+            }
+            Met::Entry(_) | Met::Whiteout(_) | Met::Opaque(_) => continue,
         };
         seen.entries.push(FileFact { path: Line::new(&path), size });
-        if !want.takes(&path) {
+        if !want.takes(&path) || is_sparse {
             continue;
         }
-        let before = seen.files.iter().position(|file| file.path == path);
+        let before = seen.files.iter().position(|file| *file.path == *path);
         if before.is_none() && seen.files.len() >= want.files_max || left == 0 {
             seen.files_left_out += 1;
             continue;
         }
-        let bytes = read(&mut members, want.file_bytes_max.min(left))?;
+        let mut bytes = Vec::new();
+        walk.content().take(want.file_bytes_max.min(left) as u64).read_to_end(&mut bytes)?;
         left -= bytes.len();
         *round -= bytes.len();
         before.into_iter().for_each(|at| drop(seen.files.remove(at)));
-        seen.files.push(SeenFile { path, bytes, size });
+        seen.files.push(SeenFile { path: path.into(), bytes, size });
     }
     if lost > 0 {
         seen.fault = Some(format!("{lost} of its files have names that lead out of it, or are too long"));
@@ -138,49 +131,11 @@ fn pass(stream: impl Read, want: &LayerWant, round: &mut usize, seen: &mut Layer
     Ok(())
 }
 
-/// The first `max` bytes of the member that was met last.
-fn read<R: Read>(members: &mut Members<R>, max: usize) -> Result<Vec<u8>, LayerError> {
-    let (mut bytes, mut buffer) = (Vec::new(), [0; 16 << 10]);
-    while bytes.len() < max {
-        let wanted = buffer.len().min(max - bytes.len());
-        match members.read(&mut buffer[..wanted])? {
-            0 => break,
-            count => bytes.extend_from_slice(&buffer[..count]),
-        }
-    }
-    Ok(bytes)
-}
-
-/// The path below the root that `bytes` mean, as every tar reads them: without `.`, doubled slashes and the slash of an
-/// absolute path. `None` of one that leads out.
-fn clean(bytes: &[u8]) -> Option<String> {
-    let path = String::from_utf8_lossy(bytes);
-    let names: Vec<&str> = path.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
-    (bytes.len() <= TREE_PATH_BYTES_MAX && !names.is_empty() && !names.contains(&"..")).then(|| names.join("/"))
-}
-
 /// That the media type says something else than the content.
 fn lie(want: &LayerWant, first: &[u8]) -> Option<String> {
     let media_type = &want.layer.media_type;
     let (stated, found) = (Compression::of_type(media_type)?, Compression::of_magic(first));
     (stated != found).then(|| format!("its media type {media_type} says {stated}, but it is {found}"))
-}
-
-/// Remembers that the stream itself failed, so that it is told from what is wrong with the layer.
-struct Watched<R> {
-    stream: R,
-    failed: Rc<RefCell<Option<io::Error>>>,
-}
-
-impl<R: Read> Read for Watched<R> {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        self.stream.read(bytes).inspect_err(|error| {
-            if error.kind() != io::ErrorKind::Interrupted {
-                let copy = io::Error::new(error.kind(), error.to_string());
-                *self.failed.borrow_mut() = Some(copy);
-            }
-        })
-    }
 }
 
 /// Whether `path` is called like `pattern`. Goes back to the last star only, so that it takes no more than length × length

@@ -45,6 +45,23 @@ fn without_names() {
     assert_eq!(files.files[1].name, Line::new(other["digest"].as_str().unwrap()));
 }
 
+/// What a layer deletes is no file of it, and names are read as wherever layers are walked through.
+#[test]
+fn of_layers_as_they_are_walked() {
+    let store = Store::default();
+    let mut layer = tar(&[(".wh.gone", b""), ("a/.wh..wh..opq", b""), (".wh..wh.plnk", b""), ("./a//Xb", b"text")]);
+    layer[3 * 512 + 5] = 0xe9;
+    let field = 3 * 512 + 148..3 * 512 + 156;
+    let sum: u32 = layer[3 * 512..4 * 512].iter().map(|byte| u32::from(*byte)).sum();
+    let own: u32 = layer[field.clone()].iter().map(|byte| u32::from(*byte)).sum();
+    layer[field].copy_from_slice(format!("{:06o}\0 ", sum - own + 256).as_bytes());
+    let layer = store.blob("application/vnd.oci.image.layer.v1.tar", &layer);
+    let facts = inspect("files", &store, store.manifest(json!({ "layers": [layer] })));
+    check_faults(&facts, &[]);
+    let entries = &detail_json(&facts)["files"]["items"][0]["entries"]["items"];
+    assert_eq!(*entries, json!([{ "path": "a/\\xe9b", "size": 4 }]));
+}
+
 #[test]
 fn that_are_hostile() {
     let store = Store::default();
