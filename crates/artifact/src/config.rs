@@ -24,7 +24,7 @@ pub const IMAGE_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 /// The annotation of a layer that is a file: its name.
 pub const TITLE: &str = "org.opencontainers.image.title";
 /// The annotation by which oras says that a layer with a name is a packed folder, which it unpacks.
-const UNPACK: &str = "io.deis.oras.content.unpack";
+pub(crate) const UNPACK: &str = "io.deis.oras.content.unpack";
 /// The annotation by which oras checks what it unpacks: the digest of the tar.
 const CONTENT_DIGEST: &str = "io.deis.oras.content.digest";
 /// The annotation of when an artifact was made.

@@ -5,27 +5,38 @@
 //! - [`view`]: what an image has at a path, asked from its top layer down
 //! - [`tree`]: what all of its layers make together, and what each did
 //! - [`diff`]: how two images differ
+//! - [`stored`]: the entries of one layer in a form that rests, made in one pass, and read a few blocks at a time
+//! - [`stack`]: several such on one another, read folder by folder
+//! - [`part`]: a part of the tar in a layer
 //!
 //! Nothing of a layer is to be trusted before its stream has come to its end, as only there its digest is known.
 
 pub mod diff;
 pub mod index;
 pub(crate) mod member;
+pub mod part;
 pub(crate) mod path;
+pub mod stack;
+pub mod stored;
 pub(crate) mod stream;
 pub mod tree;
 pub mod view;
 pub mod walk;
+pub(crate) mod watched;
 
 use std::io;
 
+use wharf_model::descriptor::Descriptor;
 use wharf_model::limits::{
-    LAYER_NAME_BYTES_MAX, TAR_EXTENSION_BYTES_MAX, TREE_ENTRIES_MAX, UNPACK_BYTES_MAX, UNPACK_RATIO_FREE_BYTES,
-    UNPACK_RATIO_MAX, VIEW_ENTRIES_MAX, VIEW_NAME_BYTES_MAX,
+    LAYER_NAME_BYTES_MAX, TAR_EXTENSION_BYTES_MAX, TREE_ENTRIES_MAX, TREE_TAR_BYTES_MAX, TREE_WINDOW_LOG_MAX,
+    UNPACK_BYTES_MAX, UNPACK_RATIO_FREE_BYTES, UNPACK_RATIO_MAX, VIEW_ENTRIES_MAX, VIEW_NAME_BYTES_MAX,
+    ZSTD_WINDOW_LOG_MAX,
 };
-use wharf_model::media::MediaType;
+use wharf_model::manifest::Manifest;
+use wharf_model::media::{MediaType, OCI_EMPTY};
 
 use crate::compression::Compression;
+use crate::config::{FOLDER_TYPE, TITLE, UNPACK};
 
 /// How much is read at most.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +51,8 @@ pub struct Limits {
     pub ratio: u64,
     /// Bytes that a layer may become whatever its size.
     pub free_bytes: u64,
+    /// Largest window of a zstd frame, as a power of two in bytes: that much memory it takes.
+    pub window_log: u32,
 }
 
 impl Default for Limits {
@@ -51,6 +64,7 @@ impl Default for Limits {
             bytes: UNPACK_BYTES_MAX,
             ratio: UNPACK_RATIO_MAX,
             free_bytes: UNPACK_RATIO_FREE_BYTES,
+            window_log: ZSTD_WINDOW_LOG_MAX,
         }
     }
 }
@@ -59,6 +73,11 @@ impl Limits {
     /// For layers whose entries are kept in memory.
     pub fn of_view() -> Limits {
         Limits { entries: VIEW_ENTRIES_MAX, name_bytes: VIEW_NAME_BYTES_MAX, ..Limits::default() }
+    }
+
+    /// For layers of which a tree is made that rests.
+    pub fn of_tree() -> Limits {
+        Limits { bytes: TREE_TAR_BYTES_MAX, window_log: TREE_WINDOW_LOG_MAX, ..Limits::default() }
     }
 
     /// What is left of them, all layers together, when one like that has been read.
@@ -106,6 +125,35 @@ impl From<io::Error> for LayerError {
     fn from(error: io::Error) -> LayerError {
         error.downcast::<LayerError>().unwrap_or_else(LayerError::Read)
     }
+}
+
+/// What the layer's file is called, where it is one file and no tar of many (oras-go `content/file`).
+pub fn file_name(layer: &Descriptor) -> Option<&str> {
+    let annotations = layer.annotations.as_ref()?;
+    let is_folder = annotations.get(UNPACK).is_some_and(|value| value == "true");
+    annotations.get(TITLE).map(String::as_str).filter(|_| !is_folder)
+}
+
+/// The layers that hold files, the topmost first: tars, and such that are one file each.
+///
+/// # Errors
+/// Why there are none, in words for people.
+pub fn of_files(manifest: &Manifest) -> Result<Vec<&Descriptor>, String> {
+    if manifest.is_index() {
+        return Err("it is an index; look into one of its manifests".to_owned());
+    }
+    let mut layers = Vec::new();
+    for layer in manifest.layers.iter().rev().filter(|layer| layer.media_type.as_str() != OCI_EMPTY) {
+        if file_name(layer).is_none() && Compression::of_type(&layer.media_type).is_none() {
+            let Descriptor { digest, media_type, .. } = layer;
+            return Err(format!("its layer {digest} is a {media_type} without a name, which holds no files"));
+        }
+        layers.push(layer);
+    }
+    if layers.is_empty() && manifest.artifact_type.as_deref() != Some(FOLDER_TYPE) && !manifest.layers.is_empty() {
+        return Err("it holds no files".to_owned());
+    }
+    Ok(layers)
 }
 
 /// More than the limit of something.

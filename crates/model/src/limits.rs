@@ -135,6 +135,29 @@ pub const VIEW_FAULTS_MAX: usize = 100;
 pub const SYMLINKS_MAX: usize = 40;
 /// Largest window of a zstd frame that is unpacked, as a power of two in bytes: what the reference decoder allows.
 pub const ZSTD_WINDOW_LOG_MAX: u32 = 27;
+/// Most bytes of a layer, unpacked, of which a tree is made; a minute or two of work.
+pub const TREE_TAR_BYTES_MAX: u64 = 64 << 30;
+/// Largest window of a zstd frame in a layer of which a tree is made, as a power of two in bytes: it is a quarter of the memory
+/// that may be taken for it. zstd takes half of it at most unless it is told otherwise.
+pub const TREE_WINDOW_LOG_MAX: u32 = 24;
+/// Most bytes that are sorted for the tree of a layer: paths with all that is above them, before they are packed.
+pub const TREE_SORT_BYTES_MAX: u64 = 1 << 30;
+/// Most bytes that wait in memory for that, packed: several million paths of files as people have them.
+pub const TREE_SORTED_BYTES_MAX: usize = 16 << 20;
+/// Most bytes of memory for the paths of a layer that are no folder at one time and a folder at another.
+pub const TREE_CLASH_BYTES_MAX: usize = 4 << 20;
+/// Largest tree of a layer, in bytes; one of a million files has some 10 MiB.
+pub const TREE_BYTES_MAX: u64 = 256 << 20;
+/// Largest layer that is looked at while somebody waits, where its tree is not there yet, in bytes.
+pub const TREE_AT_ONCE_BYTES_MAX: u64 = 4 << 20;
+/// And unpacked: a tenth of a second of work.
+pub const TREE_AT_ONCE_TAR_BYTES_MAX: u64 = 64 << 20;
+/// Most layers of tar that are looked at on one another.
+pub const STACK_LAYERS_MAX: usize = 1_000;
+/// How far into a compressed layer a file may end that is read out of it, in bytes: all before it is unpacked.
+pub const FILE_REACH_BYTES_MAX: u64 = 16 << 30;
+/// Most hard links into other layers that are followed for one page of a folder.
+pub const STACK_LINKS_MAX: usize = 2_000;
 /// Largest file that is searched for credentials, in bytes.
 pub const SECRET_FILE_BYTES_MAX: u64 = 1 << 20;
 /// How much of such a file is read, in bytes.

@@ -31,6 +31,8 @@ pub struct Node {
     pub mtime: i64,
     /// The member that holds the content, counted from 0.
     pub member: u32,
+    /// Of a file: where the content begins, in bytes from the beginning of the uncompressed tar.
+    pub offset: u64,
     /// Whether the content is without its holes, and not read.
     pub is_sparse: bool,
     /// Whether it is a further name of something, and holds no bytes of its own.
@@ -44,25 +46,20 @@ pub struct Node {
 }
 
 impl Node {
-    fn new(entry: Entry, member: u32, digest: Option<Digest>) -> Node {
-        let Entry { kind, size, mode, uid, gid, mtime, is_sparse, .. } = entry;
+    pub(crate) fn new(entry: Entry, member: u32, digest: Option<Digest>) -> Node {
+        let Entry { kind, size, mode, uid, gid, mtime, is_sparse, offset, .. } = entry;
         let digest = digest.map(Box::new);
         let [is_linked, is_implied, is_fresh] = [false; 3];
-        Node { kind, size, mode, uid, gid, mtime, member, is_sparse, is_linked, is_implied, is_fresh, digest }
+        Node { kind, size, mode, uid, gid, mtime, member, offset, is_sparse, is_linked, is_implied, is_fresh, digest }
     }
 
     /// A file of `size` bytes that is a layer of its own.
     pub fn file(size: u64, digest: Digest) -> Node {
-        let path = Box::default();
-        let entry = Entry { path, kind: Kind::File, size, mode: 0o644, uid: 0, gid: 0, mtime: 0, is_sparse: false };
-        Node::new(entry, 0, Some(digest))
+        Node::new(Entry { size, ..Entry::plain(Kind::File, 0o644) }, 0, Some(digest))
     }
 
-    fn implied() -> Node {
-        let path = Box::default();
-        let entry =
-            Entry { path, kind: Kind::Folder, size: 0, mode: 0o755, uid: 0, gid: 0, mtime: 0, is_sparse: false };
-        Node { is_implied: true, ..Node::new(entry, u32::MAX, None) }
+    pub(crate) fn implied() -> Node {
+        Node { is_implied: true, ..Node::new(Entry::plain(Kind::Folder, 0o755), u32::MAX, None) }
     }
 
     /// Whether others may be in it.
@@ -146,20 +143,27 @@ impl Index {
                 tree::Kind::HardLink(target) => Kind::HardLink(target),
             };
             let tree::Entry { path, size, mode, mtime, .. } = entry;
-            index.add(Entry { path, kind, size, mode, uid: 0, gid: 0, mtime, is_sparse: false }, number, digest);
+            let entry = Entry { path, kind, size, mode, uid: 0, gid: 0, mtime, is_sparse: false, offset: 0 };
+            index.add(entry, number, digest);
         }
         Ok(index)
     }
 
     /// A layer that is one file and no tar. `None` where its name is no path.
     pub fn of_file(name: &str, size: u64, digest: Digest) -> Option<Index> {
+        let mut index = Index::default();
+        index.add_file(name, size, digest).then_some(index)
+    }
+
+    /// Adds a file that is a layer of its own, in the place of what has its name; whether that is a path.
+    pub fn add_file(&mut self, name: &str, size: u64, digest: Digest) -> bool {
         let names: Vec<&str> = name.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
         if names.is_empty() || names.contains(&"..") || name.contains('\0') {
-            return None;
+            return false;
         }
-        let mut index = Index { bytes: size, ..Index::default() };
-        index.put(names.join("/").into(), Node::file(size, digest));
-        Some(index)
+        self.bytes = self.bytes.saturating_add(size);
+        self.put(names.join("/").into(), Node::file(size, digest));
+        true
     }
 
     /// What this layer itself has at `path`.
@@ -297,6 +301,23 @@ pub(crate) fn children<'a, V>(map: &'a BTreeMap<Box<str>, V>, folder: &str) -> V
             }
             // All below it is passed over: `0` follows `/`.
             Some((name, _)) => Bound::Included(format!("{start}{name}0")),
+        };
+    }
+}
+
+/// The names in a folder by which something in `map` is reached.
+pub(crate) fn steps<'a, V>(map: &'a BTreeMap<Box<str>, V>, folder: &str) -> Vec<&'a str> {
+    let start = prefix(folder);
+    let (mut from, mut found) = (Bound::Excluded(start.clone()), Vec::new());
+    loop {
+        let next = map.range::<str, _>((from.as_ref().map(String::as_str), Bound::Unbounded)).next();
+        let Some(rest) = next.and_then(|(path, _)| path.strip_prefix(&*start)) else { return found };
+        let name = rest.split_once('/').map_or(rest, |(name, _)| name);
+        found.push(name);
+        // What is called so, and begins so, may come on both sides of what is below it.
+        from = match rest.split_once('/') {
+            None => Bound::Excluded(format!("{start}{name}")),
+            Some(_) => Bound::Included(format!("{start}{name}0")),
         };
     }
 }

@@ -1,7 +1,7 @@
 //! The members of a tar, one by one: ustar, GNU's long names and the extended headers of POSIX ("pax"). Names come as the
 //! bytes that they are: whoever uses one checks it.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 
 use tar::{EntryType, Header};
 use wharf_model::limits::TAR_EXTENSION_BYTES_MAX;
@@ -121,8 +121,7 @@ impl<R: Read> Members<R> {
 
     /// Reads the stream to its end, past that of the tar.
     pub(crate) fn drain(&mut self) -> Result<(), LayerError> {
-        std::io::copy(&mut self.tar, &mut std::io::sink())?;
-        Ok(())
+        self.pass(u64::MAX).map(drop)
     }
 
     /// What it reads from.
@@ -132,6 +131,11 @@ impl<R: Read> Members<R> {
 
     pub(crate) fn into_inner(self) -> R {
         self.tar
+    }
+
+    /// Passes over so many bytes, or all that there are; how many.
+    fn pass(&mut self, count: u64) -> Result<u64, LayerError> {
+        Ok(std::io::copy(&mut self.tar.by_ref().take(count), &mut std::io::sink())?)
     }
 
     fn expect(&mut self, size: u64) -> Result<(), LayerError> {
@@ -144,7 +148,7 @@ impl<R: Read> Members<R> {
     fn skip(&mut self) -> Result<(), LayerError> {
         let rest = self.left.saturating_add(self.padding);
         (self.left, self.padding) = (0, 0);
-        if rest > 0 && std::io::copy(&mut self.tar.by_ref().take(rest), &mut std::io::sink())? < rest {
+        if self.pass(rest)? < rest {
             return Err(LayerError::Malformed("it ends in the middle of a file"));
         }
         Ok(())
@@ -157,12 +161,16 @@ impl<R: Read> Members<R> {
 
     /// The next block, or `None` at the end of the stream.
     fn any_block(&mut self) -> Result<Option<[u8; BLOCK]>, LayerError> {
-        let mut block = Vec::with_capacity(BLOCK);
-        self.tar.by_ref().take(BLOCK as u64).read_to_end(&mut block)?;
-        if block.is_empty() {
-            return Ok(None);
+        let (mut block, mut filled) = ([0; BLOCK], 0);
+        while filled < BLOCK {
+            match self.tar.read(&mut block[filled..]) {
+                Ok(0) if filled == 0 => return Ok(None),
+                Ok(0) => return Err(LayerError::Malformed("it ends in the middle of a header")),
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == ErrorKind::Interrupted => (),
+                Err(error) => return Err(error.into()),
+            }
         }
-        let block = block.try_into().map_err(|_| LayerError::Malformed("it ends in the middle of a header"))?;
         Ok(Some(block))
     }
 

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::MultiGzDecoder;
-use wharf_model::limits::ZSTD_WINDOW_LOG_MAX;
 use wharf_model::media::MediaType;
 
 use crate::compression::{Compression, MAGIC_BYTES};
@@ -62,7 +61,7 @@ impl<R: Read> Tar<R> {
             Compression::Gzip => Decoder::Gzip(Box::new(MultiGzDecoder::new(stream))),
             Compression::Zstd => {
                 let mut decoder = zstd::Decoder::with_buffer(stream)?;
-                decoder.window_log_max(ZSTD_WINDOW_LOG_MAX)?;
+                decoder.window_log_max(limits.window_log)?;
                 Decoder::Zstd(Box::new(decoder))
             }
         };
@@ -72,6 +71,15 @@ impl<R: Read> Tar<R> {
     /// Whether the stream is the tar itself.
     pub(crate) fn is_plain(&self) -> bool {
         matches!(self.decoder, Decoder::Plain(_))
+    }
+
+    /// How it is compressed.
+    pub(crate) fn compression(&self) -> Compression {
+        match self.decoder {
+            Decoder::Plain(_) => Compression::Plain,
+            Decoder::Gzip(_) => Compression::Gzip,
+            Decoder::Zstd(_) => Compression::Zstd,
+        }
     }
 
     /// How many bytes were read so far.

@@ -74,6 +74,16 @@ impl View {
         self.is_whole = true;
     }
 
+    /// Whether what no layer says anything of is not there, or not known.
+    pub(crate) fn set_whole(&mut self, is_whole: bool) {
+        self.is_whole = is_whole;
+    }
+
+    /// A layer, counted from the top, to add to what is known of it.
+    pub(crate) fn layer_mut(&mut self, number: usize) -> Option<&mut Index> {
+        self.layers.get_mut(number).map(Arc::make_mut)
+    }
+
     /// The layers that are known, the topmost first.
     pub fn layers(&self) -> &[Arc<Index>] {
         &self.layers
@@ -93,9 +103,14 @@ impl View {
     /// # Errors
     /// [`Deeper`].
     pub fn children(&self, folder: &str) -> Result<Vec<(&str, Place<'_>)>, Deeper> {
+        self.children_from(0, folder)
+    }
+
+    /// The same in the layers from `first` down.
+    pub(crate) fn children_from(&self, first: usize, folder: &str) -> Result<Vec<(&str, Place<'_>)>, Deeper> {
         let mut found: BTreeMap<&str, Option<Place<'_>>> = BTreeMap::new();
         let mut is_closed = self.is_whole;
-        for (layer, index) in self.layers.iter().enumerate() {
+        for (layer, index) in self.layers.iter().enumerate().skip(first) {
             for (name, node) in children(&index.nodes, folder) {
                 if let Entry::Vacant(free) = found.entry(name) {
                     free.insert(Some(Place { layer, node }));
@@ -178,7 +193,7 @@ impl View {
 
     /// What is at `path` in the layers from `first` down. If `exact`, a folder that a layer only implies is looked for further
     /// down.
-    fn find_from(&self, first: usize, path: &str, exact: bool) -> Result<Option<Place<'_>>, Deeper> {
+    pub(crate) fn find_from(&self, first: usize, path: &str, exact: bool) -> Result<Option<Place<'_>>, Deeper> {
         let mut implied = None;
         for (layer, index) in self.layers.iter().enumerate().skip(first) {
             if let Some(node) = index.nodes.get(path) {
@@ -197,7 +212,7 @@ impl View {
     }
 
     /// What a hard link into a layer further down links to.
-    fn linked<'a>(&'a self, place: Place<'a>) -> Result<Place<'a>, Deeper> {
+    pub(crate) fn linked<'a>(&'a self, place: Place<'a>) -> Result<Place<'a>, Deeper> {
         let mut at = place;
         while let Kind::HardLink(target) = &at.node.kind {
             match self.find_from(at.layer + 1, target, false)? {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use wharf_model::limits::{TREE_NAME_BYTES_MAX, TREE_PATH_BYTES_MAX};
 
+use crate::compression::Compression;
 use crate::layer::member::{Member, MemberKind, Members};
 use crate::layer::path::below;
 use crate::layer::stream::Tar;
@@ -45,6 +46,16 @@ pub struct Entry {
     pub mtime: i64,
     /// Whether it is a file without its holes (GNU tar), whose content is not read here.
     pub is_sparse: bool,
+    /// Of a file: where its content begins, in bytes from the beginning of the uncompressed tar.
+    pub offset: u64,
+}
+
+impl Entry {
+    /// One of which nothing more is known.
+    pub(crate) fn plain(kind: Kind, mode: u32) -> Entry {
+        let (path, is_sparse) = (Box::default(), false);
+        Entry { path, kind, size: 0, mode, uid: 0, gid: 0, mtime: 0, is_sparse, offset: 0 }
+    }
 }
 
 /// What an entry is.
@@ -152,8 +163,22 @@ impl<R: Read> Walk<R> {
         if self.name_bytes > self.limits.name_bytes {
             return Err(too_much("bytes of names", self.limits.name_bytes));
         }
-        let shown: Box<str> = readable(&member.path).chars().take(SHOWN).collect::<String>().into();
-        Ok(Some(met(member).unwrap_or_else(|reason| Met::Fault(Fault { name: shown, reason }))))
+        let offset = self.position();
+        Ok(Some(met(&member, offset).unwrap_or_else(|reason| {
+            let name = readable(&member.path).chars().take(SHOWN).collect::<String>().into();
+            Met::Fault(Fault { name, reason })
+        })))
+    }
+
+    /// How the layer is compressed.
+    pub fn compression(&self) -> Compression {
+        self.members.get_ref().get_ref().compression()
+    }
+
+    /// How many bytes of the tar have been read, up to the content of what was met last.
+    pub(crate) fn position(&self) -> u64 {
+        let tar = self.members.get_ref();
+        tar.get_ref().length() - tar.buffer().len() as u64
     }
 
     /// The content of the file that was met last.
@@ -183,7 +208,7 @@ impl<R: Read> Read for Content<'_, R> {
     }
 }
 
-fn met(member: Member) -> Result<Met, Reason> {
+fn met(member: &Member, offset: u64) -> Result<Met, Reason> {
     let path = path(&member.path)?;
     let (above, name) = path.rsplit_once('/').unwrap_or(("", &path));
     if let Some(gone) = name.strip_prefix(WHITEOUT_PREFIX) {
@@ -198,19 +223,19 @@ fn met(member: Member) -> Result<Met, Reason> {
     }
     let mut size = 0;
     let mut is_sparse = false;
-    let kind = match member.kind {
+    let kind = match &member.kind {
         MemberKind::File => {
             size = member.size;
             Kind::File
         }
         MemberKind::Sparse(real) => {
-            (size, is_sparse) = (real, true);
+            (size, is_sparse) = (*real, true);
             Kind::File
         }
         MemberKind::Folder => Kind::Folder,
         MemberKind::Symlink(target) if target.len() > TREE_PATH_BYTES_MAX => return Err(Reason::TooLong),
-        MemberKind::Symlink(target) => Kind::Symlink(readable(&target).into()),
-        MemberKind::HardLink(target) => Kind::HardLink(self::path(&target)?.into()),
+        MemberKind::Symlink(target) => Kind::Symlink(readable(target).into()),
+        MemberKind::HardLink(target) => Kind::HardLink(self::path(target)?.into()),
         MemberKind::Character => Kind::Character,
         MemberKind::Block => Kind::Block,
         MemberKind::Fifo => Kind::Fifo,
@@ -219,8 +244,9 @@ fn met(member: Member) -> Result<Met, Reason> {
     if path.is_empty() && kind != Kind::Folder {
         return Err(Reason::Empty);
     }
-    let Member { mode, uid, gid, mtime, .. } = member;
-    Ok(Met::Entry(Entry { path: path.into(), kind, size, mode, uid, gid, mtime, is_sparse }))
+    let offset = if kind == Kind::File { offset } else { 0 };
+    let Member { mode, uid, gid, mtime, .. } = *member;
+    Ok(Met::Entry(Entry { path: path.into(), kind, size, mode, uid, gid, mtime, is_sparse, offset }))
 }
 
 /// As text, with `\xNN` for bytes that are none.

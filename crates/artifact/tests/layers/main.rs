@@ -2,6 +2,8 @@
 //! another.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod stored;
+
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
@@ -149,7 +151,8 @@ fn the_end_of_the_stream_is_reached() {
 
 #[test]
 fn what_grows_too_much_is_refused() {
-    let limits = Limits { entries: 10, name_bytes: 2_000, bytes: 4 << 20, ratio: 20, free_bytes: 1 << 20 };
+    let limits =
+        Limits { entries: 10, name_bytes: 2_000, bytes: 4 << 20, ratio: 20, free_bytes: 1 << 20, ..Limits::default() };
     let check = |layer: Vec<u8>, what: &str| {
         let bomb = zstd::encode_all(&*layer, 3).unwrap();
         let found: Result<Index, LayerError> = Index::read(&*bomb, limits, unread);
@@ -414,6 +417,10 @@ fn model(layers: &[Vec<Op>]) -> BTreeMap<String, Is> {
 }
 
 fn written(layers: &[Vec<Op>]) -> Vec<Arc<Index>> {
+    written_tars(layers).into_iter().map(Tar::index).collect()
+}
+
+fn written_tars(layers: &[Vec<Op>]) -> Vec<Tar> {
     let mut number = 0;
     let mut add = |tar: Tar, op: &Op| {
         number += u64::from(!matches!(op, Op::Gone(_) | Op::Opaque(_)));
@@ -429,7 +436,7 @@ fn written(layers: &[Vec<Op>]) -> Vec<Arc<Index>> {
             Op::Opaque(path) => tar.file(&format!("{path}/.wh..wh..opq"), ""),
         }
     };
-    layers.iter().map(|layer| layer.iter().fold(tar(), &mut add).index()).collect()
+    layers.iter().map(|layer| layer.iter().fold(tar(), &mut add)).collect()
 }
 
 fn is(node: &Node) -> Is {
@@ -513,7 +520,14 @@ fn layers() {
     let feed = Feed::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/__fuzz__/layers"), &words);
     bolero::check!(name = "layers").with_test_time(BRIEFLY).for_each(|input: &[u8]| {
         feed.each(input, |bytes| {
-            let limits = Limits { entries: 100, name_bytes: 10_000, bytes: 1 << 20, ratio: 10, free_bytes: 1 << 16 };
+            let limits = Limits {
+                entries: 100,
+                name_bytes: 10_000,
+                bytes: 1 << 20,
+                ratio: 10,
+                free_bytes: 1 << 16,
+                ..Limits::default()
+            };
             for bytes in [bytes.to_vec(), mended(bytes)] {
                 let Ok(layer) = Index::read::<_, LayerError>(&*bytes, limits, hashed) else { continue };
                 let is_path = |path: &str| !path.starts_with('/') && !path.split('/').any(|name| name == "..");

@@ -1,0 +1,52 @@
+//! A part of the tar in a layer: the content of a file, where it is known where that is.
+
+use std::io::{self, BufRead, BufReader, Read};
+use std::sync::Arc;
+
+use crate::layer::stream::Tar;
+use crate::layer::{LayerError, Limits};
+
+/// See the module. Ends after as many bytes as were asked for; errors are [`LayerError`]s within.
+pub struct Part<R: Read> {
+    tar: BufReader<Tar<R>>,
+    left: u64,
+}
+
+impl<R: Read> Part<R> {
+    /// The `length` bytes from `start` on of the tar in `stream`, plain or in gzip or zstd, as its first bytes say. What comes
+    /// before is unpacked and passed over.
+    ///
+    /// # Errors
+    /// [`LayerError`]: it cannot be read, or ends before.
+    pub fn open(stream: R, limits: Limits, start: u64, length: u64) -> Result<Part<R>, LayerError> {
+        let mut tar = Tar::open(stream, None, limits, Arc::default())?;
+        let mut before = start;
+        while before > 0 {
+            let there = match tar.fill_buf() {
+                Ok([]) => return Err(LayerError::Malformed("it ends before the file that is asked for")),
+                Ok(bytes) => bytes.len(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let taken = there.min(usize::try_from(before).unwrap_or(usize::MAX));
+            tar.consume(taken);
+            before -= taken as u64;
+        }
+        Ok(Part { tar, left: length })
+    }
+}
+
+impl<R: Read> Read for Part<R> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let wanted = bytes.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let count = self.tar.read(&mut bytes[..wanted])?;
+        if count == 0 {
+            return Err(io::Error::other(LayerError::Malformed("it ends in the middle of a file")));
+        }
+        self.left -= count as u64;
+        Ok(count)
+    }
+}
