@@ -11,12 +11,10 @@ use bytes::Bytes;
 use futures_util::StreamExt as _;
 use tempfile::SpooledTempFile;
 use tokio::task::spawn_blocking;
-use wharf_artifact::compression::Compression;
-use wharf_artifact::config::FOLDER_TYPE;
 use wharf_artifact::layer::index::{Index, hashed};
 use wharf_artifact::layer::view::{Deeper, Lost, Place, Resolved, View};
 use wharf_artifact::layer::walk::{Content, Entry};
-use wharf_artifact::layer::{LayerError, Limits};
+use wharf_artifact::layer::{LayerError, Limits, file_name, of_files};
 use wharf_content::body::Body;
 use wharf_content::error::Error;
 use wharf_content::observer::{Event, Observer, Outcome};
@@ -24,10 +22,8 @@ use wharf_content::verify::{self, Expected};
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::Digest;
 use wharf_model::manifest::Manifest;
-use wharf_model::media::OCI_EMPTY;
 
 use crate::args::inside::Part;
-use crate::folder::pull::file_name;
 use crate::folder::stream::{Reader, reader};
 use crate::found::Found;
 use crate::printer::Printer;
@@ -253,17 +249,7 @@ fn layers(manifest: &Manifest) -> Result<Vec<Descriptor>> {
     if manifest.is_index() {
         bail!("it is an index; --platform chooses an image of it");
     }
-    let mut layers = Vec::new();
-    for layer in manifest.layers.iter().rev().filter(|layer| layer.media_type.as_str() != OCI_EMPTY) {
-        if file_name(layer).is_none() && Compression::of_type(&layer.media_type).is_none() {
-            bail!("its layer {} is a {} without a name, which holds no files", layer.digest, layer.media_type);
-        }
-        layers.push(layer.clone());
-    }
-    if layers.is_empty() && manifest.artifact_type.as_deref() != Some(FOLDER_TYPE) && !manifest.layers.is_empty() {
-        bail!("it holds no files");
-    }
-    Ok(layers)
+    of_files(manifest).map(|layers| layers.into_iter().cloned().collect()).map_err(anyhow::Error::msg)
 }
 
 fn index(

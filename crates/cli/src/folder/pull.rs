@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::task::spawn_blocking;
 use wharf_artifact::compression::Compression;
-use wharf_artifact::config::TITLE;
+use wharf_artifact::layer::file_name;
 use wharf_artifact::unpack::{self, Look, Options, Partial, UnpackError, Unpacked, Written};
 use wharf_content::body::Body;
 use wharf_content::error::Error;
@@ -28,16 +28,6 @@ const LAYERS_AT_ONCE: usize = 6;
 /// Layers from this size on, in bytes, are kept as they come, so that they go on where they broke off. Smaller ones are fetched
 /// again sooner than they would be written twice.
 const KEPT_FROM_BYTES: u64 = 64 << 20;
-
-/// The annotation by which oras says that a layer with a name is a packed folder.
-const UNPACK: &str = "io.deis.oras.content.unpack";
-
-/// What the layer's file is called, where it is one file and no tar of many.
-pub fn file_name(layer: &Descriptor) -> Option<&str> {
-    let annotations = layer.annotations.as_ref()?;
-    let is_folder = annotations.get(UNPACK).is_some_and(|value| value == "true");
-    annotations.get(TITLE).map(String::as_str).filter(|_| !is_folder)
-}
 
 /// Seconds since 1970.
 fn seconds() -> u64 {
