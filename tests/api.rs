@@ -5,6 +5,8 @@
 mod artifacts;
 #[path = "api/events.rs"]
 mod events;
+#[path = "api/files.rs"]
+mod files;
 #[path = "api/kinds.rs"]
 mod kinds;
 #[path = "api/people.rs"]

@@ -83,6 +83,8 @@ const API: &[Row] = &[
     Row("get", "/api/v1/repositories/{repository}/events", "", "", PULL),
     Row("get", "/api/v1/projects/{project}/events", "", "", PROJECT_READ),
     Row("get", "/api/v1/events", "", "", LIST),
+    Row("get", "/api/v1/repositories/{repository}/artifacts/{reference}/files", "", "", PULL),
+    Row("get", "/api/v1/repositories/{repository}/artifacts/{reference}/file", "", "", PULL),
     Row("get", "/api/v1/repositories/{repository}/tags/{tag}/history", "", "", PULL),
     Row("post", "/api/v1/repositories/{repository}/tags/{tag}/restore", "", "", DELETE),
     Row("get", "/api/v1/trash", "", "", LOGGED_IN),

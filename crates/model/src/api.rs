@@ -6,6 +6,7 @@ pub mod artifact;
 pub mod config;
 pub mod event;
 pub mod facts;
+pub mod files;
 pub mod kind;
 pub mod list;
 pub mod people;

@@ -135,6 +135,9 @@ pub enum Error {
     /// Not allowed, but it may be after login.
     #[error("login required")]
     Unauthorized,
+    /// A layer is looked at before its files are told, and has not been yet.
+    #[error("the layer {0} has not been looked into yet; try again in a moment")]
+    NotReady(Digest),
     /// Too much at once.
     #[error("too many requests at once; try again in a moment")]
     TooManyRequests,
@@ -273,6 +276,7 @@ impl Error {
             | Error::Field { .. }
             | Error::Config(_)
             | Error::TagMoved(..)
+            | Error::NotReady(_)
             | Error::Full
             | Error::Unavailable(_)
             | Error::Internal(_) => return None,
@@ -286,6 +290,7 @@ impl Error {
             Error::ManifestUnknown(reference) => serde_json::json!({ "reference": reference.to_string() }),
             Error::TagMoved(tag, digest) => serde_json::json!({ "tag": tag, "digest": digest }),
             Error::BlobUnknown(digest) => serde_json::json!({ "digest": digest }),
+            Error::NotReady(layer) => serde_json::json!({ "layer": layer, "retry_after_s": 1 }),
             Error::Quota { exceeded, trash_bytes } => quota_detail(exceeded, *trash_bytes),
             Error::Immutable(held) => serde_json::json!({ "tag": held.tag, "rule": held.rule }),
             Error::ArtifactType { artifact_type, allowed } => {

@@ -15,6 +15,7 @@ pub mod delete;
 pub mod error;
 pub mod events;
 pub mod explain;
+pub mod files;
 pub mod followers;
 pub mod gc;
 mod giving;

@@ -21,6 +21,7 @@ use crate::cache::Caches;
 use crate::cursor::Cursors;
 use crate::error::Error;
 use crate::events::EventIds;
+use crate::files::Shared;
 use crate::identity::Identity;
 use crate::jobs::KINDS;
 use crate::rights::Place;
@@ -68,6 +69,7 @@ pub(crate) struct Inner {
     pub(crate) sessions: Sessions,
     pub(crate) cursors: Cursors,
     pub(crate) event_ids: EventIds,
+    pub(crate) files: Shared,
     /// Held for reading by what must not be cut off half way; [`Registry::close`] takes it for writing.
     open: Arc<RwLock<()>>,
 }
@@ -147,8 +149,9 @@ impl Registry {
         ledger.observe(caches.observer());
         let identity = Identity::new(ledger.clone(), caches.clone(), key);
         let (sessions, cursors, event_ids) = (Sessions::new(key), Cursors::new(key), EventIds::new(key));
-        let open = Arc::default();
-        Registry(Arc::new(Inner { ledger, blobs, caches, settings, identity, sessions, cursors, event_ids, open }))
+        let (files, open) = Default::default();
+        let inner = Inner { ledger, blobs, caches, settings, identity, sessions, cursors, event_ids, files, open };
+        Registry(Arc::new(inner))
     }
 
     /// Who is there, and the token service.

@@ -840,5 +840,7 @@ impl Drop for SessionLock {
     }
 }
 
+mod rest;
+
 #[cfg(test)]
 mod fuzz;

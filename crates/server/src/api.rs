@@ -6,6 +6,7 @@ pub mod bindings;
 pub mod conditional;
 pub mod config;
 pub mod events;
+pub mod files;
 pub mod groups;
 pub mod kinds;
 pub mod me;
@@ -54,6 +55,8 @@ fn routes() -> OpenApiRouter<Registry> {
         .routes(routes!(events::list))
         .routes(routes!(events::list_in_project))
         .routes(routes!(events::list_in_repository))
+        .routes(routes!(files::list))
+        .routes(routes!(files::get))
         .routes(routes!(trash::list))
         .routes(routes!(trash::purge))
         .routes(routes!(trash::restore))

@@ -80,13 +80,14 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let status = status(&error);
-        if status.is_server_error() {
+        if status.is_server_error() && !matches!(error, Error::NotReady(_)) {
             tracing::error!(%error, "a request failed");
         }
         let (detail, message) = (error.detail(), told(&error));
         let failure = match error.code() {
             Some(code) => Failure::new(status, code, message),
             None if status == StatusCode::PRECONDITION_FAILED => Failure::unmet(message),
+            None if matches!(error, Error::NotReady(_)) => Failure::other(status, "NOT_READY", message),
             None => Failure::other(status, own_code(status), message),
         };
         failure.detail(detail)
@@ -144,7 +145,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::PasswordNeeded(_) => StatusCode::FORBIDDEN,
         Error::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Error::Full => StatusCode::INSUFFICIENT_STORAGE,
-        Error::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Unavailable(_) | Error::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

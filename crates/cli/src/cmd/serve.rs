@@ -9,6 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 use wharf_artifact::kind::folder::{InForce, Refreshed};
 use wharf_registry::access::Policy;
+use wharf_registry::files;
 use wharf_registry::followers::{FOLLOWERS, Following};
 use wharf_registry::identity::local;
 use wharf_registry::inspect::Inspector;
@@ -57,7 +58,7 @@ pub fn run(args: &SettingArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     keep_freed_memory();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .max_blocking_threads(fs::threads_max() + BLOCKING_THREADS_BESIDE)
+        .max_blocking_threads(fs::threads_max() + files::THREADS + BLOCKING_THREADS_BESIDE)
         .thread_keep_alive(BLOCKING_THREAD_KEPT)
         .build()?;
     let ended = runtime.block_on(serve(&config, printer));

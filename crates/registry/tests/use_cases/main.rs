@@ -5,6 +5,7 @@ mod access;
 mod apply;
 mod caches;
 mod faults;
+mod files;
 mod followers;
 mod gc;
 mod hidden;

@@ -1,0 +1,161 @@
+//! Where trees are read from, and small ones that are made anew.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use bytes::{Buf as _, Bytes};
+use tokio::runtime::Handle;
+use wharf_artifact::layer::Limits;
+use wharf_artifact::layer::stored::make::{self, MakeError};
+use wharf_artifact::layer::stored::read::Foot;
+use wharf_artifact::layer::stored::{ReadAt, StoredError, VERSION};
+use wharf_content::body::Body;
+use wharf_model::digest::Digest;
+use wharf_model::limits::{TREE_AT_ONCE_BYTES_MAX, TREE_AT_ONCE_TAR_BYTES_MAX};
+use wharf_model::range::ByteRange;
+use wharf_store::blobs::{Blobs, Location, Served};
+use wharf_store::ledger::change::Place;
+
+use super::{TREE, place};
+use crate::error::Error;
+use crate::registry::{Access, Registry};
+
+/// The bytes of a tree.
+pub(super) enum Source {
+    Here(Bytes),
+    /// On a thread that may wait.
+    Heap {
+        blobs: Arc<dyn Blobs>,
+        location: Location,
+        runtime: Handle,
+    },
+}
+
+impl ReadAt for &Source {
+    fn read_at(&self, start: u64, length: usize) -> io::Result<Vec<u8>> {
+        match self {
+            Source::Here(bytes) => (&**bytes).read_at(start, length),
+            Source::Heap { blobs, location, runtime } => {
+                let range = ByteRange { start, end: start + length as u64 };
+                runtime.block_on(async {
+                    let served = blobs.open(location, range).await.map_err(io::Error::other)?;
+                    let Served::Body(mut body) = served else { return Err(elsewhere()) };
+                    let bytes = body.collect(length).await.map_err(|broken| broken.error)?;
+                    let bytes = bytes.map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+                    if bytes.len() == length { Ok(bytes.into()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+                })
+            }
+        }
+    }
+}
+
+fn elsewhere() -> io::Error {
+    io::Error::other("the heap names an address for its bytes")
+}
+
+/// A body, read on a thread that may wait.
+pub(super) struct Waiting {
+    pub(super) runtime: Handle,
+    pub(super) body: Body,
+    pub(super) chunk: Bytes,
+}
+
+impl Waiting {
+    pub(super) fn new(body: Body) -> Waiting {
+        Waiting { runtime: Handle::current(), body, chunk: Bytes::new() }
+    }
+}
+
+impl Read for Waiting {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.chunk.is_empty() {
+            match self.runtime.block_on(self.body.next()) {
+                None => return Ok(0),
+                Some(chunk) => self.chunk = chunk?,
+            }
+        }
+        let length = self.chunk.len().min(buffer.len());
+        self.chunk.copy_to_slice(&mut buffer[..length]);
+        Ok(length)
+    }
+}
+
+impl Registry {
+    /// The tree of a layer, as the repository shows it; `None` where it does not.
+    pub(super) async fn tree(&self, access: &Access, layer: &Digest) -> Result<Option<(Source, Arc<Foot>)>, Error> {
+        let row = self.0.ledger.derived(&access.repository, layer, TREE).await?;
+        let Some(row) = row.filter(|row| row.version == VERSION) else { return self.tree_at_once(access, layer).await };
+        let (size, location) = match row.place {
+            Place::Ledger(bytes) => return here(bytes).map(Some),
+            Place::Heap(location) => (row.size, location),
+        };
+        let (blobs, runtime) = (self.0.blobs.clone(), Handle::current());
+        let key = location.0.clone();
+        let source = Source::Heap { blobs, location, runtime };
+        if let Some(foot) = self.0.files.feet.get(&key) {
+            return Ok(Some((source, foot)));
+        }
+        let place = place(&self.0.files.looks).await?;
+        let read = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            let foot = Foot::read(&&source, size)?;
+            Ok((source, Arc::new(foot)))
+        });
+        let read = read.await.map_err(|error| Error::Internal(format!("reading a tree broke off: {error}")))?;
+        let (source, foot) = read.map_err(|error: StoredError| broken(layer, &error))?;
+        self.0.files.feet.insert(key, foot.clone());
+        Ok(Some((source, foot)))
+    }
+
+    /// Looks at a layer that is so small that nobody waits for it.
+    async fn tree_at_once(&self, access: &Access, layer: &Digest) -> Result<Option<(Source, Arc<Foot>)>, Error> {
+        let Some(row) = self.0.ledger.blob(&access.repository, layer).await? else { return Ok(None) };
+        if let Some(tree) = self.0.files.made.get(layer) {
+            return here(tree).map(Some);
+        }
+        if row.size > TREE_AT_ONCE_BYTES_MAX {
+            return Err(Error::NotReady(*layer));
+        }
+        let place = place(&self.0.files.makes).await?;
+        let stream = Waiting::new(self.whole(row.place, row.size).await?);
+        let made = tokio::task::spawn_blocking(move || {
+            let _place = place;
+            let limits = Limits { bytes: TREE_AT_ONCE_TAR_BYTES_MAX, ..Limits::of_tree() };
+            let mut tree = Vec::new();
+            make::tree(stream, limits, &mut tree).map(|summary| (tree, summary))
+        });
+        let made = made.await.map_err(|error| Error::Internal(format!("looking at a layer broke off: {error}")))?;
+        let (tree, summary) = made.map_err(|error| match error {
+            MakeError::Read(error) | MakeError::Write(error) => Error::Unavailable(error.to_string()),
+            MakeError::Kept(error) => Error::Internal(error.to_string()),
+        })?;
+        if summary.tar_bytes >= TREE_AT_ONCE_TAR_BYTES_MAX {
+            return Err(Error::NotReady(*layer));
+        }
+        let tree = Bytes::from(tree);
+        self.0.files.made.insert(*layer, tree.clone());
+        here(tree).map(Some)
+    }
+
+    /// All bytes of a blob.
+    pub(super) async fn whole(&self, place: Place, size: u64) -> Result<Body, Error> {
+        match place {
+            Place::Ledger(bytes) => Ok(Body::full(bytes)),
+            Place::Heap(location) => match self.0.blobs.open(&location, ByteRange { start: 0, end: size }).await {
+                Ok(Served::Body(body)) => Ok(body),
+                Ok(Served::Redirect(_)) => Err(Error::Internal(elsewhere().to_string())),
+                Err(error) => Err(Error::Unavailable(error.to_string())),
+            },
+        }
+    }
+}
+
+fn here(tree: Bytes) -> Result<(Source, Arc<Foot>), Error> {
+    let foot = Foot::read(&&*tree, tree.len() as u64).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok((Source::Here(tree), Arc::new(foot)))
+}
+
+fn broken(layer: &Digest, error: &StoredError) -> Error {
+    tracing::error!(%layer, %error, "the tree of a layer cannot be read");
+    Error::Unavailable(error.to_string())
+}

@@ -1,0 +1,263 @@
+//! Files inside of artifacts: of trees that jobs have made and of small layers at once, by who may read the layer, and by nobody
+//! else.
+
+use std::io::Write as _;
+
+use bytes::Bytes;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use wharf_model::api::files::{FileChange, FileKind, FolderPage};
+use wharf_model::digest::Digest;
+use wharf_model::media::OCI_MANIFEST;
+use wharf_model::range::ByteRange;
+use wharf_registry::access::Action;
+use wharf_registry::error::Error;
+use wharf_registry::files::{TREE, Where};
+use wharf_registry::people::Part;
+use wharf_registry::pull::Served;
+use wharf_store::blobs::faulty::{Failure, Fault};
+use wharf_store::ledger::Ledger as _;
+use wharf_store::ledger::change::{Commit, Place};
+use wharf_store::ledger::facts::Facts as _;
+
+use crate::house::{House, IDLE, name, noise, tagged};
+
+const A: &str = "acme/app";
+const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+const TAR: &str = "application/vnd.oci.image.layer.v1.tar";
+
+fn layer(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    for (path, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, path, *bytes).expect("memory");
+    }
+    tar.into_inner().expect("memory")
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(bytes).expect("memory");
+    gzip.finish().expect("memory")
+}
+
+impl House {
+    /// Pushes an artifact of these layers, each with its media type and its title.
+    async fn push_layers(&self, repository: &str, tag: &str, layers: &[(&str, Option<&str>, &[u8])]) -> Vec<Digest> {
+        let config = self.push_blob(repository, b"{}").await;
+        let (mut digests, mut descriptors) = (Vec::new(), Vec::new());
+        for (media_type, title, bytes) in layers {
+            let digest = self.push_blob(repository, bytes).await;
+            let mut layer = json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() });
+            if let Some(title) = title {
+                layer["annotations"] = json!({ "org.opencontainers.image.title": title });
+            }
+            descriptors.push(layer);
+            digests.push(digest);
+        }
+        let config = json!({ "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": 2 });
+        let manifest: Value =
+            json!({ "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": descriptors });
+        self.put(repository, tagged(tag), manifest.to_string().into()).await.expect("pushed");
+        digests
+    }
+
+    async fn ls(&self, repository: &str, tag: &str, at: &Where, part: &Part) -> Result<FolderPage, Error> {
+        let access = self.access(Action::Pull, repository).await;
+        self.registry.files(&access, &tagged(tag), at, part).await
+    }
+
+    async fn names(&self, tag: &str, path: &str) -> Vec<String> {
+        let files = self.ls(A, tag, &at(path), &ALL).await.expect("files");
+        files.items.into_iter().map(|file| file.path).collect()
+    }
+
+    async fn cat(&self, tag: &str, at: &Where, part: Option<ByteRange>) -> Result<Bytes, Error> {
+        let access = self.access(Action::Pull, A).await;
+        let found = self.registry.file(&access, &tagged(tag), at).await?;
+        let Served::Body(mut body) = self.registry.open_file(&found, part).await? else { panic!("memory has no URL") };
+        Ok(body.collect(1 << 24).await.expect("a whole layer").expect("within the limit"))
+    }
+
+    /// Makes the tree of a layer and writes it down.
+    async fn derive(&self, repository: &str, layer: &Digest) -> bool {
+        let change = self.registry.derive_tree(&name(repository), layer).await.expect("no fault");
+        let is_new = change.is_some();
+        let changes = change.into_iter().collect();
+        let commit = Commit { actor: "test".to_owned(), changes, ..Commit::default() };
+        self.ledger.commit(commit).await.expect("no fault");
+        is_new
+    }
+}
+
+const ALL: Part = Part { limit: 1_000, after: None };
+
+fn at(path: &str) -> Where {
+    Where { path: path.to_owned(), layer: None }
+}
+
+fn of(layer: Digest, path: &str) -> Where {
+    Where { path: path.to_owned(), layer: Some(layer) }
+}
+
+#[tokio::test]
+async fn layers_on_one_another() {
+    let house = House::new().await;
+    let long = noise(1, 300_000);
+    let first = gzip(&layer(&[("etc/conf", b"old"), ("etc/gone", b"1"), ("bin/tool", &long)]));
+    let second = layer(&[("etc/conf", b"newer"), ("etc/.wh.gone", b"")]);
+    let digests = house.push_layers(A, "v1", &[(GZIP, None, &first), (TAR, None, &second)]).await;
+    for round in ["looked at anew", "of trees at rest"] {
+        assert_eq!(house.names("v1", "").await, ["bin", "etc"], "{round}");
+        assert_eq!(house.names("v1", "/etc/").await, ["conf"], "{round}");
+        assert_eq!(house.cat("v1", &at("etc/conf"), None).await.expect("a file"), "newer");
+        assert_eq!(house.cat("v1", &of(digests[0], "etc/conf"), None).await.expect("a file"), "old");
+        assert!(house.cat("v1", &at("bin/tool"), None).await.expect("a file") == long, "{round}");
+        let part = Some(ByteRange { start: 250_000, end: 250_010 });
+        assert_eq!(house.cat("v1", &at("bin/tool"), part).await.expect("a file"), long[250_000..250_010]);
+        let files = house.ls(A, "v1", &of(digests[1], "etc"), &ALL).await.expect("files");
+        let told: Vec<_> = files.items.iter().map(|file| (&*file.path, file.change)).collect();
+        assert_eq!(told, [("conf", Some(FileChange::Changed)), ("gone", Some(FileChange::Removed))]);
+        let files = house.ls(A, "v1", &of(digests[0], "etc"), &ALL).await.expect("files");
+        assert!(files.items.iter().all(|file| file.hidden_by == Some(digests[1])), "{files:?}");
+        let file = house.ls(A, "v1", &at("etc/conf"), &ALL).await.expect("files");
+        assert_eq!((file.items.len(), file.items[0].size, file.items[0].layer), (1, Some(5), digests[1]));
+        assert_eq!(house.derive(A, &digests[0]).await, round == "looked at anew");
+        assert_eq!(house.derive(A, &digests[1]).await, round == "looked at anew");
+    }
+    for (path, what) in [("none", "is not there"), ("etc/conf/x", "is not there")] {
+        let error = house.ls(A, "v1", &at(path), &ALL).await.expect_err("no such file");
+        assert!(error.to_string().ends_with(what), "{error}");
+        assert!(matches!(house.cat("v1", &at(path), None).await, Err(Error::NotThere { .. })));
+    }
+    assert!(matches!(house.cat("v1", &at("etc"), None).await, Err(Error::Unsupported(_))), "a folder");
+    assert!(matches!(house.ls(A, "v1", &of(noise_digest(), ""), &ALL).await, Err(Error::NotThere { .. })));
+}
+
+fn noise_digest() -> Digest {
+    crate::house::sha256(b"no layer")
+}
+
+#[tokio::test]
+async fn pages_of_a_folder() {
+    let house = House::new().await;
+    let names: Vec<String> = (0..25).map(|number| format!("f{number:02}")).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"x"[..])).collect();
+    house.push_layers(A, "v1", &[(TAR, None, &layer(&files))]).await;
+    let (mut found, mut part) = (Vec::new(), Part { limit: 10, after: None });
+    loop {
+        let page = house.ls(A, "v1", &at(""), &part).await.expect("files");
+        found.extend(page.items.into_iter().map(|file| file.path));
+        let Some(next) = page.next else { break };
+        let elsewhere = Part { limit: 10, after: Some(next.clone()) };
+        assert!(matches!(house.ls(A, "v1", &at("f00"), &elsewhere).await, Err(Error::Unsupported(_))));
+        part = elsewhere;
+    }
+    assert_eq!(found, names);
+}
+
+#[tokio::test]
+async fn files_that_are_layers_of_their_own() {
+    let house = House::new().await;
+    let layers: [(&str, Option<&str>, &[u8]); 4] = [
+        ("text/plain", Some("a.txt"), b"hello"),
+        ("text/plain", Some("docs/b.txt"), b"22"),
+        (GZIP, Some("whole.tar.gz"), b"a tar that nobody unpacks"),
+        ("text/plain", Some("../out"), b"no"),
+    ];
+    let digests = house.push_layers(A, "v1", &layers).await;
+    assert_eq!(house.names("v1", "").await, ["a.txt", "docs", "whole.tar.gz"]);
+    assert_eq!(house.names("v1", "docs").await, ["b.txt"]);
+    let files = house.ls(A, "v1", &at(""), &ALL).await.expect("files");
+    assert_eq!((files.items[0].layer, files.items[0].kind), (digests[0], FileKind::File));
+    assert_eq!(files.incomplete[0].layer, digests[3]);
+    assert_eq!(house.cat("v1", &at("docs/b.txt"), None).await.expect("a file"), "22");
+    assert_eq!(house.cat("v1", &of(digests[2], "whole.tar.gz"), None).await.expect("a file"), layers[2].2);
+    let part = Some(ByteRange { start: 1, end: 3 });
+    assert_eq!(house.cat("v1", &at("a.txt"), part).await.expect("a file"), "el");
+}
+
+/// What is derived from a layer is the same for all repositories, and read only through one that shows it.
+#[tokio::test]
+async fn files_are_read_by_who_may_read_the_layer() {
+    let house = House::new().await;
+    let secret = layer(&[("secret", b"x")]);
+    let layers = house.push_layers("acme/closed", "v1", &[(TAR, None, &secret)]).await;
+    house.derive("acme/closed", &layers[0]).await;
+    // Whoever knows the digest names it in a repository of their own.
+    let config = house.push_blob("othr/app", b"{}").await;
+    let config = json!({ "mediaType": "application/x", "digest": config, "size": 2 });
+    let child = json!({ "mediaType": TAR, "digest": layers[0], "size": secret.len(), "urls": ["https://x.example/"] });
+    let manifest = json!({ "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [child] });
+    house.put("othr/app", tagged("v1"), manifest.to_string().into()).await.expect("foreign layers may be missing");
+    let files = house.ls("othr/app", "v1", &at(""), &ALL).await.expect("nothing");
+    assert_eq!((files.items.len(), &*files.incomplete[0].reason), (0, "it is not in this repository"));
+    assert_eq!(house.registry.derive_tree(&name("othr/app"), &layers[0]).await.expect("no fault"), None);
+    assert_eq!(house.ls("acme/closed", "v1", &at(""), &ALL).await.expect("files").items.len(), 1);
+}
+
+#[tokio::test]
+async fn large_trees_rest_on_the_heap_and_end_with_their_layer() {
+    let house = House::new().await;
+    let names: Vec<String> =
+        (0..3_000_u64).map(|number| format!("{:x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"x"[..])).collect();
+    let bytes = layer(&files);
+    let layers = house.push_layers(A, "v1", &[(TAR, None, &bytes)]).await;
+    let before = house.resting().await.len();
+    assert!(house.derive(A, &layers[0]).await);
+    let row = house.ledger.derived(&name(A), &layers[0], TREE).await.expect("no fault").expect("a tree");
+    assert!(matches!(row.place, Place::Heap(_)), "{row:?}");
+    assert_eq!(house.resting().await.len(), before + 1);
+    let page = house.ls(A, "v1", &at(""), &Part { limit: 3, after: None }).await.expect("files");
+    assert_eq!(page.items.len(), 3);
+    assert!(house.ledger.idle_uploads(-1_000_000_000, 10).await.expect("no fault").is_empty(), "no note is left");
+}
+
+#[tokio::test]
+async fn a_tree_that_cannot_be_put_to_rest_leaves_nothing() {
+    let house = House::new().await;
+    let bytes: Vec<u8> = noise(3, 400_000).to_vec();
+    let names: Vec<String> =
+        bytes.chunks(100).map(|chunk| chunk.iter().map(|byte| format!("{byte:02x}")).collect()).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (&name[..90], &b""[..])).collect();
+    let layers = house.push_layers(A, "v1", &[(TAR, None, &layer(&files))]).await;
+    let before = house.resting().await;
+    // Reading the layer, then adding to the tree, making that durable, and giving it its name.
+    for operation in 0..4 {
+        house.blobs.fail(house.blobs.operations() + operation, Fault::Before(Failure::Failed));
+        assert!(house.registry.derive_tree(&name(A), &layers[0]).await.is_err(), "{operation}");
+        house.heal();
+        house.advance(IDLE + 1);
+        house.clean().await;
+        assert_eq!(house.resting().await.len(), before.len());
+    }
+    assert!(house.derive(A, &layers[0]).await);
+}
+
+/// A layer that takes long is not looked at while somebody waits.
+#[tokio::test]
+async fn large_layers_are_told_later() {
+    let house = House::new().await;
+    let long = noise(2, 5 << 20);
+    let layers = house.push_layers(A, "v1", &[(TAR, None, &layer(&[("long", &long)]))]).await;
+    let answer = house.ls(A, "v1", &at(""), &ALL).await;
+    assert!(matches!(answer, Err(Error::NotReady(layer)) if layer == layers[0]), "{answer:?}");
+    house.derive(A, &layers[0]).await;
+    assert_eq!(house.names("v1", "").await, ["long"]);
+}
+
+#[tokio::test]
+async fn what_is_no_layer_is_told() {
+    let house = House::new().await;
+    let broken = gzip(&layer(&[("a", b"1"), ("b", &noise(1, 50_000))]));
+    let layers: [(&str, Option<&str>, &[u8]); 2] =
+        [(GZIP, None, &broken[..broken.len() / 2]), (TAR, None, b"no tar at all, but something else")];
+    house.push_layers(A, "v1", &layers).await;
+    let files = house.ls(A, "v1", &at(""), &ALL).await.expect("what there is");
+    assert_eq!(files.incomplete.len(), 2, "{files:?}");
+    house.push_layers(A, "v2", &[("application/x-other", None, b"?")]).await;
+    assert!(matches!(house.ls(A, "v2", &at(""), &ALL).await, Err(Error::Unsupported(_))));
+}
