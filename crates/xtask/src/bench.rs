@@ -7,6 +7,7 @@ mod client;
 mod content;
 mod http;
 mod inspect;
+mod layer;
 mod lists;
 mod load;
 mod manifests;
@@ -84,6 +85,7 @@ enum Item {
     Many,
     Large,
     Copy,
+    Layer,
 }
 
 impl Item {
@@ -102,6 +104,7 @@ impl Item {
             Item::Many => client::many::measure(bench, report),
             Item::Large => client::large::measure(bench, report),
             Item::Copy => client::copy::measure(bench, report),
+            Item::Layer => layer::measure(bench, report),
         }
     }
 }
