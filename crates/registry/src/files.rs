@@ -31,6 +31,7 @@ use wharf_model::manifest::Manifest;
 use wharf_model::name::Reference;
 
 pub use content::FoundFile;
+pub(crate) use derive::jobs;
 use source::Source;
 
 use crate::access::Action;

@@ -31,6 +31,7 @@ use wharf_store::ledger::facts::{FactsChange, Inspectable, LiveManifest};
 use wharf_store::ledger::notes::{Cursor, NewJob};
 use wharf_store::ledger::query::LedgerError;
 
+use crate::files;
 use crate::registry::Registry;
 
 /// The kind of the jobs that inspect a manifest.
@@ -182,6 +183,11 @@ impl Inspector {
     /// The next of those manifests, at most `limit`.
     pub(crate) async fn page(&self, all: &All, limit: usize) -> Result<Vec<LiveManifest>, LedgerError> {
         self.ledger.live_manifests(all.within.as_ref(), all.after, limit).await
+    }
+
+    /// The jobs that look into the layers of a manifest that have not been looked into.
+    pub(crate) async fn trees(&self, named: &Named) -> Result<Vec<NewJob>, LedgerError> {
+        files::jobs(&*self.ledger, named).await
     }
 
     /// The change that writes down what there is to tell of a manifest; `None` where it is not there, or that is known.

@@ -5,6 +5,7 @@
 
 mod inspect;
 mod reclaim;
+mod tree;
 
 use std::collections::{HashSet, VecDeque};
 use std::panic::AssertUnwindSafe;
@@ -22,11 +23,12 @@ use wharf_store::ledger::facts::FactsChange;
 use wharf_store::ledger::notes::{Job, NewJob, Outcome, RECLAIM};
 use wharf_store::ledger::{Ledger, Seq};
 
+use crate::files::TREE;
 use crate::inspect::{INSPECT, INSPECT_ALL, Inspector};
 use crate::registry::Registry;
 
 /// The kinds of jobs that there are.
-pub const KINDS: [&str; 3] = [RECLAIM, INSPECT, INSPECT_ALL];
+pub const KINDS: [&str; 4] = [RECLAIM, INSPECT, INSPECT_ALL, TREE];
 
 /// Most jobs that are taken at once, and whose results are committed at once.
 const BATCH: usize = 32;
@@ -126,6 +128,11 @@ impl Worker {
         let inspect = inspect::Inspect(inspector.clone());
         let all = inspect::InspectAll(inspector.clone());
         [Worker::new(registry, Box::new(inspect)), Worker::new(registry, Box::new(all))]
+    }
+
+    /// The one that looks into layers.
+    pub fn of_trees(registry: &Registry) -> Worker {
+        Worker::new(registry, Box::new(tree::Trees(registry.clone())))
     }
 
     /// Works for ever.

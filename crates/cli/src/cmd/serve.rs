@@ -173,7 +173,8 @@ fn start_beside(registry: &Registry, followers: Vec<Arc<Following>>, kinds: Arc<
         tokio::spawn(async move { follower.run().await });
     }
     let inspector = Inspector::new(registry, kinds);
-    let workers = Worker::inspectors(registry, &inspector).into_iter().chain([Worker::reclaimer(registry)]);
+    let workers = Worker::inspectors(registry, &inspector).into_iter();
+    let workers = workers.chain([Worker::of_trees(registry), Worker::reclaimer(registry)]);
     for worker in workers {
         tokio::spawn(async move { worker.run().await });
     }

@@ -5,25 +5,56 @@ use std::io::{self, Write};
 use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::mpsc;
-use wharf_artifact::layer::Limits;
+use wharf_artifact::compression::Compression;
 use wharf_artifact::layer::stored::VERSION;
 use wharf_artifact::layer::stored::make::{self, MakeError};
+use wharf_artifact::layer::{Limits, file_name};
 use wharf_content::body::Body;
+use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::Digest;
 use wharf_model::limits::TREE_BYTES_MAX;
+use wharf_model::manifest::Manifest;
 use wharf_model::name::RepositoryName;
+use wharf_store::ledger::Ledger;
 use wharf_store::ledger::change::Change;
 use wharf_store::ledger::facts::FactsChange;
+use wharf_store::ledger::notes::NewJob;
+use wharf_store::ledger::query::LedgerError;
 
 use super::TREE;
 use super::source::Waiting;
 use crate::error::Error;
+use crate::inspect::Named;
 use crate::registry::Registry;
 
 /// How much of a tree is handed on at once, in bytes.
 const CHUNK_BYTES: usize = 256 << 10;
 /// How many such pieces wait for the heap.
 const CHUNKS_AHEAD: usize = 2;
+
+/// The layers of an artifact that have trees.
+fn layers(manifest: &Manifest) -> impl Iterator<Item = Digest> {
+    let is_tar = |layer: &&Descriptor| Compression::of_type(&layer.media_type).is_some() && file_name(layer).is_none();
+    manifest.layers.iter().filter(is_tar).map(|layer| layer.digest)
+}
+
+/// The jobs that make the trees which the layers of a manifest lack.
+///
+/// # Errors
+/// The ledger fails.
+pub(crate) async fn jobs(ledger: &dyn Ledger, named: &Named) -> Result<Vec<NewJob>, LedgerError> {
+    let Some(live) = ledger.inspectable(&named.repository, &named.digest).await? else { return Ok(Vec::new()) };
+    let Ok(manifest) = Manifest::parse(&live.bytes, Some(&live.media_type)) else { return Ok(Vec::new()) };
+    let mut jobs = Vec::new();
+    for digest in layers(&manifest) {
+        let row = ledger.derived(&named.repository, &digest, TREE).await?;
+        if row.is_none_or(|row| row.version != VERSION) {
+            let payload = Named { repository: named.repository.clone(), digest }.to_string();
+            jobs.push(NewJob { kind: TREE.to_owned(), key: digest.to_string(), payload });
+        }
+    }
+    Ok(jobs)
+}
 
 impl Registry {
     /// Whether the layer has no tree yet, of this version, and the repository shows it.

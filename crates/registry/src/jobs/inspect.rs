@@ -48,8 +48,12 @@ impl Work for Inspect {
             }
             other => other,
         };
+        let trees = self.0.trees(&named).await;
         match inspected {
-            Ok(change) => Worked::done(change.into_iter().collect()),
+            Ok(change) => match trees {
+                Ok(jobs) => Worked { jobs, ..Worked::done(change.into_iter().collect()) },
+                Err(error) => Worked::ended(Ended::Postponed(error.to_string())),
+            },
             Err(Trouble::Here(error)) => Worked::ended(Ended::Failed(error)),
             Err(Trouble::Elsewhere(error)) => Worked::ended(Ended::Postponed(error)),
         }
@@ -98,6 +102,7 @@ impl InspectAll {
                 Err(Trouble::Here(_)) => worked.jobs.push(named.job()),
                 Err(Trouble::Elsewhere(error)) => return Err(error),
             }
+            worked.jobs.extend(self.0.trees(&named).await.map_err(|error| error.to_string())?);
             after = live.number;
             if worked.weight() >= super::BATCH_BYTES {
                 worked.ended = Ended::Left(All { after, ..all.clone() }.to_string());

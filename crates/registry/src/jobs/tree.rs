@@ -1,0 +1,46 @@
+//! Making the trees of layers: one job for each layer, queued when an artifact that has it was inspected.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use wharf_store::ledger::notes::Job;
+
+use super::{Ended, Work, Worked};
+use crate::error::Error;
+use crate::files::TREE;
+use crate::inspect::Named;
+use crate::registry::Registry;
+
+/// How often it may fail before it is left until the artifact is inspected again.
+const ATTEMPTS_MAX: u64 = 5;
+
+/// Makes trees, one at a time: each takes most of a core.
+pub(super) struct Trees(pub(super) Registry);
+
+#[async_trait]
+impl Work for Trees {
+    fn kind(&self) -> &'static str {
+        TREE
+    }
+
+    fn at_once(&self) -> usize {
+        1
+    }
+
+    fn rest(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    async fn work(&self, job: &Job) -> Worked {
+        let Some(Named { repository, digest }) = Named::read(&job.payload) else { return Worked::done(Vec::new()) };
+        match self.0.derive_tree(&repository, &digest).await {
+            Ok(change) => Worked::done(change.into_iter().collect()),
+            Err(error) if job.attempts >= ATTEMPTS_MAX => {
+                tracing::warn!(layer = %digest, %error, "the tree of a layer cannot be made; it is left");
+                Worked::done(Vec::new())
+            }
+            Err(error @ (Error::Unavailable(_) | Error::Full)) => Worked::ended(Ended::Postponed(error.to_string())),
+            Err(error) => Worked::ended(Ended::Failed(error.to_string())),
+        }
+    }
+}
