@@ -39,6 +39,7 @@ mod profile;
 mod sbom;
 mod signature;
 mod tekton;
+mod vex;
 mod wasm;
 
 use std::io::{self, Read};

@@ -9,7 +9,7 @@ use wharf_model::api::facts::{Facts, Line, Listed};
 
 use super::document::Look;
 use super::pieces::Pieces;
-use super::{certificate, sbom};
+use super::{certificate, sbom, vex};
 
 /// The predicate of a bundle that states nothing but "signed" (sigstore/cosign).
 pub(super) const SIGN: &str = "https://sigstore.dev/cosign/sign/v1";
@@ -128,11 +128,14 @@ const FIELDS: &[&str] = &["predicateType", "subject", "predicate"];
 const PROVENANCE: &[&str] =
     &["builder", "buildType", "invocation", "metadata", "materials", "buildDefinition", "runDetails"];
 
-/// Reads an in-toto statement. What is malformed is noted at `at`.
+/// Reads an in-toto statement, or an OpenVEX document, which some attach without one. What is malformed is noted at `at`.
 pub(super) fn statement(text: &str, at: &str, facts: &mut Facts) -> Option<Statement> {
     let pieces = Pieces::read(text, FIELDS).map_err(|what| facts.fault(at, what)).ok()?;
     let predicate_type = pieces.value("predicateType").line_or_empty("");
     if predicate_type.as_str().is_empty() {
+        if let Some(statement) = vex::document(text, facts) {
+            return Some(statement);
+        }
         facts.fault(at, "it is no in-toto statement: predicateType is missing");
         return None;
     }
@@ -157,6 +160,11 @@ fn read_predicate(statement: &mut Statement, predicate: &str, at: &str, facts: &
                 faults.into_iter().for_each(|what| facts.fault(at, what));
                 statement.sbom = Some(sbom);
             }
+            Err(what) => facts.fault(at, format_args!("the predicate: {what}")),
+        }
+    } else if kind.contains("openvex.dev/") {
+        match vex::predicate(predicate) {
+            Ok(vex) => statement.vex = vex,
             Err(what) => facts.fault(at, format_args!("the predicate: {what}")),
         }
     }

@@ -82,6 +82,40 @@ fn of_cosign() {
     assert_eq!(detail!(facts, Attestation).statements.len(), 1);
 }
 
+/// A document of OpenVEX by itself, as `oras attach --artifact-type application/vnd.openvex+json … vex.json:application/json`
+/// has it, and the same as a predicate (openvex/vexctl pkg/attestation; openvex/spec OPENVEX-SPEC.md).
+#[test]
+fn of_openvex() {
+    let store = Store::default();
+    let document = json!({ "@context": "https://openvex.dev/ns/v0.2.0", "@id": "https://openvex.dev/docs/public/vex-1",
+        "author": "Kim <kim@example.com>", "timestamp": "2026-01-08T18:02:03Z", "version": 1, "statements": [
+            { "vulnerability": { "name": "CVE-2023-1255" }, "products": [{ "@id": "pkg:oci/app" }], "status": "not_affected",
+                "justification": "vulnerable_code_not_present" },
+            { "vulnerability": "CVE-2023-0286", "products": ["pkg:oci/app"], "status": "fixed" }] });
+    let told = json!([{ "vulnerability": "CVE-2023-1255", "status": "not_affected", "justification": "vulnerable_code_not_present",
+            "products": { "items": ["pkg:oci/app"] } },
+        { "vulnerability": "CVE-2023-0286", "status": "fixed", "products": { "items": ["pkg:oci/app"] } }]);
+    let facts = of(store.blob("application/json", document.to_string().as_bytes()), &store);
+    check_faults(&facts, &[]);
+    assert_eq!((facts.created, facts.authors.len()), (Some(1_767_895_323_000), 1));
+    let statement = &detail_json(&facts)["statements"]["items"][0];
+    assert_eq!(statement["predicate_type"], "https://openvex.dev/ns/v0.2.0");
+    assert_eq!(statement["subjects"]["items"], json!([{ "name": "pkg:oci/app" }]));
+    assert_eq!(statement["vex"]["items"], told);
+    let statement = self::statement("https://openvex.dev/ns/v0.2.0", document);
+    let facts = of(store.blob(IN_TOTO, statement.to_string().as_bytes()), &store);
+    check_faults(&facts, &[]);
+    let statement = &detail_json(&facts)["statements"]["items"][0];
+    assert_eq!((&statement["vex"]["items"], &statement["subjects"]["items"][0]["digest"]), (&told, &json!(SIGNED)));
+    // What claims to be one and has nothing of it.
+    let empty =
+        json!({ "@context": "https://openvex.dev/ns/v0.2.0", "statements": EVIL, "author": [EVIL], "timestamp": EVIL });
+    let facts = of(store.blob("application/json", empty.to_string().as_bytes()), &store);
+    check_faults(&facts, &[]);
+    let facts = of(store.blob("application/json", b"{\"@context\":\"https://example.com\"}"), &store);
+    check_faults(&facts, &["predicateType is missing"]);
+}
+
 /// GitHub's attestation: a bundle with provenance 1.
 #[test]
 fn of_github() {

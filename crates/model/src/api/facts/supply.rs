@@ -125,6 +125,20 @@ facts! {
         pub provenance: Option<Provenance>,
         /// What something is made of.
         pub sbom: Option<Sbom>,
+        /// Which weaknesses matter to what (OpenVEX).
+        pub vex: Listed<VexStatement>,
+    }
+
+    /// Whether a weakness matters to a product.
+    pub struct VexStatement {
+        /// The weakness: `CVE-2023-1255`.
+        pub vulnerability: Line,
+        /// `not_affected`, `affected`, `fixed` or `under_investigation`.
+        pub status: Line,
+        /// Why it is not affected.
+        pub justification: Option<Line>,
+        /// The products, by package URL or another identifier.
+        pub products: Listed<Line>,
     }
 
     /// What a statement is about.
