@@ -12,8 +12,8 @@ fn kinds_in_pages() {
     let server = server();
     let admin = server.admin();
     let first = admin.get("/api/v1/kinds?n=1").expect(200).json();
-    assert_eq!((&first["items"][0]["id"], &first["next"]), (&json!("sigstore-bundle"), &json!("sigstore-bundle")));
-    let second = admin.get("/api/v1/kinds?n=1000&last=sigstore-bundle").expect(200).json();
+    assert_eq!((&first["items"][0]["id"], &first["next"]), (&json!("sigstore-signature"), &json!("sigstore-signature")));
+    let second = admin.get("/api/v1/kinds?n=1000&last=sigstore-signature").expect(200).json();
     assert_eq!(second["items"][0]["id"], json!("cosign-signature"), "in the order in which they are asked");
     assert!(second["items"].as_array().unwrap().len() > 70 && second.get("next").is_none());
     let chart = admin.get("/api/v1/kinds/helm-chart").expect(200).json();

@@ -12,6 +12,8 @@ macro_rules! kinds {
 }
 
 kinds! {
+    "sigstore-signature",
+    "sigstore-attestation",
     "sigstore-bundle",
     "cosign-signature",
     "cosign-attestation",
