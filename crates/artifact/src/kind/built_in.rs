@@ -63,6 +63,8 @@ kinds! {
     "tekton-bundle",
     "argocd-source",
     "compose-project",
+    "devcontainer-collection",
+    "devcontainer-template",
     "devcontainer-feature",
     "modelpack",
     "ollama-model",
