@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use wharf_model::api::facts::package::{CnabAction, CnabBundle, CnabCredential, CnabImage, CnabParameter};
-use wharf_model::api::facts::{Detail, Facts, Line, Person};
+use wharf_model::api::facts::{Detail, Facts, Line, Listed, Person};
 use wharf_model::descriptor::Descriptor;
 use wharf_model::manifest::Manifest;
 
@@ -13,9 +13,14 @@ use super::{Artifact, Turn, Want, annotation};
 
 /// How a child says what it is for the bundle.
 const TYPE: &str = "io.cnab.manifest.type";
+/// Where cnab-to-oci puts the maintainers, as the JSON of the bundle, which tells them better.
+const AUTHORS: &str = "org.opencontainers.image.authors";
 
 pub(super) fn inspect(artifact: Artifact) -> Turn {
     let mut facts = about(&artifact);
+    if artifact.annotation(AUTHORS).is_some_and(|authors| authors.starts_with('[')) {
+        facts.authors = Listed::default();
+    }
     let children = &artifact.manifest.manifests;
     let is_config = |child: &&Descriptor| annotation(child, TYPE) == Some("config");
     let Some(child) = children.iter().find(is_config).or(children.first()).cloned() else {

@@ -37,7 +37,10 @@ pub(super) fn inspect(artifact: Artifact) -> Turn {
                 facts.fault(&file.path, "there is no profile in it");
             }
         }
-        facts.platforms = detail.profiles.iter().filter_map(|profile| profile.platform.clone()).collect();
+        // A file may have several profiles.
+        let mut platforms: Vec<Line> = detail.profiles.iter().filter_map(|profile| profile.platform.clone()).collect();
+        platforms.dedup();
+        facts.platforms = platforms.into_iter().collect();
         or(&mut facts.title, || detail.profiles.first().map(|profile| profile.name.clone()));
         facts.detail = Some(Detail::SecurityProfile(detail));
         Turn::tell(facts)

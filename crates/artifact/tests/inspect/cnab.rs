@@ -2,7 +2,7 @@
 //! 101-bundle-json.md).
 
 use serde_json::{Value, json};
-use wharf_model::api::facts::Line;
+use wharf_model::api::facts::{Line, Person};
 
 use crate::store::{EVIL, Store, check_faults, detail, detail_json, inspect};
 
@@ -32,11 +32,15 @@ fn of_porter() {
     let mut config = store.child(&child);
     config["annotations"] = json!({ "io.cnab.manifest.type": "config" });
     let annotations = json!({ "io.cnab.runtime_version": "v1.2.0", "org.opencontainers.artifactType": "application/vnd.cnab.manifest.v1",
-        "org.opencontainers.image.title": "wordpress" });
+        "org.opencontainers.image.title": "wordpress", "io.cnab.keywords": "[\"blog\"]",
+        "org.opencontainers.image.authors": "[{\"name\":\"Kim\",\"email\":\"kim@example.com\",\"url\":\"https://example.com\"}]" });
     let facts =
         inspect("cnab", &store, store.index(json!({ "manifests": [image, config], "annotations": annotations })));
     check_faults(&facts, &[]);
     assert_eq!((facts.title.clone(), facts.version.clone()), (Line::some("wordpress"), Line::some("0.1.2")));
+    let authors: Vec<&Person> = facts.authors.iter().collect();
+    assert_eq!(authors.len(), 1, "{authors:?}");
+    assert_eq!((authors[0].name.as_str(), authors[0].email.clone()), ("Kim", Line::some("kim@example.com")));
     let json = detail_json(&facts);
     let parameters = json["parameters"]["items"].as_array().unwrap();
     assert!(

@@ -19,7 +19,8 @@ fn of(layers: Value, store: &Store) -> Facts {
 #[test]
 fn for_two_platforms() {
     let store = Store::default();
-    let arm: &[u8] = b"kind: SeccompProfile\nmetadata: {name: nginx-arm}\n";
+    let arm: &[u8] =
+        b"kind: SeccompProfile\nmetadata: {name: nginx-arm}\n---\nkind: SeccompProfile\nmetadata: {name: log}\n";
     let layers =
         json!([layer(&store, "profile-linux-amd64.yaml", SECCOMP), layer(&store, "profile-linux-arm64-v8.yaml", arm)]);
     let facts = of(layers, &store);
