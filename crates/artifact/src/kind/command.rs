@@ -180,12 +180,16 @@ impl Place<'_> {
 }
 
 impl Command {
-    /// The command for what is at `place`; `None` where a gap cannot be filled.
+    /// The command for what is at `place`; `None` where a gap cannot be filled. What is pushed has a digest of its own: where
+    /// no tag is known, people are to write one.
     pub fn render(&self, place: &Place<'_>) -> Option<Rendered<'_>> {
         let mut text = String::new();
         for part in &self.run.parts {
             match part {
                 Part::Text(literal) => text.push_str(literal),
+                Part::Gap(Gap::Ref) if self.does == Does::Push && place.tag.is_none() => {
+                    text.push_str(&self.form.fits(&format!("{}/{}:TAG", place.host, place.repository))?);
+                }
                 Part::Gap(gap) => text.push_str(&self.form.fits(&place.fill(*gap)?)?),
             }
         }

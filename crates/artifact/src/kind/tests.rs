@@ -169,6 +169,10 @@ fn commands_are_filled_in_or_left_out() {
     check("x {ref}", &untagged, Some(&pinned));
     check("x {subject}", &untagged, Some(&pinned));
     check("x {tag}", &untagged, None);
+    let run = Template::parse("x {ref}", Form::Shell).expect("a template");
+    let push = Command { does: Does::Push, client: "x".to_owned(), form: Form::Shell, run, is_verified: true };
+    let pushed = push.render(&untagged).map(|rendered| rendered.text);
+    assert_eq!(pushed.as_deref(), Some("x registry.example.com:5000/acme/charts/app:TAG"), "nobody pushes to a digest");
     let single: RepositoryName = "app".parse().expect("a name");
     check("x {above} {name}", &Place { repository: &single, ..place }, Some("x registry.example.com:5000 app"));
     let six = Place { host: "[::1]:5000", ..place };
