@@ -12,7 +12,10 @@ fn kinds_in_pages() {
     let server = server();
     let admin = server.admin();
     let first = admin.get("/api/v1/kinds?n=1").expect(200).json();
-    assert_eq!((&first["items"][0]["id"], &first["next"]), (&json!("sigstore-signature"), &json!("sigstore-signature")));
+    assert_eq!(
+        (&first["items"][0]["id"], &first["next"]),
+        (&json!("sigstore-signature"), &json!("sigstore-signature"))
+    );
     let second = admin.get("/api/v1/kinds?n=1000&last=sigstore-signature").expect(200).json();
     assert_eq!(second["items"][0]["id"], json!("cosign-signature"), "in the order in which they are asked");
     assert!(second["items"].as_array().unwrap().len() > 70 && second.get("next").is_none());

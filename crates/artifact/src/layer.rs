@@ -38,6 +38,9 @@ use wharf_model::media::{MediaType, OCI_EMPTY};
 use crate::compression::Compression;
 use crate::config::{FOLDER_TYPE, TITLE, UNPACK};
 
+/// What `helm push` puts beside a signed chart, without a name.
+const PROVENANCE: &str = "application/vnd.cncf.helm.chart.provenance.v1.prov";
+
 /// How much is read at most.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -129,9 +132,11 @@ impl From<io::Error> for LayerError {
 
 /// What the layer's file is called, where it is one file and no tar of many (oras-go `content/file`).
 pub fn file_name(layer: &Descriptor) -> Option<&str> {
-    let annotations = layer.annotations.as_ref()?;
-    let is_folder = annotations.get(UNPACK).is_some_and(|value| value == "true");
-    annotations.get(TITLE).map(String::as_str).filter(|_| !is_folder)
+    let titled = layer.annotations.as_ref().and_then(|annotations| {
+        let is_folder = annotations.get(UNPACK).is_some_and(|value| value == "true");
+        annotations.get(TITLE).map(String::as_str).filter(|_| !is_folder)
+    });
+    titled.or_else(|| (layer.media_type.as_str() == PROVENANCE).then_some("chart.tgz.prov"))
 }
 
 /// The layers that hold files, the topmost first: tars, and such that are one file each.
@@ -162,3 +167,28 @@ pub(crate) fn too_much(what: &'static str, max: u64) -> LayerError {
 }
 
 const _: () = assert!(TAR_EXTENSION_BYTES_MAX < LAYER_NAME_BYTES_MAX);
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_layers_are_called() {
+        let digest = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
+        let check = |media_type: &str, annotations: serde_json::Value, expect: Option<&str>| {
+            let layer = json!({ "mediaType": media_type, "digest": digest, "size": 2, "annotations": annotations });
+            let layer: Descriptor = serde_json::from_value(layer).expect("a descriptor");
+            assert_eq!(file_name(&layer), expect, "{media_type}");
+        };
+        check("a/b", json!({ TITLE: "x" }), Some("x"));
+        check("a/b", json!({ TITLE: "x", UNPACK: "true" }), None);
+        check("application/vnd.cncf.helm.chart.content.v1.tar+gzip", json!({}), None);
+        // Of `helm push` of a signed chart.
+        check(PROVENANCE, json!({}), Some("chart.tgz.prov"));
+        check(PROVENANCE, json!({ TITLE: "app-1.0.tgz.prov" }), Some("app-1.0.tgz.prov"));
+    }
+}
