@@ -327,5 +327,5 @@ fn layers_and_what_made_them() {
     let line = text.lines().find(|line| line.ends_with("RUN make layer 0")).unwrap_or_else(|| panic!("{text}"));
     assert!(line.contains("KiB") && text.contains("RUN make layer 1") && !text.contains("ENV"), "{text}");
     let told = desk.json(&format!("inspect {app}"));
-    assert_eq!(told["image"]["history"][1]["empty_layer"], json!(true));
+    assert_eq!(told["facts"]["detail"]["history"]["items"][1]["empty"], json!(true));
 }
