@@ -17,7 +17,7 @@ fn kinds_in_pages() {
         (&json!("sigstore-signature"), &json!("sigstore-signature"))
     );
     let second = admin.get("/api/v1/kinds?n=1000&last=sigstore-signature").expect(200).json();
-    assert_eq!(second["items"][0]["id"], json!("cosign-signature"), "in the order in which they are asked");
+    assert_eq!(second["items"][0]["id"], json!("sigstore-attestation"), "in the order in which they are asked");
     assert!(second["items"].as_array().unwrap().len() > 70 && second.get("next").is_none());
     let chart = admin.get("/api/v1/kinds/helm-chart").expect(200).json();
     assert_eq!(chart["rules"], json!(["config is application/vnd.cncf.helm.config.v1+json"]));

@@ -236,14 +236,16 @@ impl<'a> Stack<'a> {
                 |Place { layer, node }: Place<'_>| Child { name, node: node.clone(), layer, change, hidden_by: None };
             return before.map(|before| Ok(child(self.view.linked(before)?))).transpose();
         };
+        // What it only leads through stays as it was, unless the layer deletes it first.
+        let is_way = own.is_implied && !self.view.layers()[layer].hides(&path);
         let is_same = |before: &Node| {
             let meta = |node: &Node| (node.mode, node.uid, node.gid);
-            before.is_folder() && own.is_folder() && (own.is_implied && !own.is_fresh || meta(before) == meta(own))
+            before.is_folder() && own.is_folder() && (is_way || meta(before) == meta(own))
         };
         let (mut place, mut change) = (Place { layer, node: own }, Some(Change::Added));
         if let Some(before) = before {
             change = if is_same(before.node) { None } else { Some(Change::Changed) };
-            if own.is_implied && before.node.is_folder() && !own.is_fresh {
+            if is_way && before.node.is_folder() {
                 place = Place { layer, node: before.node };
             }
         }
