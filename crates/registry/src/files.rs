@@ -122,12 +122,19 @@ enum Slab {
 }
 
 impl Slab {
-    /// The layer that `node` is from.
+    /// The layer that `node` is from; `None` of a folder that only names of files lead through.
     fn layer(&self, node: &Node) -> Option<Digest> {
         match self {
             Slab::Tar { layer, .. } | Slab::Nothing(layer) => Some(*layer),
             Slab::Files(_) => node.digest.as_deref().copied(),
         }
+    }
+
+    /// The first layer whose name leads through the folder `path`.
+    fn layer_through(&self, path: &str) -> Option<Digest> {
+        let Slab::Files(index) = self else { return None };
+        let is_below = |name: &str| name.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+        index.nodes().find_map(|(name, file)| file.digest.as_deref().copied().filter(|_| is_below(name)))
     }
 
     fn lookup(&self) -> Box<dyn Lookup + '_> {
@@ -162,7 +169,7 @@ impl Registry {
         let work = move |opened: &Opened, stack: &mut Stack<'_>| listed(opened, stack, &asked, after.as_deref(), limit);
         let (opened, (path, page)) = self.look(opened, work).await?;
         let next = wanted.next(page.next)?;
-        let file = |child| told(&opened, child);
+        let file = |child| told(&opened, &path, child);
         let items = page.children.into_iter().filter_map(file).collect();
         Ok(FolderPage { artifact: opened.artifact, path, items, next, incomplete: opened.incomplete })
     }
@@ -315,8 +322,13 @@ fn lost(error: StackError) -> Error {
     }
 }
 
-fn told(opened: &Opened, child: Child) -> Option<File> {
+fn told(opened: &Opened, folder: &str, child: Child) -> Option<File> {
     let Child { name, node, layer, change, hidden_by } = child;
+    let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
+    let layer_of = |number: usize| {
+        let slab = opened.slabs.get(number)?;
+        slab.layer(&node).or_else(|| slab.layer_through(&path))
+    };
     let kind = kind(&node.kind);
     let target = match &node.kind {
         Kind::Symlink(target) | Kind::HardLink(target) => Some(target.to_string()),
@@ -332,13 +344,13 @@ fn told(opened: &Opened, child: Child) -> Option<File> {
         gid: node.gid,
         modified: modified.to_string(),
         target,
-        layer: opened.slabs.get(layer)?.layer(&node)?,
+        layer: layer_of(layer)?,
         change: change.map(|change| match change {
             LayerChange::Added => FileChange::Added,
             LayerChange::Changed => FileChange::Changed,
             LayerChange::Removed => FileChange::Removed,
         }),
-        hidden_by: hidden_by.and_then(|number| opened.slabs.get(number)?.layer(&node)),
+        hidden_by: hidden_by.and_then(layer_of),
     })
 }
 
