@@ -115,13 +115,13 @@ fn mounts_a_folder() {
         let login = format!("--plain-http --user 'admin:{PASSWORD}'");
         let snapshots = format!("{ctr} snapshots --snapshotter native");
         sandbox.ok(format!("{ctr} images pull {login} --snapshotter native {at}/acme/site:{tag}"));
-        // The last of its layers is no other's parent.
+        // The last of its layers is no other's parent. `prepare`, not `view`: what `ctr` views, containerd collects as rubbish.
         let listed = sandbox.ok(format!("{snapshots} ls"));
         let rows: Vec<Vec<&str>> = listed.lines().skip(1).map(|row| row.split_whitespace().collect()).collect();
         let is_parent = |key: &str| rows.iter().any(|row| row.len() > 2 && row[1] == key);
         let tops: Vec<&str> = rows.iter().map(|row| row[0]).filter(|key| !is_parent(key)).collect();
         assert_eq!(tops.len(), 1, "{listed}");
-        let mounts = sandbox.ok(format!("{snapshots} view --mounts {tag} {}", tops[0]));
+        let mounts = sandbox.ok(format!("{snapshots} prepare --mounts {tag} {}", tops[0]));
         let mounts: serde_json::Value = serde_json::from_str(&mounts).unwrap();
         expect_same(&sandbox.path("from"), std::path::Path::new(mounts[0]["Source"].as_str().unwrap()));
         sandbox.ok(format!("{snapshots} rm {tag}"));
