@@ -4,6 +4,7 @@
 //! What is not understood counts as nothing: then all is read, or fetched, as if for the first time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -192,7 +193,15 @@ impl Pulled {
         read(bytes)
     }
 
-    /// To be kept in a file.
+    /// To be kept in a file; it may be long.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, out: impl Write) -> io::Result<()> {
+        Ok(serde_json::to_writer(out, &Versioned { version: VERSION, seen: self })?)
+    }
+
+    /// The same in memory.
     pub fn to_bytes(&self) -> Vec<u8> {
         to_bytes(self)
     }

@@ -2,8 +2,10 @@
 //! is passed over.
 
 use std::ffi::OsString;
-use std::io::Write as _;
+use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
+
+use tempfile::NamedTempFile;
 
 /// Largest file that is believed, in bytes.
 const FILE_BYTES_MAX: u64 = 1 << 30;
@@ -28,12 +30,17 @@ impl Place {
     /// Beside, then renamed: two commands at once leave what one of them wrote. Where that fails nothing is left: what was there
     /// before may not be true any more.
     pub fn write(&self, bytes: &[u8]) {
+        self.write_by(|file| file.write_all(bytes));
+    }
+
+    /// The same with what `content` writes.
+    pub fn write_by(&self, content: impl FnOnce(&mut BufWriter<NamedTempFile>) -> io::Result<()>) {
         let Some((path, folder)) = self.0.as_deref().and_then(|path| Some((path, path.parent()?))) else { return };
         let write = || {
             std::fs::create_dir_all(folder)?;
-            let mut file = tempfile::NamedTempFile::new_in(folder)?;
-            file.write_all(bytes)?;
-            file.persist(path).map_err(|error| error.error)
+            let mut file = BufWriter::new(NamedTempFile::new_in(folder)?);
+            content(&mut file)?;
+            file.into_inner()?.persist(path).map_err(|error| error.error)
         };
         if let Err(error) = write() {
             tracing::debug!(%error, path = %path.display(), "what was seen is not kept");

@@ -63,7 +63,7 @@ impl Pulling {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         let narrowed = now.pulled.narrowed(layers);
         if narrowed != now.pulled {
-            self.place.write(&narrowed.to_bytes());
+            self.place.write_by(|file| narrowed.write(file));
             now.pulled = narrowed;
         }
     }
@@ -80,7 +80,7 @@ impl Pulling {
         now.pulled.record(layer, written);
         if now.written.elapsed() >= now.cost * NOTED_EVERY {
             let begun = Instant::now();
-            self.place.write(&now.pulled.to_bytes());
+            self.place.write_by(|file| now.pulled.write(file));
             (now.written, now.cost) = (Instant::now(), begun.elapsed());
         }
     }
@@ -101,7 +101,7 @@ impl Drop for Pulling {
     fn drop(&mut self) {
         let now = self.now.get_mut().unwrap_or_else(PoisonError::into_inner);
         if now.pulled != self.before {
-            self.place.write(&now.pulled.to_bytes());
+            self.place.write_by(|file| now.pulled.write(file));
         }
     }
 }
