@@ -7,6 +7,7 @@ use std::fmt;
 use std::io::{self, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf as _, Bytes};
@@ -133,6 +134,8 @@ pub struct Inspector {
     blobs: Arc<dyn Blobs>,
     kinds: Arc<InForce>,
     places: Arc<Semaphore>,
+    /// Set where no inspection is to go on.
+    stopped: Arc<AtomicBool>,
 }
 
 impl Inspector {
@@ -140,7 +143,16 @@ impl Inspector {
     pub fn new(registry: &Registry, kinds: Arc<InForce>) -> Arc<Inspector> {
         let (ledger, blobs) = registry.stores();
         let places = Arc::new(Semaphore::new(AT_ONCE));
-        Arc::new(Inspector { ledger: ledger.clone(), blobs: blobs.clone(), kinds, places })
+        let (ledger, blobs) = (ledger.clone(), blobs.clone());
+        Arc::new(Inspector { ledger, blobs, kinds, places, stopped: Arc::default() })
+    }
+
+    /// Ends the inspections that run at what they read next, and begins no other: their jobs are done by the next process.
+    /// Returns when none runs any more.
+    pub async fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+        drop(self.places.acquire_many(AT_ONCE as u32).await);
+        self.places.close();
     }
 
     /// How many inspections run at once.
@@ -195,13 +207,14 @@ impl Inspector {
         let elsewhere = |error: LedgerError| Trouble::Elsewhere(error.to_string());
         let live = self.ledger.inspectable(&named.repository, &named.digest).await.map_err(elsewhere)?;
         let Some(live) = live else { return Ok(None) };
-        let Ok(place) = self.places.clone().acquire_owned().await else { return Ok(None) };
+        let place = self.places.clone().acquire_owned().await.map_err(|_| stopped())?;
         let reader = Reader {
             runtime: Handle::current(),
             ledger: self.ledger.clone(),
             blobs: self.blobs.clone(),
             repository: named.repository.clone(),
             until: Instant::now() + TIME_MAX,
+            stopped: self.stopped.clone(),
             trouble: Mutex::default(),
         };
         let (kinds, named) = (self.kinds.kinds(), named.clone());
@@ -304,6 +317,7 @@ struct Reader {
     repository: RepositoryName,
     /// When it has taken too long.
     until: Instant,
+    stopped: Arc<AtomicBool>,
     /// What kept it from reading.
     trouble: Mutex<Option<Trouble>>,
 }
@@ -312,7 +326,10 @@ impl Reader {
     /// Waits for `asked`, but not longer than there is time.
     fn wait<T>(&self, asked: impl Future<Output = Result<T, Trouble>>) -> io::Result<T> {
         let left = self.until.saturating_duration_since(Instant::now());
-        let waited = self.runtime.block_on(async { tokio::time::timeout(left, asked).await });
+        let waited = match self.stopped.load(Ordering::Acquire) {
+            true => Ok(Err(stopped())),
+            false => self.runtime.block_on(async { tokio::time::timeout(left, asked).await }),
+        };
         let late = || Err(Trouble::Here(format!("inspecting it takes longer than {} s", TIME_MAX.as_secs())));
         waited.unwrap_or_else(|_| late()).map_err(|trouble| {
             *self.trouble.lock() = Some(trouble);
@@ -356,6 +373,10 @@ impl Fetch for Reader {
 
 fn elsewhere(error: &impl fmt::Display) -> Trouble {
     Trouble::Elsewhere(error.to_string())
+}
+
+fn stopped() -> Trouble {
+    Trouble::Elsewhere("the server stops".to_owned())
 }
 
 /// The bytes of a blob.

@@ -177,9 +177,23 @@ impl Worker {
 
     async fn commit(&self, finished: Vec<(Job, Worked)>) -> Result<Seq, Refused> {
         let mut commit = Commit { actor: format!("worker:{}", self.work.kind()), ..Commit::default() };
+        let mut is_told = false;
         for (job, worked) in finished {
-            if let Ended::Failed(error) | Ended::Postponed(error) = &worked.ended {
-                tracing::warn!(kind = self.work.kind(), job = job.key, error, "a job failed; it will be tried again");
+            match &worked.ended {
+                Ended::Failed(error) => {
+                    tracing::warn!(
+                        kind = self.work.kind(),
+                        job = job.key,
+                        error,
+                        "a job failed; it will be tried again"
+                    );
+                }
+                // Whatever that is, it is the same for all of them.
+                Ended::Postponed(error) if !is_told => {
+                    tracing::warn!(kind = self.work.kind(), job = job.key, error, "jobs have to wait");
+                    is_told = true;
+                }
+                _ => {}
             }
             commit.changes.extend(worked.changes);
             commit.jobs.extend(worked.jobs);

@@ -81,7 +81,8 @@ async fn serve(config: &Config, printer: &Printer) -> anyhow::Result<()> {
     let health = Health::new(metrics, followers.clone());
     let kinds = Arc::new(InForce::new(config.kinds.clone()));
     keep_kinds(kinds.clone());
-    start_beside(&registry, followers, kinds.clone(), config.gc.sweep_interval);
+    let inspector = Inspector::new(&registry, kinds.clone());
+    start_beside(&registry, followers, inspector.clone(), config.gc.sweep_interval);
     let app = App::new(registry.clone(), app_settings(config, kinds), health);
 
     let line = format!("listening on {}", listener.url());
@@ -94,6 +95,8 @@ async fn serve(config: &Config, printer: &Printer) -> anyhow::Result<()> {
     if timeout(CLOSE, registry.close()).await.is_err() {
         tracing::warn!("some uploads may not have noted the last that they received");
     }
+    // Those that go on do no harm: they are done again.
+    let _ = timeout(CLOSE, inspector.stop()).await;
     drop(folder);
     Ok(())
 }
@@ -168,11 +171,15 @@ fn told_of_kinds(refreshed: Refreshed) {
 }
 
 /// What runs beside the requests. It ends with the process, at any point.
-fn start_beside(registry: &Registry, followers: Vec<Arc<Following>>, kinds: Arc<InForce>, sweep_interval: Duration) {
+fn start_beside(
+    registry: &Registry,
+    followers: Vec<Arc<Following>>,
+    inspector: Arc<Inspector>,
+    sweep_interval: Duration,
+) {
     for follower in followers {
         tokio::spawn(async move { follower.run().await });
     }
-    let inspector = Inspector::new(registry, kinds);
     let workers = Worker::inspectors(registry, &inspector).into_iter();
     let workers = workers.chain([Worker::of_trees(registry), Worker::reclaimer(registry)]);
     for worker in workers {

@@ -424,6 +424,22 @@ async fn a_crash_in_the_middle_delays() {
     assert_eq!(bench.row(A, &other).await.map(|row| row.title).as_deref(), Some("other"));
 }
 
+/// A server that stops has its inspections done by the next one.
+#[tokio::test]
+async fn what_is_stopped_is_done_later() {
+    let bench = Bench::new().await;
+    let (digest, _) = bench.chart(A, "nginx").await;
+    bench.following().catch_up().await.expect("no fault");
+    let inspector = bench.inspector();
+    inspector.stop().await;
+    let [worker, _] = Worker::inspectors(&bench.house.registry, &inspector);
+    assert_eq!(worker.work_off().await, Ok(1));
+    assert_eq!((bench.row(A, &digest).await, bench.jobs().await), (None, 1));
+    bench.house.advance(MINUTE);
+    assert_eq!(bench.work_off().await, (1, true));
+    assert_eq!(bench.kind(A, &digest).await.as_deref(), Some("helm-chart"));
+}
+
 #[tokio::test]
 async fn what_is_no_manifest_any_more_is_told() {
     let bench = Bench::new().await;

@@ -40,6 +40,10 @@ pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
             let before = server.process.cpu_seconds();
             let steady = push(&server, 0..count, Some(RATE))?;
             let waited = wait(&server)?;
+            let reached = count as f64 / steady.as_secs_f64();
+            if reached < 0.95 * f64::from(RATE) {
+                report.note(format!("{peer} took {reached:.0} of {RATE} pushes a second, and inspected as many."));
+            }
             lag.add(peer, waited.as_secs_f64());
             let cpu = server.process.cpu_seconds() - before;
             used.add(peer, 100.0 * cpu / (steady + waited).as_secs_f64());
