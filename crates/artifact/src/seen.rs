@@ -100,14 +100,17 @@ impl Pushed {
         }
     }
 
-    /// What [`Pushed::to_bytes`] wrote; nothing where it is not understood.
+    /// What [`Pushed::write`] wrote; nothing where it is not understood.
     pub fn read(bytes: &[u8]) -> Pushed {
         read(bytes)
     }
 
-    /// To be kept in a file.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        to_bytes(self)
+    /// To be kept in a file; it may be long.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn write(&self, out: impl Write) -> io::Result<()> {
+        write(self, out)
     }
 }
 
@@ -188,7 +191,7 @@ impl Pulled {
         placed.map(|one| &*one.path).chain(self.left_over.iter().map(|path| &**path))
     }
 
-    /// What [`Pulled::to_bytes`] wrote; nothing where it is not understood.
+    /// What [`Pulled::write`] wrote; nothing where it is not understood.
     pub fn read(bytes: &[u8]) -> Pulled {
         read(bytes)
     }
@@ -198,12 +201,7 @@ impl Pulled {
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, out: impl Write) -> io::Result<()> {
-        Ok(serde_json::to_writer(out, &Versioned { version: VERSION, seen: self })?)
-    }
-
-    /// The same in memory.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        to_bytes(self)
+        write(self, out)
     }
 }
 
@@ -218,9 +216,8 @@ fn read<T: DeserializeOwned + Default>(bytes: &[u8]) -> T {
     known.map(|found| found.seen).unwrap_or_default()
 }
 
-fn to_bytes<T: Serialize>(seen: &T) -> Vec<u8> {
-    // Plain maps of texts and numbers can always be written; if they could not, nothing would be remembered.
-    serde_json::to_vec(&Versioned { version: VERSION, seen }).unwrap_or_default()
+fn write<T: Serialize>(seen: &T, out: impl Write) -> io::Result<()> {
+    Ok(serde_json::to_writer(out, &Versioned { version: VERSION, seen })?)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! is passed over.
 
 use std::ffi::OsString;
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter};
 use std::path::PathBuf;
 
 use tempfile::NamedTempFile;
@@ -27,14 +27,9 @@ impl Place {
         if is_sane { std::fs::read(path).unwrap_or_default() } else { Vec::new() }
     }
 
-    /// Beside, then renamed: two commands at once leave what one of them wrote. Where that fails nothing is left: what was there
-    /// before may not be true any more.
-    pub fn write(&self, bytes: &[u8]) {
-        self.write_by(|file| file.write_all(bytes));
-    }
-
-    /// The same with what `content` writes.
-    pub fn write_by(&self, content: impl FnOnce(&mut BufWriter<NamedTempFile>) -> io::Result<()>) {
+    /// Keeps what `content` writes. Beside, then renamed: two commands at once leave what one of them wrote. Where that fails
+    /// nothing is left: what was there before may not be true any more.
+    pub fn write(&self, content: impl FnOnce(&mut BufWriter<NamedTempFile>) -> io::Result<()>) {
         let Some((path, folder)) = self.0.as_deref().and_then(|path| Some((path, path.parent()?))) else { return };
         let write = || {
             std::fs::create_dir_all(folder)?;

@@ -1,6 +1,7 @@
 //! What `wharf probe` has found out of registries: in the user's cache, a file for each. It is believed for a month, as
 //! registries change.
 
+use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -43,7 +44,7 @@ pub fn abilities(origin: &Origin) -> Abilities {
 /// Remembers what was found out just now.
 pub fn keep(origin: &Origin, abilities: &Abilities) {
     let registry = origin.to_string();
-    place(&registry).write(&written(&registry, now(), abilities));
+    place(&registry).write(|file| file.write_all(&written(&registry, now(), abilities)));
 }
 
 fn written(registry: &str, found_at: u64, abilities: &Abilities) -> Vec<u8> {

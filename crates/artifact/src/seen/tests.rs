@@ -87,11 +87,18 @@ fn what_was_changed_a_moment_ago_is_not_believed() {
     assert!(is_settled(&[Entry { ctime: 103 * SECOND, ..folder() }], 103 * SECOND), "folders have no content");
 }
 
+/// What is written.
+fn bytes(write: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    write(&mut bytes).expect("memory takes all");
+    bytes
+}
+
 #[test]
 fn what_is_not_understood_is_nothing() {
     let mut pushed = Pushed::default();
     pushed.record(print(&[entry()]), &[entry()], 200 * SECOND, packed());
-    let bytes = pushed.to_bytes();
+    let bytes = bytes(|out| pushed.write(out));
     assert_eq!(Pushed::read(&bytes), pushed);
     let text = String::from_utf8(bytes.clone()).expect("JSON");
     let other_version = text.replacen("\"version\":1", "\"version\":2", 1);
@@ -115,7 +122,7 @@ fn what_was_pulled_is_remembered() {
     let (one, other) = (Digest::of(Algorithm::Sha256, b"1"), Digest::of(Algorithm::Sha256, b"2"));
     let mut before = Pulled::default();
     before.record(one, vec![written("a"), written("a/b"), written("c")]);
-    let before = Pulled::read(&before.to_bytes());
+    let before = Pulled::read(&bytes(|out| before.write(out)));
     assert_eq!(before.lookup(&one).map(|written| written.len()), Some(3));
     assert_eq!(before.lookup(&other), None);
     let mut after = Pulled::default();
@@ -145,5 +152,5 @@ fn what_may_be_replaced_is_not_believed() {
     let mut after = Pulled::default();
     after.record(stays, vec![written("b")]);
     after.record(new, vec![written("a")]);
-    assert_eq!(Pulled::read(&during.to_bytes()).gone(&after), ["gone"]);
+    assert_eq!(Pulled::read(&bytes(|out| during.write(out))).gone(&after), ["gone"]);
 }

@@ -27,7 +27,7 @@ pub fn pushed(folder: &Path) -> Pushed {
 
 /// Keeps what a push leaves.
 pub fn keep_pushed(folder: &Path, pushed: &Pushed) {
-    place("pushed", folder).write(&pushed.to_bytes());
+    place("pushed", folder).write(|file| pushed.write(file));
 }
 
 /// What pulls left in a folder, while one is under way. Written every now and then, and when it is dropped.
@@ -63,7 +63,7 @@ impl Pulling {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
         let narrowed = now.pulled.narrowed(layers);
         if narrowed != now.pulled {
-            self.place.write_by(|file| narrowed.write(file));
+            self.place.write(|file| narrowed.write(file));
             now.pulled = narrowed;
         }
     }
@@ -80,7 +80,7 @@ impl Pulling {
         now.pulled.record(layer, written);
         if now.written.elapsed() >= now.cost * NOTED_EVERY {
             let begun = Instant::now();
-            self.place.write_by(|file| now.pulled.write(file));
+            self.place.write(|file| now.pulled.write(file));
             (now.written, now.cost) = (Instant::now(), begun.elapsed());
         }
     }
@@ -101,7 +101,7 @@ impl Drop for Pulling {
     fn drop(&mut self) {
         let now = self.now.get_mut().unwrap_or_else(PoisonError::into_inner);
         if now.pulled != self.before {
-            self.place.write_by(|file| now.pulled.write(file));
+            self.place.write(|file| now.pulled.write(file));
         }
     }
 }
