@@ -18,8 +18,7 @@ use crate::unpack::member::{Member, MemberKind, SPARSE};
 use crate::unpack::place::Folder;
 use crate::unpack::{Content, Options, PathFault, Target, Times, UnpackError, Unpacked};
 
-/// How much of a file is written at once, in bytes. Where that begins at a multiple of itself the system takes memory for it in one
-/// piece: cheaper than many, as long as it has not to look for one. Twice as much took ten times as long.
+/// How much of a file is written at once, in bytes: few calls, and little memory for each layer that is unpacked.
 const BUFFER_BYTES: usize = 64 << 10;
 
 /// A layer on its way into the target. What has not come into its place vanishes with it.
