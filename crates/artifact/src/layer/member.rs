@@ -76,7 +76,7 @@ impl<R: Read> Members<R> {
 
     /// The next member, or `None` at the end: an empty block, or that of the stream between two members.
     pub(crate) fn next(&mut self) -> Result<Option<Member>, LayerError> {
-        let mut extension = Extension::default();
+        let (mut extension, mut room) = (Extension::default(), TAR_EXTENSION_BYTES_MAX);
         loop {
             self.skip()?;
             let Some(block) = self.block()? else { return Ok(None) };
@@ -84,10 +84,10 @@ impl<R: Read> Members<R> {
             check_sum(header)?;
             let size = header.entry_size().map_err(|_| LayerError::Malformed("the size of a member is no number"))?;
             match header.entry_type() {
-                EntryType::GNULongName => extension.path = Some(self.text(size)?),
-                EntryType::GNULongLink => extension.target = Some(self.text(size)?),
-                EntryType::XHeader => extension.read(&self.bytes(size)?)?,
-                EntryType::XGlobalHeader => drop(self.bytes(size)?),
+                EntryType::GNULongName => extension.path = Some(self.text(size, &mut room)?),
+                EntryType::GNULongLink => extension.target = Some(self.text(size, &mut room)?),
+                EntryType::XHeader => extension.read(&self.bytes(size, &mut room)?)?,
+                EntryType::XGlobalHeader => drop(self.bytes(size, &mut room)?),
                 other => {
                     if other == EntryType::GNUSparse {
                         self.sparse_map(header)?;
@@ -184,11 +184,12 @@ impl<R: Read> Members<R> {
         Ok(())
     }
 
-    /// The content of a header that goes with the next one.
-    fn bytes(&mut self, size: u64) -> Result<Vec<u8>, LayerError> {
-        if size > TAR_EXTENSION_BYTES_MAX {
-            return Err(too_much("bytes in an extended header", TAR_EXTENSION_BYTES_MAX));
-        }
+    /// The content of a header that goes with the next one. It takes of the `room` that all those before one member have
+    /// together, an empty one too.
+    fn bytes(&mut self, size: u64, room: &mut u64) -> Result<Vec<u8>, LayerError> {
+        let taken = size.saturating_add(BLOCK as u64);
+        let left = room.checked_sub(taken);
+        *room = left.ok_or_else(|| too_much("bytes in the extended headers of a member", TAR_EXTENSION_BYTES_MAX))?;
         self.expect(size)?;
         let mut bytes = Vec::new();
         self.tar.by_ref().take(size).read_to_end(&mut bytes)?;
@@ -200,8 +201,8 @@ impl<R: Read> Members<R> {
     }
 
     /// The same without the NUL that ends it.
-    fn text(&mut self, size: u64) -> Result<Vec<u8>, LayerError> {
-        let mut text = self.bytes(size)?;
+    fn text(&mut self, size: u64, room: &mut u64) -> Result<Vec<u8>, LayerError> {
+        let mut text = self.bytes(size, room)?;
         text.truncate(text.iter().position(|byte| *byte == 0).unwrap_or(text.len()));
         Ok(text)
     }

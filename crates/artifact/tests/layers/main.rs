@@ -169,6 +169,21 @@ fn what_grows_too_much_is_refused() {
     assert_eq!((Limits::of_view().entries - all.entries, Limits::of_view().name_bytes - all.name_bytes), (2, 4));
 }
 
+/// What stands before one member is held in memory until it comes: many headers count like a large one.
+#[test]
+fn many_headers_before_one_member_are_refused() {
+    let xattr = ("SCHILY.xattr.user.a", &*"v".repeat(300 << 10));
+    for layer in [(0..4).fold(tar(), |tar, _| tar.pax(&[xattr])), (0..2_100).fold(tar(), |tar, _| tar.pax(&[]))] {
+        let found = index(&layer.file("x", "").end());
+        assert!(
+            matches!(&found, Err(error @ LayerError::TooMuch { .. }) if error.to_string().contains("extended headers")),
+            "{found:?}"
+        );
+    }
+    let each = (0..4).fold(tar(), |tar, number| tar.pax(&[xattr]).file(&number.to_string(), "")).end();
+    assert!(index(&each).is_ok(), "before each member");
+}
+
 #[test]
 fn names_that_mean_nothing_are_passed_over() {
     let layer = tar()
