@@ -8,6 +8,9 @@ use wharf_model::api::facts::supply::Certificate;
 use wharf_model::api::facts::{Line, Listed, Named};
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
+/// Largest certificate that is read, in bytes; people's have a few thousand. What names its parts may be one number of any
+/// length, and to write that takes time by the square of it.
+const CERTIFICATE_BYTES_MAX: usize = 16 << 10;
 /// What stands before the number of Fulcio's extensions.
 const FULCIO: &str = "1.3.6.1.4.1.57264.1.";
 /// Fulcio's extensions, by number.
@@ -58,6 +61,9 @@ pub(super) fn pem(text: &str) -> Result<Certificate, String> {
 /// # Errors
 /// It is none; in words for people.
 pub(super) fn der(bytes: &[u8]) -> Result<Certificate, String> {
+    if bytes.len() > CERTIFICATE_BYTES_MAX {
+        return Err(format!("the certificate has more than {CERTIFICATE_BYTES_MAX} bytes"));
+    }
     let (_, parsed) =
         X509Certificate::from_der(bytes).map_err(|error| format!("it is no X.509 certificate: {error}"))?;
     let names = parsed.subject_alternative_name().ok().flatten();

@@ -1,5 +1,6 @@
 //! Files in layers, for inspectors: found by name or pattern in one pass over the tar, whatever its compression.
 
+use std::collections::{BTreeMap, HashMap};
 use std::io::{self, Read};
 
 use wharf_model::api::facts::{FileFact, Line, Listed};
@@ -80,10 +81,10 @@ impl LayerSeen {
 /// Those of `stream`. What is wrong with what it holds is in [`LayerSeen::fault`].
 pub(super) fn look(stream: impl Read, want: &LayerWant, left: &mut usize) -> io::Result<LayerSeen> {
     let (mut stream, failed) = Watched::new(stream);
-    let mut seen = LayerSeen::default();
+    let (mut seen, mut kept) = (LayerSeen::default(), Kept::default());
     let mut first = Vec::new();
     let looked = match stream.by_ref().take(MAGIC_BYTES as u64).read_to_end(&mut first) {
-        Ok(_) => pass(io::Cursor::new(first.clone()).chain(stream), want, left, &mut seen),
+        Ok(_) => pass(io::Cursor::new(first.clone()).chain(stream), want, left, &mut seen, &mut kept),
         Err(error) => Err(error.into()),
     };
     if let Some(error) = failure(&failed) {
@@ -91,12 +92,38 @@ pub(super) fn look(stream: impl Read, want: &LayerWant, left: &mut usize) -> io:
     }
     let fault = looked.err().map(|error| error.to_string()).or_else(|| lie(want, &first));
     seen.fault = fault.or(seen.fault.take());
+    seen.files = kept.files.into_values().collect();
     Ok(seen)
 }
 
+/// Files that were wanted, by when they came; a layer may have millions.
+#[derive(Default)]
+struct Kept {
+    files: BTreeMap<u64, SeenFile>,
+    numbers: HashMap<String, u64>,
+    next: u64,
+}
+
+impl Kept {
+    /// Keeps a file, and not the one of this path that came before.
+    fn put(&mut self, file: SeenFile) {
+        if let Some(before) = self.numbers.insert(file.path.clone(), self.next) {
+            self.files.remove(&before);
+        }
+        self.files.insert(self.next, file);
+        self.next += 1;
+    }
+}
+
 /// One pass over the tar.
-fn pass(stream: impl Read, want: &LayerWant, round: &mut usize, seen: &mut LayerSeen) -> Result<(), LayerError> {
-    let limits = Limits { bytes: INSPECT_LAYER_BYTES_MAX, ..Limits::default() };
+fn pass(
+    stream: impl Read,
+    want: &LayerWant,
+    round: &mut usize,
+    seen: &mut LayerSeen,
+    kept: &mut Kept,
+) -> Result<(), LayerError> {
+    let limits = Limits { bytes: INSPECT_LAYER_BYTES_MAX, ..Limits::of_tree() };
     let mut walk = Walk::open(stream, limits)?;
     let (mut left, mut lost) = (INSPECT_FILES_BYTES_MAX.min(*round), 0_u64);
     while let Some(met) = walk.step()? {
@@ -113,8 +140,8 @@ fn pass(stream: impl Read, want: &LayerWant, round: &mut usize, seen: &mut Layer
         if !want.takes(&path) || is_sparse {
             continue;
         }
-        let before = seen.files.iter().position(|file| *file.path == *path);
-        if before.is_none() && seen.files.len() >= want.files_max || left == 0 {
+        let is_full = !kept.numbers.contains_key(&*path) && kept.files.len() >= want.files_max;
+        if is_full || left == 0 {
             seen.files_left_out += 1;
             continue;
         }
@@ -122,8 +149,7 @@ fn pass(stream: impl Read, want: &LayerWant, round: &mut usize, seen: &mut Layer
         walk.content().take(want.file_bytes_max.min(left) as u64).read_to_end(&mut bytes)?;
         left -= bytes.len();
         *round -= bytes.len();
-        before.into_iter().for_each(|at| drop(seen.files.remove(at)));
-        seen.files.push(SeenFile { path: path.into(), bytes, size });
+        kept.put(SeenFile { path: path.into(), bytes, size });
     }
     if lost > 0 {
         seen.fault = Some(format!("{lost} of its files have names that lead out of it, or are too long"));

@@ -1,6 +1,8 @@
 //! What the Operator Lifecycle Manager reads (operator-framework/operator-registry docs): bundles, an operator's version,
 //! and catalogues, file-based ones. Both are images, whose labels say where in them things are.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use wharf_model::api::facts::package::{OlmBundle, OlmCatalog, OlmKind, OlmPackage};
 use wharf_model::api::facts::{Counted, Detail, Facts, Icon, Line, Link, Listed, Named, Person};
@@ -194,6 +196,8 @@ fn entries(file: &SeenFile, facts: &mut Facts) -> Vec<Value> {
 #[derive(Default)]
 struct Shelf {
     packages: Vec<OlmPackage>,
+    /// Where among them each is, by name.
+    places: HashMap<Line, usize>,
     bundles: u64,
 }
 
@@ -203,14 +207,13 @@ impl Shelf {
         /// Most packages that are told apart.
         const PACKAGES_MAX: usize = 2_000;
         let name = Line::new(name);
-        let at = self.packages.iter().position(|package| package.name == name);
-        let at = at.or_else(|| {
-            (self.packages.len() < PACKAGES_MAX).then(|| {
-                self.packages.push(OlmPackage { name, ..OlmPackage::default() });
-                self.packages.len() - 1
-            })
-        })?;
-        self.packages.get_mut(at)
+        let known = self.places.get(&name).copied();
+        if known.is_none() && self.packages.len() < PACKAGES_MAX {
+            self.places.insert(name.clone(), self.packages.len());
+            self.packages.push(OlmPackage { name, ..OlmPackage::default() });
+            return self.packages.last_mut();
+        }
+        self.packages.get_mut(known?)
     }
 
     fn read(&mut self, entry: &Value) {

@@ -2,6 +2,8 @@
 //! internal/commands/push.go), and OPA's own bundles, all of it in one archive (open-policy-agent/opa docs, "Bundle File
 //! Format").
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 use wharf_model::api::facts::policy::{PolicyBundle, RegoModule};
 use wharf_model::api::facts::{Detail, Facts, FileFact, Line, Listed, Text};
@@ -19,6 +21,8 @@ const LAYERS_MAX: usize = 100;
 const FILES_MAX: usize = 500;
 /// Largest module that is read, in bytes.
 const MODULE_BYTES_MAX: usize = 1 << 20;
+/// How many rules of a module are told, at most.
+const RULES_MAX: usize = 500;
 
 pub(super) fn inspect(artifact: Artifact) -> Turn {
     let layers: Vec<_> = artifact.manifest.layers.iter().take(LAYERS_MAX).cloned().collect();
@@ -98,7 +102,7 @@ fn read(path: &str, bytes: &[u8], bundle: &mut PolicyBundle, facts: &mut Facts) 
 /// What a file of Rego holds, read line by line: rules begin at the beginning of a line, as its formatter writes them.
 fn module(path: &str, text: &str) -> RegoModule {
     let mut module = RegoModule { path: Line::new(path), test: path.ends_with("_test.rego"), ..RegoModule::default() };
-    let mut rules: Vec<&str> = Vec::new();
+    let (mut rules, mut known): (Vec<&str>, HashSet<&str>) = Default::default();
     let (mut metadata, mut is_metadata) = (String::new(), false);
     for line in text.lines() {
         if let Some(comment) = line.strip_prefix('#') {
@@ -113,7 +117,7 @@ fn module(path: &str, text: &str) -> RegoModule {
         if let Some(package) = line.strip_prefix("package ") {
             let package = package.split(['#', ';']).next().unwrap_or_default();
             module.package = Line::new(package);
-        } else if let Some(rule) = rule(line).filter(|rule| !rules.contains(rule) && rules.len() < 500) {
+        } else if let Some(rule) = rule(line).filter(|rule| rules.len() < RULES_MAX && known.insert(rule)) {
             rules.push(rule);
         }
     }

@@ -1,5 +1,7 @@
 //! Files as `wharf push` and `oras push` make them (oras-project/oras-go content/file), and hostile ones.
 
+use std::io::Write as _;
+
 use serde_json::json;
 use wharf_model::api::facts::Line;
 
@@ -60,6 +62,32 @@ fn of_layers_as_they_are_walked() {
     check_faults(&facts, &[]);
     let entries = &detail_json(&facts)["files"]["items"][0]["entries"]["items"];
     assert_eq!(*entries, json!([{ "path": "a/\\xe9b", "size": 4 }]));
+}
+
+/// What is looked for files takes little memory: a frame that wants more for itself is not read.
+#[test]
+fn of_frames_with_large_windows() {
+    let store = Store::default();
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).expect("memory");
+    encoder.window_log(25).expect("a window");
+    encoder.write_all(&tar(&[("README.md", b"text")])).expect("memory");
+    let layer = encoder.finish().expect("memory");
+    let layer = store.blob("application/vnd.oci.image.layer.v1.tar+zstd", &layer);
+    let facts = inspect("files", &store, store.manifest(json!({ "layers": [layer] })));
+    check_faults(&facts, &["too much memory"]);
+}
+
+/// Of a file that is there several times the last counts, and stands where that is.
+#[test]
+fn of_one_path_the_last_counts() {
+    let store = Store::default();
+    let layer = store.blob(
+        "application/vnd.oci.image.layer.v1.tar",
+        &tar(&[("README.md", b"one"), ("readme.md", b"two"), ("README.md", b"three")]),
+    );
+    let facts = inspect("files", &store, store.manifest(json!({ "layers": [layer] })));
+    check_faults(&facts, &["1 more of its files were not read"]);
+    assert_eq!(facts.readme.as_ref().map(|text| text.as_str()), Some("three"));
 }
 
 #[test]

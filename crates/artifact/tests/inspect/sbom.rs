@@ -187,6 +187,18 @@ fn hostile() {
     assert_eq!(detail!(facts, Sbom).packages.len(), 17);
 }
 
+/// What is described is looked up, not searched for: 50 000 × 50 000 steps are more than a test may take.
+#[test]
+fn large_lists_are_read_in_their_length() {
+    let described: Vec<String> = (0..50_000).map(|number| format!("SPDXRef-described-{number}")).collect();
+    let packages: Vec<Value> =
+        (0..50_000).map(|number| json!({ "SPDXID": format!("SPDXRef-package-00{number}") })).collect();
+    let document = json!({ "spdxVersion": "SPDX-2.3", "documentDescribes": described, "packages": packages });
+    let facts = read(document.to_string().as_bytes());
+    let sbom = detail!(facts, Sbom);
+    assert_eq!((sbom.packages.total(), &sbom.about), (50_000, &None));
+}
+
 #[test]
 fn malformed() {
     let check = |document: &[u8], fault: &str| check_faults(&read(document), &[fault]);

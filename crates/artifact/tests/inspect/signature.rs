@@ -188,6 +188,19 @@ fn notation_cose() {
     }
 }
 
+/// Names of parts that are numbers of any length: to write one of a megabyte takes minutes.
+#[test]
+fn large_certificates_are_not_read() {
+    let store = Store::default();
+    let pem =
+        |bytes: &[u8]| format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(bytes));
+    let annotations = json!({ "dev.cosignproject.cosign/signature": "MEUCIQ==",
+        "dev.sigstore.cosign/certificate": pem(&vec![0x30; (16 << 10) + 1]) });
+    let layer = store.annotated(SIMPLE, payload().to_string().as_bytes(), annotations);
+    let facts = inspect("signature", &store, store.manifest(json!({ "layers": [layer] })));
+    check_faults(&facts, &["the certificate has more than 16384 bytes"]);
+}
+
 #[test]
 fn hostile() {
     let store = Store::default();

@@ -1,5 +1,7 @@
 //! SPDX: 2.x as JSON and as tag-value (spdx/spdx-spec, chapters 6 to 8), and 3.x as JSON-LD, as far as packages go.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 use wharf_model::api::facts::Line;
 use wharf_model::api::facts::supply::Package;
@@ -18,11 +20,11 @@ pub(super) fn json(pieces: &Pieces<'_>, book: &mut Book) {
         tool(creator, book);
     }
     let describes = pieces.value("documentDescribes");
-    let described: Vec<&str> = describes.items("").filter_map(Value::as_str).collect();
+    let described: HashSet<&str> = describes.items("").filter_map(Value::as_str).collect();
     let counts = pieces.each("packages", |value| {
         let package = package(value);
         let id = value.at("SPDXID").as_str().unwrap_or_default();
-        if book.sbom.about.is_none() && described.contains(&id) {
+        if book.sbom.about.is_none() && described.contains(id) {
             book.sbom.about = Some(package.name.clone());
         }
         book.package(package);
