@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::fs::AtFlags;
 use rustix::io::Errno;
 
+use crate::layer::index::{ancestors, below};
 use crate::unpack::place::{Missing, Walker, open_folder, unless};
 use crate::unpack::stage::{Act, Stage, Step, set, write};
 use crate::unpack::{Target, UnpackError, Unpacked, Written, WrittenKind};
@@ -19,19 +20,20 @@ impl Stage<'_> {
         let steps = std::mem::take(&mut self.steps);
         let mut walker = Walker::new(self.target);
         let mut written: BTreeMap<Box<str>, Written> = BTreeMap::new();
+        let mut forgotten = 0;
         for (number, step) in steps.into_iter().enumerate() {
-            match self.step(&number.to_string(), &step, layer, &mut walker)? {
-                Some(mut one) => {
-                    if let Act::HardLink(to) = &step.act {
-                        one.content = written.get(to).and_then(|linked| linked.content.clone());
-                    }
-                    if self.target.options.whiteouts {
-                        lock(&self.target.placed).insert(step.path.clone(), layer);
-                    }
-                    written.insert(step.path, one);
-                }
-                None => self.forget(&mut written),
+            let one = self.step(&number.to_string(), &step, layer, &mut walker)?;
+            // Only what this step removed: what an earlier one did may have come back since.
+            self.done.removed[forgotten..].iter().for_each(|gone| drop(written.remove(gone)));
+            forgotten = self.done.removed.len();
+            let Some(mut one) = one else { continue };
+            if let Act::HardLink(to) = &step.act {
+                one.content = written.get(to).and_then(|linked| linked.content.clone());
             }
+            if self.target.options.whiteouts {
+                lock(&self.target.placed).insert(step.path.clone(), layer);
+            }
+            written.insert(step.path, one);
         }
         let mut done = std::mem::take(&mut self.done);
         done.written = written.into_values().collect();
@@ -47,8 +49,8 @@ impl Stage<'_> {
     ) -> Result<Option<Written>, UnpackError> {
         let mut time = step.mtime;
         let kind = match &step.act {
-            Act::Remove => return self.remove(&step.path, None, walker).map(|()| None),
-            Act::Empty => return self.remove(&step.path, Some(layer), walker).map(|()| None),
+            Act::Remove => return self.remove(&step.path, walker).map(|()| None),
+            Act::Empty => return self.empty(&step.path, layer, walker).map(|()| None),
             Act::Folder(folder) => {
                 let made = walker.folder(&step.path, Missing::Make);
                 made.map_err(|source| UnpackError::Write { path: step.path.to_string(), source })?;
@@ -107,7 +109,7 @@ impl Stage<'_> {
             other => return other.map_err(|error| write(path, error)),
         }
         // A folder is in its place: what we put into it goes, what others did stays.
-        self.remove(path, None, walker)?;
+        self.remove(path, walker)?;
         walker.remove(path)?;
         match self.try_rename(part, path, walker)? {
             Err(Errno::ISDIR | Errno::NOTEMPTY | Errno::EXIST) => Err(UnpackError::Occupied(path.to_owned())),
@@ -131,17 +133,31 @@ impl Stage<'_> {
         Ok(rustix::fs::renameat(&self.folder, part, folder, name))
     }
 
-    /// Removes what the layers put at and below `path`, or what layers other than `but` put below it.
-    fn remove(&mut self, path: &str, but: Option<usize>, walker: &mut Walker<'_>) -> Result<(), UnpackError> {
-        let below = |one: &str| path.is_empty() || one.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
-        let gone: Vec<Box<str>> = {
-            let placed = lock(&self.target.placed);
-            let from = placed.range::<str, _>((std::ops::Bound::Included(path), std::ops::Bound::Unbounded));
-            from.take_while(|(one, _)| one.starts_with(path))
-                .filter(|(one, layer)| below(one) && but != Some(**layer) || &***one == path && but.is_none())
-                .map(|(one, _)| one.clone())
-                .collect()
-        };
+    /// Removes what the layers put at and below `path`.
+    fn remove(&mut self, path: &str, walker: &mut Walker<'_>) -> Result<(), UnpackError> {
+        let mut gone = self.below(path, |_| true);
+        gone.extend(lock(&self.target.placed).contains_key(path).then(|| path.into()));
+        gone.sort_unstable();
+        self.remove_all(gone, walker)
+    }
+
+    /// Removes what layers other than this one put below `path`. Once: after that, there is only what this one puts there.
+    fn empty(&mut self, path: &str, layer: usize, walker: &mut Walker<'_>) -> Result<(), UnpackError> {
+        if ancestors(path).chain([path]).any(|above| self.emptied.contains(above)) {
+            return Ok(());
+        }
+        self.emptied.insert(path.into());
+        let gone = self.below(path, |other| other != layer);
+        self.remove_all(gone, walker)
+    }
+
+    /// What layers that are `of` those asked for put below `path`, sorted.
+    fn below(&self, path: &str, of: impl Fn(usize) -> bool) -> Vec<Box<str>> {
+        let placed = lock(&self.target.placed);
+        below(&placed, path).filter(|(_, layer)| of(**layer)).map(|(one, _)| one.clone()).collect()
+    }
+
+    fn remove_all(&mut self, gone: Vec<Box<str>>, walker: &mut Walker<'_>) -> Result<(), UnpackError> {
         for one in gone.into_iter().rev() {
             walker.remove(&one)?;
             lock(&self.target.placed).remove(&one);
@@ -149,13 +165,6 @@ impl Stage<'_> {
             self.done.removed.push(one);
         }
         Ok(())
-    }
-
-    /// Takes what was removed out of what was written.
-    fn forget(&self, written: &mut BTreeMap<Box<str>, Written>) {
-        for gone in &self.done.removed {
-            written.remove(gone);
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Reads a layer, and keeps what it holds beside the target until it is known to be whole.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub(super) struct Stage<'a> {
     /// What is to be done in the target, in the order of the layer.
     pub(super) steps: Vec<Step>,
     pub(super) done: Unpacked,
+    /// Folders that hold nothing of other layers any more.
+    pub(super) emptied: HashSet<Box<str>>,
     name_bytes: u64,
     buffer: Vec<u8>,
 }
@@ -61,7 +64,8 @@ impl<'a> Stage<'a> {
         let write = |source| UnpackError::Write { path: String::new(), source };
         let folder = target.parts.folder().map_err(write)?;
         let buffer = vec![0; BUFFER_BYTES];
-        Ok(Stage { target, folder, steps: Vec::new(), done: Unpacked::default(), name_bytes: 0, buffer })
+        let (steps, done, emptied) = (Vec::new(), Unpacked::default(), HashSet::new());
+        Ok(Stage { target, folder, steps, done, emptied, name_bytes: 0, buffer })
     }
 
     /// Reads the whole stream, which is to be a plain tar where a digest is given.
