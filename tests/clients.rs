@@ -1,5 +1,5 @@
 //! Real clients against the real server, over HTTP, with login: skopeo, podman, buildah, containerd's `ctr`, Docker and curl;
-//! and what `wharf push` makes, as they read it.
+//! what `wharf push` makes, as they read it; and what other tools make, as `wharf inspect` tells of it.
 //!
 //! The server's challenge asks for Bearer, so all of them go through the token service. They run in a sandbox
 //! each ([`sandbox`]), with files, mounts and processes of their own that vanish with the test. What the server was asked is
@@ -20,6 +20,8 @@ mod docker;
 mod folders;
 #[path = "clients/images.rs"]
 mod images;
+#[path = "clients/made.rs"]
+mod made;
 #[path = "clients/podman.rs"]
 mod podman;
 #[path = "clients/proxy.rs"]

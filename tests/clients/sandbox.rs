@@ -32,11 +32,13 @@ const PACKAGES: &[(&str, &str)] = &[
     ("docker-registry", "docker-registry"),
     ("dockerd", "docker.io"),
     ("nginx", "nginx-light"),
+    ("openssl", "openssl"),
     ("podman", "podman"),
     ("setpriv", "util-linux"),
     ("skopeo", "skopeo"),
     ("tar", "tar"),
     ("unshare", "util-linux"),
+    ("wat2wasm", "wabt"),
     ("zstd", "zstd"),
 ];
 /// What a private `/etc` takes over from the machine's.

@@ -23,17 +23,21 @@ const PACKAGES: &[(&str, &str)] = &[
     ("runc", "/usr/sbin/runc"),
     ("postgresql", "/usr/share/doc/postgresql/copyright"),
     ("python3-venv", "/usr/share/doc/python3-venv/copyright"),
+    ("openssl", "/usr/bin/openssl"),
+    ("wabt", "/usr/bin/wat2wasm"),
     ("zstd", "/usr/bin/zstd"),
 ];
 
-/// What `tests/openapi.rs` runs, as PyPI has it, and where it goes below the target folder.
-const PYTHON_PACKAGES: &str = "tests/openapi/requirements.txt";
-const PYTHON_FOLDER: &str = "schemathesis";
+/// What `tests/openapi.rs` and `tests/clients/made.rs` run, as PyPI has it, and where it goes below the target folder.
+const PYTHON_PACKAGES: &[(&str, &str)] =
+    &[("tests/openapi/requirements.txt", "schemathesis"), ("tests/clients/requirements.txt", "python")];
 
 /// Installs what is missing, then runs everything; whether all of it passed.
 pub(crate) fn test() -> Result<bool> {
     install()?;
-    install_from_pypi()?;
+    for (list, folder) in PYTHON_PACKAGES {
+        install_from_pypi(list, folder)?;
+    }
     let cargo = env!("CARGO");
     step("format", &[cargo, "fmt", "--all", "--check"])?;
     step("lints", &[cargo, "clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
@@ -58,18 +62,18 @@ fn install() -> Result<()> {
     step("packages", &install)
 }
 
-/// Into a folder of its own, unless these versions are there.
-fn install_from_pypi() -> Result<()> {
+/// What is in `list`, into a folder of its own, unless these versions are there.
+fn install_from_pypi(list: &str, folder: &str) -> Result<()> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace().join("target"), PathBuf::from);
-    let folder = target.join(PYTHON_FOLDER);
-    let wanted = fs::read(workspace().join(PYTHON_PACKAGES)).context(PYTHON_PACKAGES)?;
+    let folder = target.join(folder);
+    let wanted = fs::read(workspace().join(list)).with_context(|| list.to_owned())?;
     let mark = folder.join("installed.txt");
     if fs::read(&mark).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
     let (place, pip) = (folder.display().to_string(), folder.join("bin/pip").display().to_string());
     step("a folder for Python", &["python3", "-m", "venv", "--clear", &place])?;
-    step("packages of Python", &[&pip, "install", "--quiet", "--no-deps", "--requirement", PYTHON_PACKAGES])?;
+    step("packages of Python", &[&pip, "install", "--quiet", "--no-deps", "--requirement", list])?;
     Ok(fs::write(mark, wanted)?)
 }
 
