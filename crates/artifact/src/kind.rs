@@ -7,6 +7,7 @@
 pub mod built_in;
 pub mod command;
 pub mod decide;
+pub mod deciding;
 mod file;
 pub mod folder;
 pub mod rule;

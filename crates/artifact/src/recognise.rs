@@ -11,7 +11,8 @@ use wharf_model::manifest::Manifest;
 
 use crate::facts;
 use crate::inspect::{self, Artifact, Fetch};
-use crate::kind::decide::{self, Child, Config, Decided, Verdict, first_child};
+use crate::kind::decide::{self, Decided};
+use crate::kind::deciding::{Deciding, Step};
 use crate::kind::{From, Kind, Kinds};
 
 /// Moves when an inspector tells something else of the same bytes than before, or a declared fact is read elsewhere: then all
@@ -25,43 +26,24 @@ const CHILDREN_MAX: usize = 64;
 /// # Errors
 /// An error of `from`.
 pub fn recognise<'k>(kinds: &'k Kinds, manifest: &Manifest, from: &dyn Fetch) -> io::Result<Decided<'k>> {
-    recognise_named(kinds, manifest, None, from)
-}
-
-fn recognise_named<'k>(
-    kinds: &'k Kinds,
-    manifest: &Manifest,
-    named_by: Option<&Descriptor>,
-    from: &dyn Fetch,
-) -> io::Result<Decided<'k>> {
-    let mut artifact = decide::Artifact { named_by, ..decide::Artifact::new(manifest) };
+    let mut deciding = Deciding::new(kinds, decide::Artifact::new(manifest));
     loop {
-        match kinds.decide(&artifact) {
-            Verdict::Is(decided) => return Ok(decided),
-            Verdict::NeedsConfig => {
-                let config = config(manifest, IMAGE_CONFIG_BYTES_MAX, from)?;
-                artifact.config = config.as_deref().map_or(Config::none(), Config::read);
-            }
-            Verdict::NeedsChild => artifact.child = child(kinds, manifest, from)?.map_or(Child::None, Child::Is),
-        }
+        let shown = match deciding.step() {
+            Step::Is(decided) => return Ok(decided),
+            Step::Config(named) => blob(&named, IMAGE_CONFIG_BYTES_MAX, from)?,
+            Step::Manifest(named) => from.manifest(&named.digest)?,
+        };
+        deciding.show(shown);
     }
-}
-
-/// What the child is that tells what an index is; nothing where it is not there, or no manifest.
-fn child<'k>(kinds: &'k Kinds, index: &Manifest, from: &dyn Fetch) -> io::Result<Option<&'k str>> {
-    let Some(child) = first_child(index) else { return Ok(None) };
-    let Some(manifest) = manifest(child, from)? else { return Ok(None) };
-    Ok(Some(recognise_named(kinds, &manifest, Some(child), from)?.kind.id.as_str()))
 }
 
 fn manifest(child: &Descriptor, from: &dyn Fetch) -> io::Result<Option<Manifest>> {
     Ok(from.manifest(&child.digest)?.and_then(|bytes| Manifest::parse(&bytes, Some(&child.media_type)).ok()))
 }
 
-/// The config, if it is there: its beginning where it is larger than may be looked into, which is then seen by its length.
-fn config(manifest: &Manifest, bytes_max: usize, from: &dyn Fetch) -> io::Result<Option<Vec<u8>>> {
-    let Some(descriptor) = &manifest.config else { return Ok(None) };
-    let Some(stream) = from.blob(&descriptor.digest)? else { return Ok(None) };
+/// The blob, if it is there: its beginning where it is larger than may be looked into, which is then seen by its length.
+fn blob(named: &Descriptor, bytes_max: usize, from: &dyn Fetch) -> io::Result<Option<Vec<u8>>> {
+    let Some(stream) = from.blob(&named.digest)? else { return Ok(None) };
     let mut bytes = Vec::new();
     stream.take(bytes_max as u64 + 1).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
@@ -79,7 +61,10 @@ pub fn tell(kind: &Kind, artifact: Artifact, from: &dyn Fetch) -> io::Result<Fac
         None => None,
     };
     let mut facts = found.unwrap_or_default();
-    let config = config(&manifest, FACT_CONFIG_BYTES_MAX, from)?;
+    let config = match &manifest.config {
+        Some(named) => blob(named, FACT_CONFIG_BYTES_MAX, from)?,
+        None => None,
+    };
     facts::add(&mut facts, kind, &manifest, config.as_deref());
     Ok(facts.bounded())
 }

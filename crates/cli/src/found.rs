@@ -3,7 +3,8 @@
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use wharf_artifact::kind::Kinds;
-use wharf_artifact::kind::decide::{Artifact, Child, Config, Decided, Verdict, first_child};
+use wharf_artifact::kind::decide::{Artifact, Decided, Verdict};
+use wharf_artifact::kind::deciding::{Deciding, Step};
 use wharf_content::body::Body;
 use wharf_content::error::Error;
 use wharf_content::platform::{Platform, Platforms};
@@ -120,35 +121,19 @@ pub struct By<'a> {
 /// # Errors
 /// The source cannot be asked.
 pub async fn decide<'k>(kinds: &'k Kinds, source: &dyn Source, manifest: &Manifest, by: By<'_>) -> Result<Told<'k>> {
-    let mut artifact = Artifact { tag: by.tag, named_by: by.named_by, ..Artifact::new(manifest) };
-    let mut config = None;
+    let artifact = Artifact { tag: by.tag, named_by: by.named_by, ..Artifact::new(manifest) };
+    let mut deciding = Deciding::new(kinds, artifact);
     loop {
-        match kinds.decide(&artifact) {
-            Verdict::Is(decided) => return Ok(Told { decided, config }),
-            Verdict::NeedsConfig => {
-                config = match &manifest.config {
-                    Some(descriptor) => small_blob(source, descriptor).await?,
-                    None => None,
-                };
-                artifact.config = config.as_deref().map_or(Config::none(), Config::read);
+        let shown = match deciding.step() {
+            Step::Is(decided) => return Ok(Told { decided, config: deciding.into_config() }),
+            Step::Config(named) => small_blob(source, &named).await?,
+            Step::Manifest(named) => {
+                let fetched = source.manifest(&Reference::Digest(named.digest)).await?;
+                fetched.map(|fetched| fetched.bytes.to_vec())
             }
-            Verdict::NeedsChild => {
-                let child = match first_child(manifest) {
-                    Some(descriptor) => Box::pin(of_child(kinds, source, descriptor)).await?,
-                    None => None,
-                };
-                artifact.child = child.map_or(Child::None, Child::Is);
-            }
-        }
+        };
+        deciding.show(shown);
     }
-}
-
-/// What an index's child is; nothing where it is not there, or no manifest.
-async fn of_child<'k>(kinds: &'k Kinds, source: &dyn Source, child: &Descriptor) -> Result<Option<&'k str>> {
-    let Some(fetched) = source.manifest(&Reference::Digest(child.digest)).await? else { return Ok(None) };
-    let Ok(manifest) = parse(&fetched) else { return Ok(None) };
-    let by = By { named_by: Some(child), tag: None };
-    Ok(Some(decide(kinds, source, &manifest, by).await?.decided.kind.id.as_str()))
 }
 
 /// What is of no kind that anybody knows.

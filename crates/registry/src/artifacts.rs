@@ -134,7 +134,7 @@ impl Registry {
             Reference::Tag(tag) => Some(tag),
             Reference::Digest(_) => None,
         };
-        let decided = self.decide(access, kinds, &manifest, tag, None).await?;
+        let decided = self.decide(access, kinds, &manifest, tag).await?;
         let subject = told::subject(&manifest, tag);
         let repository = &access.repository;
         let place = Place { host, repository, tag, digest: Some(&row.digest), subject: subject.as_ref() };

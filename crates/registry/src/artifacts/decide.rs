@@ -1,7 +1,8 @@
 //! Which kind an artifact of a repository is; its config and its first child are read where that depends on them.
 
 use wharf_artifact::kind::Kinds;
-use wharf_artifact::kind::decide::{self, Child, Config, Verdict, first_child};
+use wharf_artifact::kind::decide;
+use wharf_artifact::kind::deciding::{Deciding, Step};
 use wharf_model::descriptor::Descriptor;
 use wharf_model::limits::IMAGE_CONFIG_BYTES_MAX;
 use wharf_model::manifest::Manifest;
@@ -20,53 +21,28 @@ pub(super) struct Decided<'k> {
 }
 
 impl Registry {
-    /// Which of `kinds` it is, found by that tag, or in the index that names it so.
+    /// Which of `kinds` it is, found by that tag.
     pub(super) async fn decide<'k>(
         &self,
         access: &Access,
         kinds: &'k Kinds,
         manifest: &Manifest,
         tag: Option<&Tag>,
-        named_by: Option<&Descriptor>,
     ) -> Result<Decided<'k>, Error> {
-        let mut artifact = decide::Artifact { tag, named_by, ..decide::Artifact::new(manifest) };
-        let mut config = None;
+        let artifact = decide::Artifact { tag, ..decide::Artifact::new(manifest) };
+        let mut deciding = Deciding::new(kinds, artifact);
         loop {
-            match kinds.decide(&artifact) {
-                Verdict::Is(kind) => return Ok(Decided { kind, config }),
-                Verdict::NeedsConfig => {
-                    config = match &manifest.config {
-                        Some(descriptor) => self.small_blob(access, descriptor).await?,
-                        None => None,
-                    };
-                    artifact.config = config.as_deref().map_or(Config::none(), Config::read);
-                }
-                Verdict::NeedsChild => {
-                    let child = match first_child(manifest) {
-                        Some(descriptor) => Box::pin(self.kind_of_child(access, kinds, descriptor)).await?,
-                        None => None,
-                    };
-                    artifact.child = child.map_or(Child::None, Child::Is);
-                }
-            }
+            let shown = match deciding.step() {
+                Step::Is(kind) => return Ok(Decided { kind, config: deciding.into_config() }),
+                Step::Config(named) => self.small_blob(access, &named).await?,
+                Step::Manifest(named) => match self.manifest(access, &Reference::Digest(named.digest)).await {
+                    Ok(row) => Some(row.bytes.to_vec()),
+                    Err(Error::ManifestUnknown(_) | Error::NameUnknown(_)) => None,
+                    Err(error) => return Err(error),
+                },
+            };
+            deciding.show(shown);
         }
-    }
-
-    /// What an index's child is; nothing where it is not there, or no manifest.
-    async fn kind_of_child<'k>(
-        &self,
-        access: &Access,
-        kinds: &'k Kinds,
-        child: &Descriptor,
-    ) -> Result<Option<&'k str>, Error> {
-        let row = match self.manifest(access, &Reference::Digest(child.digest)).await {
-            Ok(row) => row,
-            Err(Error::ManifestUnknown(_) | Error::NameUnknown(_)) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let Ok(manifest) = Manifest::parse(&row.bytes, Some(&row.media_type)) else { return Ok(None) };
-        let decided = self.decide(access, kinds, &manifest, None, Some(child)).await?;
-        Ok(Some(decided.kind.kind.id.as_str()))
     }
 
     /// What is in a config; nothing where it is not in the repository, or too large.
