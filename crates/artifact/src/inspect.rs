@@ -19,7 +19,7 @@ mod certificate;
 mod cnab;
 mod crossplane;
 mod devcontainer;
-mod document;
+pub(crate) mod document;
 mod envelope;
 mod falco;
 mod files;

@@ -10,6 +10,8 @@ use wharf_model::api::facts::{Facts, Icon, Line, Link, Person, Text};
 use wharf_model::descriptor::Descriptor;
 use wharf_model::limits::{FACT_ICON_BYTES_MAX, FACT_ITEMS_MAX};
 
+use crate::inspect::document;
+
 /// Harbor's mark of the layer that is an icon (goharbor/harbor src/controller/artifact/annotation/v1alpha1.go).
 const HARBOR_ICON: &str = "io.goharbor.artifact.v1alpha1.icon";
 /// What such a layer may be.
@@ -24,7 +26,9 @@ pub struct Publisher {
     pub description: Option<Text>,
     /// Its version.
     pub version: Option<Line>,
-    /// Who made it.
+    /// When it was made, in milliseconds since 1970.
+    pub created: Option<i64>,
+    /// Who made it, with commas between.
     pub authors: Option<Line>,
     /// Who gives it out.
     pub vendor: Option<Line>,
@@ -63,26 +67,39 @@ impl Publisher {
             let texts = [annotations, labels].into_iter().filter_map(|texts| texts.get(key));
             texts.map(String::as_str).find(|text| !text.trim().is_empty())
         };
-        let oci = |name: &str| said(&format!("org.opencontainers.image.{name}"));
         let hub = |name: &str| said(&format!("io.artifacthub.package.{name}"));
         let keywords = hub("keywords").into_iter().flat_map(|words| words.split(',')).filter_map(Line::some);
+        let oci = Publisher::by_image_spec(said);
         Publisher {
-            title: oci("title").and_then(Line::some),
-            description: oci("description").and_then(Text::some),
-            version: oci("version").and_then(Line::some),
-            authors: oci("authors").and_then(Line::some),
-            vendor: oci("vendor").and_then(Line::some),
-            licenses: oci("licenses").or_else(|| hub("license")).and_then(Line::some),
-            revision: oci("revision").and_then(Line::some),
-            base: oci("base.name").and_then(Line::some),
-            home: oci("url").and_then(Link::new),
-            documentation: oci("documentation").and_then(Link::new),
-            source: oci("source").and_then(Link::new),
+            licenses: oci.licenses.or_else(|| hub("license").and_then(Line::some)),
             readme: hub("readme-url").and_then(Link::new),
             icon: hub("logo-url").and_then(Link::new),
             icon_layer: layers.iter().find(|layer| is_icon(layer)).cloned(),
             keywords: keywords.take(FACT_ITEMS_MAX).collect(),
             is_deprecated: hub("deprecated") == Some("true"),
+            ..oci
+        }
+    }
+
+    /// What `said` knows under the keys that image-spec defines ("Pre-Defined Annotation Keys").
+    pub(crate) fn by_image_spec<'a>(said: impl Fn(&str) -> Option<&'a str>) -> Publisher {
+        let said = |name: &str| said(&format!("org.opencontainers.image.{name}"));
+        let (line, link) = (|name: &str| said(name).and_then(Line::some), |name: &str| said(name).and_then(Link::new));
+        Publisher {
+            title: line("title"),
+            description: said("description").and_then(Text::some),
+            version: line("version"),
+            created: said("created").and_then(document::time),
+            authors: line("authors"),
+            vendor: line("vendor"),
+            // Some leave the s out.
+            licenses: line("licenses").or_else(|| line("license")),
+            revision: line("revision"),
+            base: line("base.name"),
+            home: link("url"),
+            documentation: link("documentation"),
+            source: link("source"),
+            ..Publisher::default()
         }
     }
 
@@ -92,6 +109,7 @@ impl Publisher {
         facts.description = facts.description.take().or(self.description);
         facts.version = facts.version.take().or(self.version);
         facts.vendor = facts.vendor.take().or(self.vendor);
+        facts.created = facts.created.or(self.created);
         facts.revision = facts.revision.take().or(self.revision);
         facts.home = facts.home.take().or(self.home);
         facts.documentation = facts.documentation.take().or(self.documentation);
@@ -101,8 +119,8 @@ impl Publisher {
             self.licenses.into_iter().for_each(|license| facts.licenses.push(license));
         }
         if facts.authors.is_empty() {
-            let person = |name| Person { name, ..Person::default() };
-            self.authors.into_iter().for_each(|name| facts.authors.push(person(name)));
+            let authors = self.authors.iter().flat_map(|all| all.as_str().split(','));
+            facts.authors = authors.filter(|one| !one.trim().is_empty()).map(Person::parse).collect();
         }
         if facts.keywords.is_empty() {
             self.keywords.into_iter().for_each(|word| facts.keywords.push(word));

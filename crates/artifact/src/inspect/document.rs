@@ -32,7 +32,7 @@ pub(super) fn yaml(bytes: &[u8]) -> Result<Vec<Value>, String> {
 }
 
 /// The time that `text` says (RFC 3339, or a day by itself), in milliseconds since 1970; none before.
-pub(super) fn time(text: &str) -> Option<i64> {
+pub(crate) fn time(text: &str) -> Option<i64> {
     let text = text.trim();
     let time: jiff::Timestamp = text.parse().or_else(|_| format!("{text}T00:00:00Z").parse()).ok()?;
     Some(time.as_millisecond()).filter(|at| *at >= 0)

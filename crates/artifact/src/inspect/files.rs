@@ -9,9 +9,8 @@ use super::about::about;
 use super::layer::LayerWant;
 use super::{Artifact, Turn, Want, annotation, total};
 use crate::compression::Compression;
+use crate::config::{TITLE, UNPACK};
 
-const TITLE: &str = "org.opencontainers.image.title";
-const UNPACK: &str = "io.deis.oras.content.unpack";
 /// How many folders are looked into, at most.
 const FOLDERS_MAX: usize = 16;
 /// How much of a read-me is read, in bytes.

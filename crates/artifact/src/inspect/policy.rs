@@ -13,8 +13,8 @@ use super::document::{self, Look};
 use super::layer::LayerWant;
 use super::{Artifact, Turn, Want, annotation};
 use crate::compression::Compression;
+use crate::config::TITLE;
 
-const TITLE: &str = "org.opencontainers.image.title";
 /// How many layers are read, at most.
 const LAYERS_MAX: usize = 100;
 /// How many files of an archive are read, at most.

@@ -12,8 +12,8 @@ use super::about::{about, or};
 use super::document::Look;
 use super::layer::SeenFile;
 use super::{Artifact, Turn, Want, annotation, index, kube};
+use crate::config::TITLE;
 
-const TITLE: &str = "org.opencontainers.image.title";
 /// How many layers are read, at most.
 const LAYERS_MAX: usize = 32;
 
