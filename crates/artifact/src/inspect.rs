@@ -56,8 +56,11 @@ use layer::{LayerSeen, LayerWant};
 /// What an inspector does first: it sees the manifest, and asks or tells.
 pub type Inspector = fn(Artifact) -> Turn;
 
-/// All inspectors, by name.
-pub const INSPECTORS: &[(&str, Inspector)] = &[
+/// Inspectors by their names.
+pub type Inspectors = &'static [(&'static str, Inspector)];
+
+/// All that there are.
+pub const INSPECTORS: Inspectors = &[
     ("attestation", attestation::inspect),
     ("cnab", cnab::inspect),
     ("crossplane", crossplane::inspect),
@@ -210,9 +213,9 @@ fn step(turn: Turn, rounds: usize) -> Step {
     }
 }
 
-/// Starts the inspector called `name`, or `None` where there is none.
-pub fn begin(name: &str, artifact: Artifact) -> Option<Step> {
-    let (_, inspector) = INSPECTORS.iter().find(|(known, _)| *known == name)?;
+/// Starts the one of `inspectors` that is called `name`, or `None` where there is none.
+pub fn begin(inspectors: Inspectors, name: &str, artifact: Artifact) -> Option<Step> {
+    let (_, inspector) = inspectors.iter().find(|(known, _)| *known == name)?;
     Some(step(inspector(artifact), 0))
 }
 
@@ -231,12 +234,12 @@ pub trait Fetch {
     fn blob(&self, digest: &Digest) -> io::Result<Option<Box<dyn Read + '_>>>;
 }
 
-/// Inspects `artifact` with the inspector called `name`, to the end; `None` where there is none of that name. Blocks.
+/// Inspects `artifact` with the one of `inspectors` that is called `name`, to the end; `None` where there is none. Blocks.
 ///
 /// # Errors
 /// An error of `from`, which says nothing of the artifact: try again.
-pub fn run(name: &str, artifact: Artifact, from: &dyn Fetch) -> io::Result<Option<Facts>> {
-    let Some(mut step) = begin(name, artifact) else { return Ok(None) };
+pub fn run(inspectors: Inspectors, name: &str, artifact: Artifact, from: &dyn Fetch) -> io::Result<Option<Facts>> {
+    let Some(mut step) = begin(inspectors, name, artifact) else { return Ok(None) };
     loop {
         match step {
             Step::Done(facts) => return Ok(Some(*facts)),

@@ -10,7 +10,7 @@ use wharf_model::limits::{FACT_CONFIG_BYTES_MAX, IMAGE_CONFIG_BYTES_MAX};
 use wharf_model::manifest::Manifest;
 
 use crate::facts;
-use crate::inspect::{self, Artifact, Fetch};
+use crate::inspect::{self, Artifact, Fetch, Inspectors};
 use crate::kind::decide::{self, Decided};
 use crate::kind::deciding::{Deciding, Step};
 use crate::kind::{From, Kind, Kinds};
@@ -54,10 +54,10 @@ fn blob(named: &Descriptor, bytes_max: usize, from: &dyn Fetch) -> io::Result<Op
 ///
 /// # Errors
 /// An error of `from`, which says nothing of the artifact: try again.
-pub fn tell(kind: &Kind, artifact: Artifact, from: &dyn Fetch) -> io::Result<Facts> {
+pub fn tell(inspectors: Inspectors, kind: &Kind, artifact: Artifact, from: &dyn Fetch) -> io::Result<Facts> {
     let manifest = artifact.manifest.clone();
     let found = match &kind.inspector {
-        Some(name) => inspect::run(name, artifact, from)?,
+        Some(name) => inspect::run(inspectors, name, artifact, from)?,
         None => None,
     };
     let mut facts = found.unwrap_or_default();
@@ -149,7 +149,7 @@ mod tests {
         let size = size(&manifest, from).expect("memory does not fail");
         let digest = Digest::of(Algorithm::Sha256, text.as_bytes());
         let artifact = Artifact { digest, manifest, bytes: text.as_bytes().to_vec() };
-        (kind.id.clone(), tell(kind, artifact, from).expect("memory does not fail"), size)
+        (kind.id.clone(), tell(inspect::INSPECTORS, kind, artifact, from).expect("memory does not fail"), size)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde_json::Value;
 use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
-use wharf_artifact::inspect::{Artifact, Fetch};
+use wharf_artifact::inspect::{Artifact, Fetch, INSPECTORS};
 use wharf_artifact::kind::Kind;
 use wharf_artifact::recognise;
 use wharf_content::source::Source;
@@ -44,7 +44,7 @@ pub async fn facts(found: &Found, manifest: &Manifest, kind: &Kind) -> Result<(F
     let (kind, manifest) = (kind.clone(), manifest.clone());
     let work = spawn_blocking(move || {
         let size = recognise::size(&manifest, &reading)?;
-        io::Result::Ok((recognise::tell(&kind, artifact, &reading)?, size))
+        io::Result::Ok((recognise::tell(INSPECTORS, &kind, artifact, &reading)?, size))
     });
     Ok(work.await??)
 }

@@ -14,7 +14,7 @@ use bytes::{Buf as _, Bytes};
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
-use wharf_artifact::inspect::{Artifact, Fetch};
+use wharf_artifact::inspect::{Artifact, Fetch, INSPECTORS, Inspectors};
 use wharf_artifact::kind::folder::InForce;
 use wharf_artifact::kind::{Kind, Kinds};
 use wharf_artifact::recognise;
@@ -42,8 +42,6 @@ pub const INSPECT_ALL: &str = "inspect-all";
 
 /// How many inspections run at once, whatever asks for them. Each takes a thread, and memory of some tens of megabytes at most.
 const AT_ONCE: usize = 2;
-/// How long one inspection may take.
-const TIME_MAX: Duration = Duration::from_secs(300);
 /// How often the kinds that are in force are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 /// Under what name the mark of the kinds that everything was looked at with is noted.
@@ -128,11 +126,28 @@ pub(crate) enum Trouble {
     Elsewhere(String),
 }
 
+/// How inspections are made.
+#[derive(Clone, Copy, Debug)]
+pub struct InspectSettings {
+    /// What looks into artifacts, by the names that kinds give.
+    pub inspectors: Inspectors,
+    /// How long one inspection may take: then nothing more is read for it.
+    pub time_max: Duration,
+}
+
+impl Default for InspectSettings {
+    /// All inspectors that there are, and five minutes.
+    fn default() -> InspectSettings {
+        InspectSettings { inspectors: INSPECTORS, time_max: Duration::from_secs(300) }
+    }
+}
+
 /// Inspects what is in the registry.
 pub struct Inspector {
     ledger: Arc<dyn Ledger>,
     blobs: Arc<dyn Blobs>,
     kinds: Arc<InForce>,
+    settings: InspectSettings,
     places: Arc<Semaphore>,
     /// Set where no inspection is to go on.
     stopped: Arc<AtomicBool>,
@@ -140,11 +155,11 @@ pub struct Inspector {
 
 impl Inspector {
     /// An inspector of what is in this registry, by the kinds that are in force.
-    pub fn new(registry: &Registry, kinds: Arc<InForce>) -> Arc<Inspector> {
+    pub fn new(registry: &Registry, kinds: Arc<InForce>, settings: InspectSettings) -> Arc<Inspector> {
         let (ledger, blobs) = registry.stores();
         let places = Arc::new(Semaphore::new(AT_ONCE));
         let (ledger, blobs) = (ledger.clone(), blobs.clone());
-        Arc::new(Inspector { ledger, blobs, kinds, places, stopped: Arc::default() })
+        Arc::new(Inspector { ledger, blobs, kinds, settings, places, stopped: Arc::default() })
     }
 
     /// Ends the inspections that run at what they read next, and begins no other: their jobs are done by the next process.
@@ -213,15 +228,16 @@ impl Inspector {
             ledger: self.ledger.clone(),
             blobs: self.blobs.clone(),
             repository: named.repository.clone(),
-            until: Instant::now() + TIME_MAX,
+            time_max: self.settings.time_max,
+            until: Instant::now() + self.settings.time_max,
             stopped: self.stopped.clone(),
             trouble: Mutex::default(),
         };
-        let (kinds, named) = (self.kinds.kinds(), named.clone());
+        let (kinds, named, inspectors) = (self.kinds.kinds(), named.clone(), self.settings.inspectors);
         let looked = tokio::task::spawn_blocking(move || {
             // Until the thread is free again, which may be later than somebody waits for it.
             let _place = place;
-            look(&kinds, &named, &live, &depth, &reader)
+            look(&kinds, inspectors, &named, &live, &depth, &reader)
         });
         looked.await.unwrap_or_else(|error| Err(Trouble::Here(format!("inspecting it broke off: {error}"))))
     }
@@ -229,6 +245,7 @@ impl Inspector {
 
 fn look(
     kinds: &Kinds,
+    inspectors: Inspectors,
     named: &Named,
     live: &Inspectable,
     depth: &Depth,
@@ -254,7 +271,7 @@ fn look(
         (Ok(manifest), Some(kind), _) => {
             size = guarded(reader, || recognise::size(&manifest, reader))?;
             let artifact = Artifact { digest: named.digest, manifest, bytes: live.bytes.to_vec() };
-            facts = guarded(reader, || recognise::tell(kind, artifact, reader))?;
+            facts = guarded(reader, || recognise::tell(inspectors, kind, artifact, reader))?;
         }
         (Ok(_), None, _) => {}
     }
@@ -315,6 +332,7 @@ struct Reader {
     ledger: Arc<dyn Ledger>,
     blobs: Arc<dyn Blobs>,
     repository: RepositoryName,
+    time_max: Duration,
     /// When it has taken too long.
     until: Instant,
     stopped: Arc<AtomicBool>,
@@ -326,12 +344,17 @@ impl Reader {
     /// Waits for `asked`, but not longer than there is time.
     fn wait<T>(&self, asked: impl Future<Output = Result<T, Trouble>>) -> io::Result<T> {
         let left = self.until.saturating_duration_since(Instant::now());
-        let waited = match self.stopped.load(Ordering::Acquire) {
-            true => Ok(Err(stopped())),
-            false => self.runtime.block_on(async { tokio::time::timeout(left, asked).await }),
+        let late = || Trouble::Here(format!("inspecting it takes longer than {:?}", self.time_max));
+        let waited = if self.stopped.load(Ordering::Acquire) {
+            Err(stopped())
+        } else if left.is_zero() {
+            // A timeout lets through what is there at once, however often that is asked for.
+            Err(late())
+        } else {
+            let waited = self.runtime.block_on(async { tokio::time::timeout(left, asked).await });
+            waited.unwrap_or_else(|_| Err(late()))
         };
-        let late = || Err(Trouble::Here(format!("inspecting it takes longer than {} s", TIME_MAX.as_secs())));
-        waited.unwrap_or_else(|_| late()).map_err(|trouble| {
+        waited.map_err(|trouble| {
             *self.trouble.lock() = Some(trouble);
             io::Error::other("it cannot be read now")
         })

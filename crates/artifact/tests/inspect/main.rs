@@ -27,18 +27,18 @@ mod tekton;
 mod wasm;
 
 use store::{Store, inspect};
-use wharf_artifact::inspect::{self as inspectors, Fetch, Seen, Step};
+use wharf_artifact::inspect::{self as inspectors, Fetch, INSPECTORS, Seen, Step};
 use wharf_model::digest::Digest;
 
 #[test]
 fn there_is_one_inspector_of_each_name() {
-    let names: Vec<&str> = inspectors::INSPECTORS.iter().map(|(name, _)| *name).collect();
+    let names: Vec<&str> = INSPECTORS.iter().map(|(name, _)| *name).collect();
     let mut sorted = names.clone();
     sorted.sort_unstable();
     sorted.dedup();
     assert_eq!(names, sorted, "sorted, each once");
     let store = Store::default();
-    assert!(inspectors::begin("hologram", store.manifest(serde_json::json!({}))).is_none());
+    assert!(inspectors::begin(INSPECTORS, "hologram", store.manifest(serde_json::json!({}))).is_none());
 }
 
 /// A kind that asks for an inspector which there is not would tell nothing.
@@ -46,7 +46,7 @@ fn there_is_one_inspector_of_each_name() {
 fn kinds_name_inspectors_that_there_are() {
     for kind in wharf_artifact::kind::Kinds::built_in().iter() {
         let Some(name) = &kind.inspector else { continue };
-        assert!(inspectors::INSPECTORS.iter().any(|(known, _)| known == name), "{}: {name}", kind.file);
+        assert!(INSPECTORS.iter().any(|(known, _)| known == name), "{}: {name}", kind.file);
     }
 }
 
@@ -64,7 +64,7 @@ fn every_inspector_stands_anything() {
         store.blob("application/vnd.oci.image.layer.v1.tar", b""),
         gone,
     ];
-    for (name, _) in inspectors::INSPECTORS {
+    for (name, _) in INSPECTORS {
         inspect(name, &store, store.manifest(serde_json::json!({})));
         inspect(name, &store, store.index(serde_json::json!({ "manifests": [] })));
         inspect(name, &store, store.index(serde_json::json!({ "manifests": parts })));
@@ -82,10 +82,10 @@ fn every_inspector_stands_anything() {
 fn wrong_answers_are_stood() {
     let store = Store::default();
     let layer = store.blob("application/vnd.oci.image.layer.v1.tar", b"");
-    for (name, _) in inspectors::INSPECTORS {
+    for (name, _) in INSPECTORS {
         let manifest = serde_json::json!({ "config": layer, "layers": [layer, layer] });
         for answer in [None, Some(Seen::Nothing("no".into())), Some(Seen::Bytes(b"{}".to_vec()))] {
-            let mut step = inspectors::begin(name, store.manifest(manifest.clone())).expect("an inspector");
+            let mut step = inspectors::begin(INSPECTORS, name, store.manifest(manifest.clone())).expect("an inspector");
             let mut rounds = 0;
             while let Step::Need(need) = step {
                 rounds += 1;
@@ -119,7 +119,7 @@ fn a_store_that_fails_is_no_fault_of_the_artifact() {
     let layer = store.blob("application/vnd.oci.image.layer.v1.tar+gzip", b"");
     let manifest = serde_json::json!({ "config": layer, "layers": [layer] });
     for name in ["image", "helm", "files"] {
-        let found = inspectors::run(name, store.manifest(manifest.clone()), &Failing);
+        let found = inspectors::run(INSPECTORS, name, store.manifest(manifest.clone()), &Failing);
         assert_eq!(found.map(drop).map_err(|error| error.to_string()), Err("the disk is gone".to_owned()), "{name}");
     }
 }

@@ -93,7 +93,9 @@ impl Fetch for Store {
 
 /// What the inspector tells of the artifact; looked at.
 pub(crate) fn inspect(name: &str, store: &Store, artifact: Artifact) -> Facts {
-    let facts = inspectors::run(name, artifact, store).expect("the store does not fail").expect("an inspector");
+    let facts = inspectors::run(inspectors::INSPECTORS, name, artifact, store)
+        .expect("the store does not fail")
+        .expect("an inspector");
     check(&facts);
     facts
 }

@@ -12,7 +12,7 @@ use wharf_registry::access::Policy;
 use wharf_registry::files;
 use wharf_registry::followers::{FOLLOWERS, Following};
 use wharf_registry::identity::local;
-use wharf_registry::inspect::Inspector;
+use wharf_registry::inspect::{InspectSettings, Inspector};
 use wharf_registry::jobs::Worker;
 use wharf_registry::registry::{Registry, Settings};
 use wharf_registry::secret::MasterKey;
@@ -81,7 +81,7 @@ async fn serve(config: &Config, printer: &Printer) -> anyhow::Result<()> {
     let health = Health::new(metrics, followers.clone());
     let kinds = Arc::new(InForce::new(config.kinds.clone()));
     keep_kinds(kinds.clone());
-    let inspector = Inspector::new(&registry, kinds.clone());
+    let inspector = Inspector::new(&registry, kinds.clone(), InspectSettings::default());
     start_beside(&registry, followers, inspector.clone(), config.gc.sweep_interval);
     let app = App::new(registry.clone(), app_settings(config, kinds), health);
 

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tempfile::TempDir;
+use wharf_artifact::inspect::{Artifact, Turn};
 use wharf_artifact::kind::folder::InForce;
 use wharf_model::api::facts::Facts as Told;
 use wharf_model::api::project::{Missing, ProjectChange};
@@ -14,7 +16,7 @@ use wharf_model::name::Reference;
 use wharf_registry::access::Action;
 use wharf_registry::followers::inspect::InspectFollower;
 use wharf_registry::followers::{Follower as _, Following};
-use wharf_registry::inspect::{INSPECT, INSPECT_ALL, Inspector};
+use wharf_registry::inspect::{INSPECT, INSPECT_ALL, InspectSettings, Inspector};
 use wharf_registry::jobs::Worker;
 use wharf_store::blobs::faulty::{Failure, Fault};
 use wharf_store::blobs::{Blobs as _, Location};
@@ -36,13 +38,14 @@ struct Bench {
     house: House,
     kinds: Arc<InForce>,
     folder: TempDir,
+    settings: InspectSettings,
 }
 
 impl Bench {
     async fn new() -> Bench {
         let folder = tempfile::tempdir().expect("a folder");
         let kinds = Arc::new(InForce::new(Some(folder.path().to_owned())));
-        let bench = Bench { house: House::new().await, kinds, folder };
+        let bench = Bench { house: House::new().await, kinds, folder, settings: InspectSettings::default() };
         bench.inspect().await;
         bench
     }
@@ -52,7 +55,7 @@ impl Bench {
     }
 
     fn inspector(&self) -> Arc<Inspector> {
-        Inspector::new(&self.house.registry, self.kinds.clone())
+        Inspector::new(&self.house.registry, self.kinds.clone(), self.settings)
     }
 
     /// Works off what is due; how many jobs that were, and whether all went well.
@@ -400,6 +403,49 @@ async fn what_cannot_be_read_is_told_in_the_end() {
     }
     assert_eq!((bench.kind(A, &digest).await.as_deref(), bench.jobs().await), (Some("helm-chart"), 0));
     assert!(bench.faults(A, &digest).await.starts_with("inspection: "), "{}", bench.faults(A, &digest).await);
+}
+
+/// A mistake in an inspector: so many attempts, and then the facts say so. What others look into is told.
+#[tokio::test]
+async fn an_inspector_that_panics_is_no_more_than_told() {
+    fn broken(artifact: Artifact) -> Turn {
+        panic!("a mistake about {}", artifact.digest)
+    }
+    let mut bench = Bench::new().await;
+    bench.settings.inspectors = &[("helm", broken)];
+    let (chart, config) = bench.chart(A, "nginx").await;
+    let other = bench.house.push_image(A, "other", &[config, config]).await;
+    bench.following().catch_up().await.expect("no fault");
+    assert_eq!(bench.work_off().await, (2, true));
+    assert!(bench.row(A, &other).await.is_some() && bench.row(A, &chart).await.is_none());
+    for _ in 1..5 {
+        bench.house.advance(MINUTE);
+        assert_eq!((bench.row(A, &chart).await, bench.work_off().await), (None, (1, true)));
+    }
+    assert_eq!((bench.kind(A, &chart).await.as_deref(), bench.jobs().await), (Some("helm-chart"), 0));
+    assert_eq!(bench.faults(A, &chart).await, "inspection: inspecting it broke off\n");
+}
+
+/// A heap that never answers, and one that answers at once, for ever: nothing more is read when the time is over.
+#[tokio::test]
+async fn an_inspection_that_takes_too_long_is_ended() {
+    for (answers, time_max) in [(false, Duration::from_millis(20)), (true, Duration::ZERO)] {
+        let mut bench = Bench::new().await;
+        bench.settings.time_max = time_max;
+        let (chart, _) = bench.chart(A, "nginx").await;
+        bench.following().catch_up().await.expect("no fault");
+        for _ in 0..5 {
+            assert_eq!(bench.row(A, &chart).await, None);
+            if !answers {
+                bench.house.blobs.fail_next(Fault::Never);
+            }
+            assert_eq!(bench.work_off().await, (1, true));
+            bench.house.advance(MINUTE);
+        }
+        assert_eq!((bench.kind(A, &chart).await.as_deref(), bench.jobs().await), (Some("helm-chart"), 0));
+        let faults = bench.faults(A, &chart).await;
+        assert_eq!(faults, format!("inspection: inspecting it takes longer than {time_max:?}\n"));
+    }
 }
 
 /// What a process had in hand when it ended is done by the next one; what ends a process each time is given up.

@@ -32,6 +32,8 @@ pub enum Fault {
     After(Failure),
     /// An append takes at most that many bytes before the error; to other operations, as [`Fault::Before`].
     Cut(u64, Failure),
+    /// An opening never answers; to other operations, as [`Fault::Before`].
+    Never,
 }
 
 /// A heap of blobs that fails on purpose.
@@ -76,11 +78,7 @@ impl Faulty {
 
     /// Counts an operation. An error where it is to fail at once, else what is to come after it.
     fn enter(&self) -> Result<Option<Failure>, BlobsError> {
-        match self.next_fault() {
-            None => Ok(None),
-            Some(Fault::After(failure)) => Ok(Some(failure)),
-            Some(Fault::Before(failure) | Fault::Cut(_, failure)) => Err(error(failure)),
-        }
+        planned(self.next_fault())
     }
 
     fn next_fault(&self) -> Option<Fault> {
@@ -88,6 +86,15 @@ impl Faulty {
         let number = plan.operations;
         plan.operations += 1;
         plan.faults.remove(&number)
+    }
+}
+
+fn planned(fault: Option<Fault>) -> Result<Option<Failure>, BlobsError> {
+    match fault {
+        None => Ok(None),
+        Some(Fault::After(failure)) => Ok(Some(failure)),
+        Some(Fault::Before(failure) | Fault::Cut(_, failure)) => Err(error(failure)),
+        Some(Fault::Never) => Err(error(Failure::Failed)),
     }
 }
 
@@ -114,6 +121,7 @@ impl Blobs for Faulty {
         match self.next_fault() {
             None => self.inner.append(state, body, limit).await,
             Some(Fault::Before(failure)) => Err(error(failure)),
+            Some(Fault::Never) => Err(error(Failure::Failed)),
             Some(Fault::After(failure)) => leave(Some(failure), self.inner.append(state, body, limit).await),
             Some(Fault::Cut(bytes, failure)) => {
                 leave(Some(failure), self.inner.append(state, body, limit.min(bytes)).await)
@@ -142,7 +150,10 @@ impl Blobs for Faulty {
     }
 
     async fn open(&self, location: &Location, range: ByteRange) -> Result<Served, BlobsError> {
-        let planned = self.enter()?;
+        let planned = match self.next_fault() {
+            Some(Fault::Never) => std::future::pending().await,
+            fault => planned(fault)?,
+        };
         leave(planned, self.inner.open(location, range).await)
     }
 
