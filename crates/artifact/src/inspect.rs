@@ -84,6 +84,16 @@ pub const INSPECTORS: Inspectors = &[
     ("wasm", wasm::inspect),
 ];
 
+/// The inspector of indexes, whatever they list.
+pub const INDEX: &str = "index";
+/// The inspectors that know what to make of an index.
+const READ_INDEXES: &[&str] = &["cnab", "falco", "homebrew", INDEX];
+
+/// Whether the inspector called `name` knows what to make of an index.
+pub(crate) fn reads_indexes(name: &str) -> bool {
+    READ_INDEXES.contains(&name)
+}
+
 /// What is inspected.
 #[derive(Clone, Debug)]
 pub struct Artifact {

@@ -16,8 +16,8 @@ use crate::kind::deciding::{Deciding, Step};
 use crate::kind::{From, Kind, Kinds};
 
 /// Moves when an inspector tells something else of the same bytes than before, or a declared fact is read elsewhere: then all
-/// facts are made again ([`version`]).
-pub const INSPECTORS_VERSION: u32 = 1;
+/// facts are made again ([`version`]). `tests/inspect/told.txt` keeps what they tell, in brief.
+pub const INSPECTORS_VERSION: u32 = 2;
 /// Of how many children of an index the size is looked up.
 const CHILDREN_MAX: usize = 64;
 
@@ -56,7 +56,7 @@ fn blob(named: &Descriptor, bytes_max: usize, from: &dyn Fetch) -> io::Result<Op
 /// An error of `from`, which says nothing of the artifact: try again.
 pub fn tell(inspectors: Inspectors, kind: &Kind, artifact: Artifact, from: &dyn Fetch) -> io::Result<Facts> {
     let manifest = artifact.manifest.clone();
-    let found = match &kind.inspector {
+    let found = match inspector(kind, &manifest) {
         Some(name) => inspect::run(inspectors, name, artifact, from)?,
         None => None,
     };
@@ -67,6 +67,13 @@ pub fn tell(inspectors: Inspectors, kind: &Kind, artifact: Artifact, from: &dyn 
     };
     facts::add(&mut facts, kind, &manifest, config.as_deref());
     Ok(facts.bounded())
+}
+
+/// Which inspector looks at it: the kind's. But an index that is of the kind of its children has nothing of what they have, but
+/// what it lists; each child is told by itself.
+fn inspector<'k>(kind: &'k Kind, manifest: &Manifest) -> Option<&'k str> {
+    let name = kind.inspector.as_deref();
+    if manifest.is_index() && !name.is_some_and(inspect::reads_indexes) { Some(inspect::INDEX) } else { name }
 }
 
 /// How many bytes all that the manifest names has; of an index, with what is in its children, as far as they are there.

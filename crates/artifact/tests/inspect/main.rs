@@ -24,6 +24,7 @@ mod sbom;
 mod signature;
 mod store;
 mod tekton;
+mod told;
 mod wasm;
 
 use store::{Store, inspect};

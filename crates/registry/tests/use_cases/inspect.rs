@@ -8,7 +8,7 @@ use bytes::Bytes;
 use tempfile::TempDir;
 use wharf_artifact::inspect::{Artifact, Turn};
 use wharf_artifact::kind::folder::InForce;
-use wharf_model::api::facts::Facts as Told;
+use wharf_model::api::facts::{Detail, Facts as Told};
 use wharf_model::api::project::{Missing, ProjectChange};
 use wharf_model::digest::Digest;
 use wharf_model::media::{OCI_INDEX, OCI_MANIFEST};
@@ -173,6 +173,9 @@ async fn an_index_is_told_with_what_is_in_it() {
     let (row, child) = (bench.row(A, &digest).await, bench.row(A, &child).await);
     let (row, child) = (row.expect("there are facts"), child.expect("there are facts"));
     assert_eq!(row.kind, "helm-chart", "it is what is in it");
+    let told = bench.told(A, &digest).await;
+    assert!(matches!(told.detail, Some(Detail::Index(_))), "it has nothing of a chart but its list: {told:?}");
+    assert!(told.faults.is_empty(), "{told:?}");
     assert_eq!(row.size, child.size + chart_of("nginx").len() as u64);
 }
 
