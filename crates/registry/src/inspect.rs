@@ -42,6 +42,8 @@ pub const INSPECT_ALL: &str = "inspect-all";
 
 /// How many inspections run at once, whatever asks for them. Each takes a thread, and memory of some tens of megabytes at most.
 const AT_ONCE: usize = 2;
+/// How many indexes are inspected again because of a manifest that they name.
+const INDEXES_MAX: usize = 64;
 /// How often the kinds that are in force are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 /// Under what name the mark of the kinds that everything was looked at with is noted.
@@ -210,6 +212,13 @@ impl Inspector {
     /// The next of those manifests, at most `limit`.
     pub(crate) async fn page(&self, all: &All, limit: usize) -> Result<Vec<LiveManifest>, LedgerError> {
         self.ledger.live_manifests(all.within.as_ref(), all.after, limit).await
+    }
+
+    /// The jobs that inspect the indexes which name a manifest and were pushed before it: they were told without it.
+    pub(crate) async fn indexes(&self, named: &Named) -> Result<Vec<NewJob>, LedgerError> {
+        let indexes = self.ledger.indexes_before(&named.repository, &named.digest, INDEXES_MAX).await?;
+        let index = |digest| Named { repository: named.repository.clone(), digest }.job();
+        Ok(indexes.into_iter().map(index).collect())
     }
 
     /// The jobs that look into the layers of a manifest that have not been looked into.

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use wharf_store::ledger::notes::Job;
+use wharf_store::ledger::notes::{Job, NewJob};
+use wharf_store::ledger::query::LedgerError;
 
 use super::{Ended, Work, Worked};
 use crate::inspect::{All, Depth, INSPECT, INSPECT_ALL, Inspector, Named, Trouble};
@@ -48,15 +49,24 @@ impl Work for Inspect {
             }
             other => other,
         };
-        let trees = self.0.trees(&named).await;
+        let jobs = self.jobs(&named).await;
         match inspected {
-            Ok(change) => match trees {
+            Ok(change) => match jobs {
                 Ok(jobs) => Worked { jobs, ..Worked::done(change.into_iter().collect()) },
                 Err(error) => Worked::ended(Ended::Postponed(error.to_string())),
             },
             Err(Trouble::Here(error)) => Worked::ended(Ended::Failed(error)),
             Err(Trouble::Elsewhere(error)) => Worked::ended(Ended::Postponed(error)),
         }
+    }
+}
+
+impl Inspect {
+    /// What is to be done because of it.
+    async fn jobs(&self, named: &Named) -> Result<Vec<NewJob>, LedgerError> {
+        let mut jobs = self.0.trees(named).await?;
+        jobs.extend(self.0.indexes(named).await?);
+        Ok(jobs)
     }
 }
 

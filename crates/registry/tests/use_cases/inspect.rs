@@ -179,6 +179,27 @@ async fn an_index_is_told_with_what_is_in_it() {
     assert_eq!(row.size, child.size + chart_of("nginx").len() as u64);
 }
 
+/// What an index names may come after it; then it is told again, and what came before it, or is there already, is not.
+#[tokio::test]
+async fn an_index_is_told_again_when_its_child_comes() {
+    let mut bench = Bench::new().await;
+    let index = index_of(&[&chart_of("nginx")]);
+    let early = bench.house.put(A, tagged("early"), index.clone()).await.expect("children may come later").digest;
+    bench.house.put(B, tagged("early"), index).await.expect("children may come later");
+    assert_eq!(bench.inspect().await, 2);
+    assert_eq!(bench.kind(A, &early).await.as_deref(), Some("image-index"));
+    let (child, _) = bench.chart(A, "nginx").await;
+    bench.house.crash().await;
+    assert_eq!(bench.inspect().await, 1, "the child");
+    assert_eq!(bench.inspect().await, 1, "the index of its repository");
+    assert_eq!(bench.kind(A, &early).await.as_deref(), Some("helm-chart"));
+    let (row, child) = (bench.row(A, &early).await, bench.row(A, &child).await);
+    assert_eq!(row.expect("facts").size, child.expect("facts").size + chart_of("nginx").len() as u64);
+    assert_eq!(bench.kind(B, &early).await.as_deref(), Some("image-index"), "there, nothing came");
+    bench.house.put(A, tagged("late"), index_of(&[&chart_of("nginx"), &chart_of("x")])).await.expect("pushed");
+    assert_eq!((bench.inspect().await, bench.jobs().await), (1, 0));
+}
+
 /// Nobody learns by naming a blob what is in it.
 #[tokio::test]
 async fn only_what_the_repository_shows_is_read() {

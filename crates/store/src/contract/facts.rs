@@ -8,13 +8,15 @@
     reason = "these are tests"
 )]
 
+use wharf_model::manifest::Role;
+
 use super::ledger::{
-    Bench, GRACE, START, delete_blob, delete_manifest, digest, ensure, heap, inline, layers, name, purge, put_blob,
-    put_manifest, sweep,
+    Bench, GRACE, START, delete_blob, delete_manifest, digest, edge, ensure, heap, index, inline, layers, name, purge,
+    put_blob, put_manifest, sweep,
 };
 use super::trash::{delete_project, delete_repository, restore_manifest, restore_repository};
 use crate::blobs::Location;
-use crate::ledger::change::{Change, Place};
+use crate::ledger::change::{Change, Edge, Place};
 use crate::ledger::facts::{DerivedRow, FactsChange, FactsRow, Inspectable};
 
 pub(super) fn put_facts(repository: &str, text: &str, number: u64, version: u32, facts: &str) -> Change {
@@ -134,6 +136,27 @@ pub async fn what_lives_is_found(bench: &Bench) {
     assert_eq!(bench.live(None, 2).await, all(&[("p/a", "3"), ("p/a", "4")]));
     bench.made(vec![delete_project("p", 2, GRACE)]).await;
     assert!(bench.live(None, 2).await.is_empty() && bench.live(Some("p/a"), 2).await.is_empty());
+}
+
+/// The indexes that name a manifest and came before it: those of its repository that live, so many.
+pub async fn indexes_before_their_children_are_found(bench: &Bench) {
+    let named = |role, targets: &[&str]| -> Vec<Edge> {
+        targets.iter().map(|target| Edge { required: false, ..edge(role, target) }).collect()
+    };
+    bench.made(vec![ensure("p/a"), ensure("p/b")]).await;
+    for (repository, text) in [("p/a", "i"), ("p/b", "j"), ("p/a", "k"), ("p/a", "l")] {
+        bench.made(vec![put_manifest(repository, text, named(Role::Child, &["c", "d"]))]).await;
+    }
+    bench.made(vec![put_manifest("p/a", "image", named(Role::Layer, &["c"])), put_manifest("p/a", "c", vec![])]).await;
+    bench.made(vec![index("p/a", "late", &["c"]), delete_manifest("p/a", "k", 10 * GRACE)]).await;
+    let found = async |repository: &str, child: &str, limit| {
+        bench.ledger.indexes_before(&name(repository), &digest(child), limit).await.unwrap()
+    };
+    assert_eq!(found("p/a", "c", 9).await, [digest("i"), digest("l")]);
+    assert_eq!(found("p/a", "c", 1).await, [digest("i")]);
+    for (repository, child) in [("p/a", "d"), ("p/b", "c"), ("p/none", "c"), ("p/a", "late")] {
+        assert!(found(repository, child, 9).await.is_empty(), "{repository} {child}");
+    }
 }
 
 /// What is derived from a blob is there for every repository that shows the blob and for no other, is replaced, and ends with

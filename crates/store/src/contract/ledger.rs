@@ -133,6 +133,7 @@ macro_rules! ledger_contract {
             facts_live_with_their_manifest
             facts_are_of_the_manifest_that_was_read
             what_lives_is_found
+            indexes_before_their_children_are_found
             what_is_derived_lives_with_its_blob
             what_was_found_holds_nothing
             uploads_have_versions

@@ -312,6 +312,15 @@ impl<E: Engine> Facts for SqlLedger<E> {
         facts::read::inspectable(&mut self.engine.reader().await?, repository, digest).await
     }
 
+    async fn indexes_before(
+        &self,
+        repository: &RepositoryName,
+        child: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Digest>, LedgerError> {
+        facts::read::indexes_before(&mut self.engine.reader().await?, repository, child, limit).await
+    }
+
     async fn live_manifests(
         &self,
         within: Option<&RepositoryName>,

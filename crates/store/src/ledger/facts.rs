@@ -141,6 +141,15 @@ pub trait Facts: Send + Sync {
         digest: &Digest,
     ) -> Result<Option<Inspectable>, LedgerError>;
 
+    /// The live manifests that name a manifest of their repository as their child and came before it, in the order in which they
+    /// came, at most `limit`.
+    async fn indexes_before(
+        &self,
+        repository: &RepositoryName,
+        child: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Digest>, LedgerError>;
+
     /// Live manifests, of one repository where one is given, in the order in which they came, after the number `after`, at most
     /// `limit`.
     async fn live_manifests(

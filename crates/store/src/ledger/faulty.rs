@@ -442,6 +442,15 @@ impl Facts for Faulty {
         self.call(self.inner.inspectable(repository, digest)).await
     }
 
+    async fn indexes_before(
+        &self,
+        repository: &RepositoryName,
+        child: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Digest>, LedgerError> {
+        self.call(self.inner.indexes_before(repository, child, limit)).await
+    }
+
     async fn live_manifests(
         &self,
         within: Option<&RepositoryName>,

@@ -1,6 +1,7 @@
 //! The questions about what was found out, each one statement.
 
 use wharf_model::digest::Digest;
+use wharf_model::manifest::Role;
 use wharf_model::name::RepositoryName;
 
 use super::{DerivedRow, FactsRow, Inspectable, LiveManifest};
@@ -65,6 +66,24 @@ pub(crate) async fn inspectable(
         Ok(Inspectable { number, media_type, bytes, version: row.maybe_int(3)?.map(version).transpose()? })
     };
     row.map(read).transpose()
+}
+
+pub(crate) async fn indexes_before(
+    sql: &mut impl Sql,
+    repository: &RepositoryName,
+    child: &Digest,
+    limit: usize,
+) -> Result<Vec<Digest>, LedgerError> {
+    let (algorithm, hash) = digest_values(child);
+    let find = "SELECT i.algorithm, i.digest
+        FROM repository r CROSS JOIN manifest c CROSS JOIN edge e CROSS JOIN manifest i
+        WHERE r.name = $1 AND c.repository = r.id AND c.algorithm = $2 AND c.digest = $3
+            AND e.algorithm = $2 AND e.digest = $3 AND e.repository = r.id AND e.role = $4 AND e.manifest < c.id
+            AND i.id = e.manifest AND i.repository = r.id
+        ORDER BY i.id LIMIT $5";
+    let (role, limit) = (Value::Int(i64::from(Role::Child.id())), Value::Int(limit as i64));
+    let rows = sql.query(find, &[repository.as_str().into(), algorithm, hash, role, limit]).await?;
+    rows.into_iter().map(|mut row| row.digest(0)).collect()
 }
 
 /// Whatever is called `/…` is in the trash.
