@@ -8,8 +8,6 @@ use anyhow::{Context, Result};
 
 use super::peers::Peer;
 
-const BEGIN: &str = "<!-- written by cargo xtask bench --write: begin -->";
-const END: &str = "<!-- written by cargo xtask bench --write: end -->";
 const PREFACE: &str = include_str!("preface.md");
 
 /// What a figure of wharf's has to be.
@@ -171,17 +169,26 @@ impl Report {
         page
     }
 
-    /// Puts it into the page at `path`, between its two marks; what stands outside of them stays.
-    pub(crate) fn write(&self, path: &Path) -> Result<()> {
-        let old = std::fs::read_to_string(path).unwrap_or_else(|_| format!("{PREFACE}\n{BEGIN}\n{END}\n"));
-        let (before, rest) = old.split_once(BEGIN).with_context(|| format!("{BEGIN} is missing"))?;
-        let (_, after) = rest.split_once(END).with_context(|| format!("{END} is missing"))?;
+    /// Puts it into the page at `path`, as what `command` measured; what other commands measured stays.
+    pub(crate) fn write(&self, path: &Path, command: &str) -> Result<()> {
+        let old = std::fs::read_to_string(path).unwrap_or_else(|_| PREFACE.to_owned());
+        let page = replaced(&old, command, &self.markdown())?;
         if let Some(folder) = path.parent() {
             std::fs::create_dir_all(folder)?;
         }
-        std::fs::write(path, format!("{before}{BEGIN}\n{}{END}{after}", self.markdown()))?;
+        std::fs::write(path, page)?;
         Ok(())
     }
+}
+
+/// `page` with `text` between the two marks of `command`; at the end, where they are not there yet.
+fn replaced(page: &str, command: &str, text: &str) -> Result<String> {
+    let [begin, end] = ["begin", "end"].map(|mark| format!("<!-- written by {command}: {mark} -->"));
+    let Some((before, rest)) = page.split_once(&begin) else {
+        return Ok(format!("{page}\n{begin}\n{text}{end}\n"));
+    };
+    let (_, after) = rest.split_once(&end).with_context(|| format!("{end} is missing"))?;
+    Ok(format!("{before}{begin}\n{text}{end}{after}"))
 }
 
 /// Writes a table, without the columns in which there would be nothing.
@@ -294,6 +301,16 @@ mod tests {
             "\n| what | wharf | docker-registry | wharf against the peer, target |\n|---|--:|--:|---|\n| push (s) |";
         let clients = "\n| what | wharf | skopeo | wharf against the peer, target |\n|---|--:|--:|---|\n| copy (s) |";
         assert!(page.contains(servers) && page.contains(clients), "{page}");
+    }
+
+    #[test]
+    fn each_command_has_its_place_on_the_page() {
+        let page = replaced("preface\n", "bench", "1\n").unwrap();
+        let page = replaced(&page, "bench api", "2\n").unwrap();
+        let again = replaced(&page, "bench", "3\n").unwrap();
+        assert_eq!(again, page.replace("\n1\n", "\n3\n"));
+        assert_eq!(replaced(&again, "bench api", "2\n").unwrap(), again);
+        assert!(replaced("<!-- written by bench: begin -->", "bench", "").is_err());
     }
 
     #[test]
