@@ -1,7 +1,9 @@
 //! `wharf bundle` and `wharf copy --bundle`: a folder and its images, locked, pushed, moved and pulled.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use serde_json::{Value, json};
 use wharf_testkit::fixture::Artifact;
@@ -170,6 +172,55 @@ fn bundles_in_bundles() {
     fs::write(to.join(".imgpkg/images.yml"), lock(&outer)).unwrap();
     let digest = desk.ok(&format!("digest {at}/acme/outer:1"));
     assert_eq!(desk.ok(&format!("bundle push {} {at}/acme/outer:again -q --as-is", to.display())), digest);
+}
+
+/// A bundle that others made leads nowhere else than below the folder, be it by links in the way of the bundles in it, or of its
+/// lock.
+#[test]
+fn bundles_stay_in_their_folder() {
+    let desk = Desk::admin();
+    let (folder, _) = deploy(&desk);
+    let (home, at) = (desk.home.path().to_owned(), desk.server.address);
+    let inner = desk.ok(&format!("bundle push {} {at}/acme/inner:1 -q", folder.display()));
+    let inner = inner.trim().replace(':', "-");
+    let (outer, outside) = (home.join("outer"), home.join("outside"));
+    fs::create_dir(&outer).unwrap();
+    fs::create_dir(&outside).unwrap();
+    let yaml = format!("kind: App\nspec: {{fetch: [{{imgpkgBundle: {{image: {at}/acme/inner:1}}}}]}}\n");
+    fs::write(outer.join("app.yaml"), yaml).unwrap();
+    desk.ok(&format!("bundle lock {} -q", outer.display()));
+    fs::create_dir(outer.join(".imgpkg/bundles")).unwrap();
+    symlink(&outside, outer.join(".imgpkg/bundles").join(&inner)).unwrap();
+    let link = home.join("link");
+    fs::create_dir(&link).unwrap();
+    symlink(&outside, link.join(".imgpkg")).unwrap();
+
+    let repository = format!("{at}/acme/evil");
+    let layer = |folder: &Path| {
+        let tar = folder.with_extension("tar");
+        let done = Command::new("tar").arg("-C").arg(folder).arg("-cf").arg(&tar).arg(".").status().unwrap();
+        assert!(done.success());
+        let digest = desk.ok(&format!("blob put {repository} {}", tar.display()));
+        let size = tar.metadata().unwrap().len();
+        json!({"mediaType": "application/vnd.oci.image.layer.v1.tar", "digest": digest.trim(), "size": size})
+    };
+    let (outer, link) = (layer(&outer), layer(&link));
+    let config = r#"{"config":{"Labels":{"dev.carvel.imgpkg.bundle":"true"}}}"#;
+    let digest = desk.run(&format!("blob put {repository}"), config).done();
+    let config =
+        json!({"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest.trim(), "size": config.len()});
+    for (tag, layers) in [("1", json!([outer])), ("2", json!([outer, link]))] {
+        let manifest = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": config, "layers": layers});
+        desk.run(&format!("manifest put {repository}:{tag}"), &manifest.to_string()).code(0);
+    }
+    let (first, second) = (home.join("first"), home.join("second"));
+    let pulled = desk.json(&format!("bundle pull {repository}:1 {} --recursive", first.display()));
+    assert_eq!(pulled["bundles"], 1);
+    let nested = first.join(".imgpkg/bundles").join(inner);
+    assert!(nested.symlink_metadata().unwrap().is_dir() && nested.join("web.yaml").exists(), "in place of the link");
+    desk.fails(&format!("bundle pull {repository}:2 {} --recursive", second.display()), &[".imgpkg", "symbolic link"]);
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 }
 
 #[test]

@@ -9,6 +9,7 @@
 //! end where the digest is not the expected one is all that a caller needs: then nothing of the layer has come into place. What
 //! an interruption left is removed by the next [`Target::open`].
 
+pub mod below;
 mod hashing;
 mod member;
 mod partial;
@@ -234,11 +235,24 @@ impl Target {
     /// # Errors
     /// [`UnpackError::Write`].
     pub fn open(path: &Path, options: Options) -> Result<Target, UnpackError> {
-        let write = |source| UnpackError::Write { path: path.display().to_string(), source };
-        std::fs::create_dir_all(path).map_err(write)?;
-        let root = File::open(path).map_err(write)?;
+        let opened = std::fs::create_dir_all(path).and_then(|()| File::open(path));
+        let opened = opened.and_then(|root| Target::new(root, options));
+        opened.map_err(|source| UnpackError::Write { path: path.display().to_string(), source })
+    }
+
+    /// The same with the folder `below` in the folder `path`, which others may have filled: no link is followed from there on.
+    /// What is no folder is replaced, as where an unpacking needs one.
+    ///
+    /// # Errors
+    /// [`UnpackError::Write`].
+    pub fn open_below(path: &Path, below: &str, options: Options) -> Result<Target, UnpackError> {
+        let opened = below::make(path, below).and_then(|root| Target::new(root, options));
+        opened.map_err(|source| UnpackError::Write { path: path.join(below).display().to_string(), source })
+    }
+
+    fn new(root: File, options: Options) -> io::Result<Target> {
         place::sweep(&root);
-        let parts = place::Parts::make(&root).map_err(write)?;
+        let parts = place::Parts::make(&root)?;
         Ok(Target {
             root,
             parts,

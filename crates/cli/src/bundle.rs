@@ -15,6 +15,7 @@ use wharf_artifact::bundle::lock::{ImagesLock, Locked, locations};
 use wharf_artifact::bundle::scan::{self, Document, Mention};
 use wharf_artifact::bundle::{self, LOCK, image, image_tag, locations_tag};
 use wharf_artifact::config::{self, Made};
+use wharf_artifact::unpack::below;
 use wharf_content::copy::{Options, send};
 use wharf_content::error::Error;
 use wharf_content::observer::Observer;
@@ -194,30 +195,39 @@ pub async fn documents(folder: &Path, args: &ScanArgs) -> Result<Vec<Document>> 
 /// The lock of a folder; `None` where it has none.
 ///
 /// # Errors
-/// It is none.
+/// It is none, or a link, or behind one.
 pub fn read(folder: &Path) -> Result<Option<ImagesLock>> {
-    let path = folder.join(LOCK);
-    let is_large = path.metadata().is_ok_and(|metadata| metadata.len() > BUNDLE_LOCK_BYTES_MAX as u64);
-    if is_large {
-        bail!("{} has more than {BUNDLE_LOCK_BYTES_MAX} bytes", path.display());
-    }
-    match std::fs::read(&path) {
-        Ok(bytes) => ImagesLock::parse(&bytes).map(Some).with_context(|| path.display().to_string()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
+    read_at(folder, LOCK)
+}
+
+/// The same at `path` below `folder`, which others may have filled: no link is followed on the way.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_at(folder: &Path, path: &str) -> Result<Option<ImagesLock>> {
+    let place = || folder.join(path).display().to_string();
+    let bytes = below::read(folder, path, BUNDLE_LOCK_BYTES_MAX).with_context(|| format!("cannot read {}", place()))?;
+    bytes.map(|bytes| ImagesLock::parse(&bytes).with_context(place)).transpose()
 }
 
 /// Writes the lock of a folder, unless that is what it is.
 ///
 /// # Errors
-/// It cannot be written.
+/// It cannot be written, or would be behind a link.
 pub fn write(folder: &Path, lock: &ImagesLock) -> Result<()> {
-    if read(folder).ok().flatten().as_ref() == Some(lock) {
+    write_at(folder, LOCK, lock)
+}
+
+/// The same at `path` below `folder`, which others may have filled: no link is followed on the way.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_at(folder: &Path, path: &str, lock: &ImagesLock) -> Result<()> {
+    if read_at(folder, path).ok().flatten().as_ref() == Some(lock) {
         return Ok(());
     }
-    let path = folder.join(LOCK);
-    write_file(&path, lock.to_yaml()?.as_bytes()).with_context(|| format!("cannot write {}", path.display()))
+    let written = below::write(folder, path, lock.to_yaml()?.as_bytes());
+    written.with_context(|| format!("cannot write {}", folder.join(path).display()))
 }
 
 /// Writes a file beside, then gives it its name; its folder is made.

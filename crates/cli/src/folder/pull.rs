@@ -73,6 +73,15 @@ impl Folder {
         Ok(Folder { target: Arc::new(unpack::Target::open(path, options)?), is_ordered })
     }
 
+    /// The same with the folder `below` in the folder `path`, which is there, and which others may have filled.
+    ///
+    /// # Errors
+    /// It cannot be made or written.
+    pub fn open_below(path: &Path, below: &str, options: Options) -> Result<Folder> {
+        let is_ordered = options.whiteouts;
+        Ok(Folder { target: Arc::new(unpack::Target::open_below(path, below, options)?), is_ordered })
+    }
+
     /// Whether all of `written` is as it was left.
     ///
     /// # Errors

@@ -1,11 +1,12 @@
 //! `wharf bundle pull`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use serde::Serialize;
 use tokio::task::spawn_blocking;
+use wharf_artifact::bundle::LOCK;
 use wharf_artifact::unpack::{Look, Options};
 use wharf_content::observer::Observer;
 use wharf_content::relocate::Plan;
@@ -78,12 +79,12 @@ impl Pulling<'_> {
             bail!("{} is no bundle; `wharf pull` makes a folder of it", self.args.source);
         }
         let reference = Reference::Digest(found.digest);
-        self.folder(&*source, &reference, &self.args.folder).await?;
+        self.folder(&*source, &reference, None).await?;
         let image = match &self.args.source {
             End::Registry(image) => Some(image),
             _ => None,
         };
-        let (images, relocated) = self.settle(&self.args.folder, image).await?;
+        let (images, relocated) = self.settle(LOCK, image).await?;
         let bundles = match self.args.recursive {
             true => self.inner(source, &reference, image.filter(|_| relocated)).await?,
             false => 0,
@@ -98,31 +99,38 @@ impl Pulling<'_> {
         let plan = Plan::of(source, reference, &guide).await?;
         let inner: Vec<_> = plan.members()[1..].iter().filter(|member| member.locks.is_some()).collect();
         for member in &inner {
-            let folder = self.args.folder.join(bundle::nested(&member.digest));
-            self.folder(&*member.source, &Reference::Digest(member.digest), &folder).await?;
-            self.settle(&folder, image).await?;
+            let below = bundle::nested(&member.digest);
+            self.folder(&*member.source, &Reference::Digest(member.digest), Some(&below)).await?;
+            self.settle(&format!("{below}/{LOCK}"), image).await?;
         }
         Ok(inner.len())
     }
 
-    async fn folder(&self, source: &dyn Source, reference: &Reference, folder: &Path) -> Result<()> {
+    /// Unpacks a bundle into the folder, or into the one `below` it: what is on the way there came with a bundle.
+    async fn folder(&self, source: &dyn Source, reference: &Reference, below: Option<&str>) -> Result<()> {
         let manifest = parse(&fetch(source, reference).await?)?;
         let options = Options { whiteouts: true, skip_special: true, ..Options::default() };
-        let path = folder.to_owned();
-        let folder = spawn_blocking(move || Folder::open(&path, options)).await??;
+        let (path, below) = (self.args.folder.clone(), below.map(str::to_owned));
+        let open = move || match below {
+            Some(below) => Folder::open_below(&path, &below, options),
+            None => Folder::open(&path, options),
+        };
+        let folder = spawn_blocking(open).await??;
         folder.fetch(&manifest.layers, |_| None, |_| (), Look::Outside, source, &self.observer).await?;
         folder.close().await
     }
 
-    /// Has the lock of `folder` name the images in the repository of `image`, if all are there. How many there are, and whether
+    /// Has the lock at `path` below the folder name the images in the repository of `image`, if all are there. How many there are, and whether
     /// they are.
-    async fn settle(&self, folder: &Path, image: Option<&ImageRef>) -> Result<(usize, bool)> {
-        let lock = bundle::read(folder)?.with_context(|| format!("{} has no lock", folder.display()))?;
+    async fn settle(&self, path: &str, image: Option<&ImageRef>) -> Result<(usize, bool)> {
+        let folder = &self.args.folder;
+        let lock = bundle::read_at(folder, path)?;
+        let lock = lock.with_context(|| format!("there is no {}", folder.join(path).display()))?;
         let count = lock.images.len();
         let Some(image) = image else { return Ok((count, false)) };
         let remote = self.reach.remote(image).await?;
         match bundle::relocated(&remote, image, &lock).await? {
-            Some(relocated) => bundle::write(folder, &relocated).map(|()| (count, true)),
+            Some(relocated) => bundle::write_at(folder, path, &relocated).map(|()| (count, true)),
             None => Ok((count, false)),
         }
     }
