@@ -10,6 +10,9 @@ use wharf_testkit::fixture::noise;
 
 use super::Desk;
 
+/// What `wharf push` says of folders.
+const FOLDER: &str = "application/vnd.wharf.directory.v1";
+
 /// Files of all sorts, some megabytes of them.
 fn fill(folder: &Path) {
     for number in 0..60 {
@@ -299,4 +302,131 @@ fn images_as_they_were_left() {
     fs::remove_file(to.join("a")).unwrap();
     assert_eq!(pull("1")["layers_fetched"], 2, "all or nothing");
     assert_eq!(read("a").as_deref(), Some("two"));
+}
+
+/// `--sync` removes what an earlier pull left, and nothing that somebody has put in its place since.
+#[test]
+fn what_is_somebody_elses_stays() {
+    let desk = Desk::admin();
+    let home = desk.home.path();
+    let (from, to) = (home.join("from"), home.join("to"));
+    let name = format!("{}/acme/site", desk.server.address);
+    let push = |tag: &str, files: &[&str]| {
+        let _ = fs::remove_dir_all(&from);
+        for file in files {
+            let path = from.join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, file).unwrap();
+        }
+        desk.ok(&format!("push {} {name}:{tag} -q", from.display()));
+    };
+    push("1", &["src/main.c", "src/old.c", "docs/read.me", "both"]);
+    push("2", &["both", "new"]);
+    let pull =
+        |tag: &str, options: &str| desk.run(&format!("pull {name}:{tag} {} {options}", to.display()), "").code(0);
+    pull("1", "-q");
+    fs::remove_dir_all(&to).unwrap();
+    fs::create_dir_all(to.join("src")).unwrap();
+    fs::write(to.join("src/main.c"), "mine").unwrap();
+    let synced = report(&pull("2", "--sync --json").out());
+    assert_eq!((&synced["removed"], &synced["kept"]), (&0.into(), &serde_json::json!(["src/main.c"])));
+    assert_eq!(fs::read_to_string(to.join("src/main.c")).unwrap(), "mine");
+
+    // What is edited, too, and is told on the terminal; what is as it was left goes, from before the last pull, too.
+    pull("1", "-q");
+    fs::write(to.join("src/old.c"), "edited").unwrap();
+    pull("2", "-q");
+    let told = pull("2", "--sync -q").err();
+    assert!(told.contains("kept 1 path") && told.contains("src/old.c"), "{told}");
+    let all: Vec<String> = contents(&to).into_keys().collect();
+    assert_eq!(all, ["both", "new", "src", "src/old.c"]);
+    assert_eq!(
+        report(&desk.ok(&format!("pull {name}:2 {} --sync --json", to.display())))["kept"],
+        serde_json::json!([])
+    );
+}
+
+/// What is in several layers is there as in the last of them, however large they are and whatever the artifact says it is.
+#[test]
+fn of_several_layers_the_last_counts() {
+    let desk = Desk::admin();
+    let home = desk.home.path();
+    let repository = format!("{}/acme/layers", desk.server.address);
+    let blob = |path: &Path, media_type: &str, title: Option<&str>| {
+        let digest = desk.ok(&format!("blob put {repository} {}", path.display()));
+        let size = path.metadata().unwrap().len();
+        let mut layer = serde_json::json!({"mediaType": media_type, "digest": digest.trim(), "size": size});
+        if let Some(title) = title {
+            layer["annotations"] = serde_json::json!({"org.opencontainers.image.title": title});
+        }
+        layer
+    };
+    let tar = |name: &str, content: &[u8]| {
+        let folder = home.join(name);
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("a"), content).unwrap();
+        fs::write(folder.join(name), content).unwrap();
+        let tar = home.join(format!("{name}.tar"));
+        let mut command = std::process::Command::new("tar");
+        let done = command.args(["--mtime=@7", "-C"]).arg(&folder).arg("-cf").arg(&tar).arg(".").status().unwrap();
+        assert!(done.success());
+        blob(&tar, "application/vnd.oci.image.layer.v1.tar", None)
+    };
+    let large = noise(1, 6_000_000);
+    let (below, above) = (tar("below", &large), tar("above", b"small"));
+    let titled = |name: &str| blob(&home.join(name).join(name), "application/x.test", Some("a"));
+    let config = desk.run(&format!("blob put {repository}"), "{}").done();
+    let put = |tag: &str, artifact_type: &str, layers: &[&Value]| {
+        let config =
+            serde_json::json!({"mediaType": "application/vnd.oci.empty.v1+json", "digest": config.trim(), "size": 2});
+        let manifest = serde_json::json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "artifactType": artifact_type, "config": config, "layers": layers});
+        desk.run(&format!("manifest put {repository}:{tag}"), &manifest.to_string()).code(0);
+    };
+    put("plain", "application/x.layers", &[&below, &above]);
+    put("claimed", FOLDER, &[&below, &above]);
+    put("titled", "application/x.files", &[&titled("below"), &titled("above")]);
+    put("turned", FOLDER, &[&above, &below]);
+    let small = &b"small"[..];
+    for (tag, expect) in [("plain", small), ("claimed", small), ("titled", small), ("turned", &large[..])] {
+        let to = home.join(format!("to-{tag}"));
+        let pull = || report(&desk.ok(&format!("pull {repository}:{tag} {} --json", to.display())));
+        assert_eq!(pull()["layers_fetched"], 2, "{tag}");
+        assert!(fs::read(to.join("a")).unwrap() == expect, "{tag}");
+        let cat = desk.run(&format!("cat {repository}:{tag}:/a"), "").code(0);
+        assert!(cat.output.stdout == expect, "{tag}: the same as is told of it");
+        pull();
+        assert!(fs::read(to.join("a")).unwrap() == expect, "{tag}");
+        // Even if only the lower one has to come again.
+        if tag != "titled" {
+            assert_eq!(pull()["layers_fetched"], 0, "{tag}");
+            fs::remove_file(to.join(if tag == "turned" { "above" } else { "below" })).unwrap();
+            pull();
+            assert!(fs::read(to.join("a")).unwrap() == expect, "{tag}");
+        }
+    }
+}
+
+/// Files of the same content are one layer under several names, each of which is looked at.
+#[test]
+fn one_content_has_several_names() {
+    let desk = Desk::admin();
+    let home = desk.home.path();
+    let [a, b, c] = ["a.txt", "b.txt", "c.txt"].map(|name| home.join(name));
+    for path in [&a, &b, &c] {
+        fs::write(path, "the same").unwrap();
+    }
+    let name = format!("{}/acme/files", desk.server.address);
+    desk.ok(&format!("push {} {} {name}:1 -q", a.display(), b.display()));
+    desk.ok(&format!("push {} {} {name}:2 -q", b.display(), c.display()));
+    let to = home.join("to");
+    let pull = |tag: &str, options: &str| {
+        report(&desk.ok(&format!("pull {name}:{tag} {} --json {options}", to.display())))["layers_fetched"].clone()
+    };
+    assert_eq!(pull("1", ""), 2);
+    assert_eq!(pull("1", "--sync"), 0);
+    fs::remove_file(to.join("a.txt")).unwrap();
+    assert_eq!(pull("1", "--sync"), 1);
+    assert_eq!(pull("2", "--sync"), 1);
+    assert_eq!(contents(&to).into_keys().collect::<Vec<_>>(), ["b.txt", "c.txt"]);
 }

@@ -3,7 +3,7 @@
 //!
 //! What is not understood counts as nothing: then all is read, or fetched, as if for the first time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::{self, Write};
 use std::sync::Arc;
 
@@ -138,9 +138,9 @@ impl<'de> Deserialize<'de> for Files {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pulled {
     layers: BTreeMap<Digest, Files>,
-    /// What was put in place before, and of which nothing is known any more but that it was.
+    /// What was put in place before, and how: nothing to be believed of a layer, but what may be removed where it is still so.
     #[serde(default)]
-    left_over: BTreeSet<Box<str>>,
+    left: BTreeMap<Box<str>, Written>,
 }
 
 impl Pulled {
@@ -149,46 +149,52 @@ impl Pulled {
         self.layers.get(layer).map(|files| &files.0)
     }
 
-    /// Notes how the layer's files were left.
+    /// Notes how the layer's files were left. A layer that is one file may be there under several names.
     pub fn record(&mut self, layer: Digest, written: impl Into<Arc<[Written]>>) {
-        self.layers.insert(layer, Files(written.into()));
+        let written = written.into();
+        let before = self.layers.insert(layer, Files(written.clone()));
+        let is_more =
+            |before: &Files| !Arc::ptr_eq(&before.0, &written) && !before.0.iter().all(|one| is_in(one, &written));
+        let Some(Files(before)) = before.filter(is_more) else { return };
+        let all = before.iter().chain(&*written).map(|one| (one.path.clone(), one.clone()));
+        let all: Vec<Written> = all.collect::<BTreeMap<_, _>>().into_values().collect();
+        self.layers.insert(layer, Files(all.into()));
     }
 
-    /// What is still believed when others than `layers` begin to come into the folder: those alone, and of the rest the paths.
+    /// What is still believed when others than `layers` begin to come into the folder: those alone, and of the rest what may be removed.
     ///
     /// What is not in the layers any more may be replaced at any moment from then on, and be like it in size and time all the
     /// same: where an artifact has normal times, all versions of a file have one time.
     pub fn narrowed(&self, layers: &[Digest]) -> Pulled {
         let stays: BTreeSet<&Digest> = layers.iter().collect();
-        let mut next = Pulled { layers: BTreeMap::new(), left_over: self.left_over.clone() };
+        let mut next = Pulled { layers: BTreeMap::new(), left: self.left.clone() };
         for (layer, written) in &self.layers {
             if stays.contains(layer) {
                 next.layers.insert(*layer, written.clone());
             } else {
-                next.leave_over(written.0.iter().map(|one| one.path.clone()));
+                next.leave(written.0.iter().cloned());
             }
         }
         next
     }
 
-    /// Notes that something was put in place, or is still there, of which nothing else is known.
-    pub fn leave_over(&mut self, paths: impl IntoIterator<Item = Box<str>>) {
-        self.left_over.extend(paths);
+    /// Notes that something was put in place, or is still there, as part of nothing that is known whole.
+    pub fn leave(&mut self, written: impl IntoIterator<Item = Written>) {
+        self.left.extend(written.into_iter().map(|one| (one.path.clone(), Written { content: None, ..one })));
     }
 
-    /// The paths that are here and not in `next`: what is gone, the deepest first, to be removed by who keeps two folders alike.
-    pub fn gone<'a>(&'a self, next: &Pulled) -> Vec<&'a str> {
-        let kept: std::collections::HashSet<&str> = next.paths().collect();
-        let mut gone: Vec<&str> = self.paths().filter(|path| !kept.contains(path)).collect();
-        gone.sort_unstable_by(|one, other| other.cmp(one));
-        gone.dedup();
+    /// What is here and whose path is not in `next`: what is gone, as it was left, the deepest first, to be removed by who keeps
+    /// two folders alike.
+    pub fn gone(&self, next: &Pulled) -> Vec<Written> {
+        let kept: HashSet<&str> = next.written().map(|one| &*one.path).collect();
+        let mut gone: Vec<Written> = self.written().filter(|one| !kept.contains(&*one.path)).cloned().collect();
+        gone.sort_by(|one, other| other.path.cmp(&one.path));
         gone
     }
 
-    /// All paths that were put in place, in no order.
-    pub fn paths(&self) -> impl Iterator<Item = &str> {
-        let placed = self.layers.values().flat_map(|files| files.0.iter());
-        placed.map(|one| &*one.path).chain(self.left_over.iter().map(|path| &**path))
+    /// All that was put in place, in no order; of one path maybe several times.
+    pub fn written(&self) -> impl Iterator<Item = &Written> {
+        self.layers.values().flat_map(|files| files.0.iter()).chain(self.left.values())
     }
 
     /// What [`Pulled::write`] wrote; nothing where it is not understood.
@@ -203,6 +209,11 @@ impl Pulled {
     pub fn write(&self, out: impl Write) -> io::Result<()> {
         write(self, out)
     }
+}
+
+/// Whether its path is in `written`, which is sorted by path.
+fn is_in(one: &Written, written: &[Written]) -> bool {
+    written.binary_search_by(|other| other.path.cmp(&one.path)).is_ok()
 }
 
 #[derive(Serialize, Deserialize)]

@@ -133,6 +133,15 @@ pub struct Unpacked {
     pub tar_bytes: u64,
 }
 
+/// What became of what was to be removed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// How much of it is gone.
+    pub count: usize,
+    /// What is something else than what was left there, and stays.
+    pub kept: Vec<Box<str>>,
+}
+
 /// Why a layer was not unpacked. But for [`UnpackError::Write`] and [`UnpackError::Occupied`], nothing of it came into place.
 #[derive(Debug, thiserror::Error)]
 pub enum UnpackError {
@@ -309,12 +318,24 @@ impl Target {
         Partial::open(&self.root, layer, size).ok().flatten()
     }
 
-    /// Removes the file, link or empty folder at `path`; whether there was one. A folder that holds something stays.
+    /// Removes what is still as it was `left`, told as by [`Target::holds`]; folders, where nothing is in them any more. What is
+    /// in a folder comes before it, and how one path was left at several times stands together: any of them counts.
     ///
     /// # Errors
     /// [`UnpackError::Write`].
-    pub fn remove(&self, path: &str) -> Result<bool, UnpackError> {
-        Walker::new(self).remove(path)
+    pub fn remove(&self, left: &[Written]) -> Result<Removed, UnpackError> {
+        let (mut walker, mut removed) = (Walker::new(self), Removed::default());
+        for same in left.chunk_by(|one, other| one.path == other.path) {
+            let path = &same[0].path;
+            match walker.look(path) {
+                Some(now) if same.iter().any(|one| now.is_as(one)) => {
+                    removed.count += usize::from(walker.remove(path)?);
+                }
+                None if !walker.has(path) => (),
+                _ => removed.kept.push(path.clone()),
+            }
+        }
+        Ok(removed)
     }
 
     /// Sets the bits and times of the folders, now that nothing is written into them any more, and removes what was kept of

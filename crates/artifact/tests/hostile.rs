@@ -10,7 +10,9 @@ use tar::{EntryType, Header};
 use tempfile::TempDir;
 use wharf_artifact::compression::{LAYER_GZIP, LAYER_TAR, LAYER_ZSTD};
 use wharf_artifact::layer::LayerError;
-use wharf_artifact::unpack::{Limits, Look, Options, PathFault, Target, UnpackError, Unpacked};
+use wharf_artifact::unpack::{
+    Limits, Look, Options, PathFault, Removed, Target, UnpackError, Unpacked, Written, WrittenKind,
+};
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::media::MediaType;
 use wharf_testkit::fixture::FailsAtEnd;
@@ -310,6 +312,8 @@ fn what_grows_too_much_is_refused() {
     check(tar().file("zeros", &"\0".repeat(2 << 20)).end(), "times its own size");
     check((0..11).fold(tar(), |tar, number| tar.file(&number.to_string(), "")).end(), "10 entries");
     check(tar().member(EntryType::GNULongName, "x", "", &[b'a'; (1 << 20) + 1]).end(), "extended header");
+    let names = (0..3).fold(tar(), |tar, _| tar.member(EntryType::GNULongName, "x", "", &[b'a'; 400 << 10]));
+    check(names.file("x", "").end(), "extended header");
     let noise: Vec<u8> = (0..3_u32 << 20).map(|number| (number.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let large = tar().member(EntryType::Regular, "1", "", &noise).member(EntryType::Regular, "2", "", &noise);
     check(large.end(), "");
@@ -350,14 +354,71 @@ fn folders_that_forbid_writing_are_written_into() {
     let unpack = |tar: Tar| target.unpack(&*tar.end(), &MediaType::known(LAYER_TAR)).expect("a layer");
     unpack(tar().folder("d").file("d/a", "1"));
     unpack(tar().file("d/b", "1"));
-    assert!(target.remove("d/a").expect("a file"));
-    assert!(!target.remove("d").expect("a folder that is not empty"));
+    let folder = |path: &str| Written { kind: WrittenKind::Folder, size: 0, mtime: 0, ..file(path, 0) };
+    let removed = target.remove(&[file("d/a", 1), folder("d")]).expect("a file, and a folder that is not empty");
+    assert_eq!(removed, Removed { count: 1, kept: Vec::new() });
     for path in ["../outside", "d/../../outside", ""] {
-        assert!(!target.remove(path).expect("nothing is done"), "{path}");
+        assert_eq!(target.remove(&[file(path, 7)]).expect("nothing is done"), Removed::default(), "{path}");
     }
     target.finish().expect("the folders");
     assert_eq!(fs::metadata(place.target().join("d")).expect("a folder").mtime(), 1_000_000_000);
     place.check_outside();
+}
+
+/// How a file of [`Tar`] is left.
+fn file(path: &str, size: u64) -> Written {
+    let (kind, mtime) = (WrittenKind::File, 1_000_000_000 * 1_000_000_000);
+    Written { path: path.into(), kind, size, mtime, mode: 0o755, content: None }
+}
+
+#[test]
+fn what_is_not_as_it_was_left_stays() {
+    let place = Place::new();
+    let target = place.open(Options::default());
+    let layer = tar().file("a", "1").file("b", "1").file("c", "1").file("d", "1").link("e", "a").end();
+    let mut left = target.unpack(&*layer, &MediaType::known(LAYER_TAR)).expect("a layer").written;
+    fs::write(place.target().join("b"), "2").expect("a file of the same size");
+    fs::remove_file(place.target().join("c")).expect("a file");
+    fs::remove_file(place.target().join("d")).expect("a file");
+    fs::create_dir(place.target().join("d")).expect("a folder");
+    fs::remove_file(place.target().join("e")).expect("a link");
+    symlink("b", place.target().join("e")).expect("another link");
+    left.push(Written { size: 9, ..file("a", 1) });
+    left.sort_by(|one, other| other.path.cmp(&one.path));
+    let removed = target.remove(&left).expect("removed");
+    assert_eq!((removed.count, removed.kept), (1, vec!["e".into(), "d".into(), "b".into()]));
+    drop(target);
+    assert_eq!(place.names(), ["b", "d", "e"]);
+}
+
+#[test]
+fn folders_below_are_not_reached_through_links() {
+    let place = Place::new();
+    let target = place.target();
+    fs::create_dir(target.join("a")).expect("a folder");
+    symlink("../..", target.join("a/b")).expect("a link");
+    let below = Target::open_below(&target, "a/b", Options::default()).expect("a folder in place of the link");
+    below.unpack(&*tar().file("x", "x").end(), &MediaType::known(LAYER_TAR)).expect("a layer");
+    drop(below);
+    assert_eq!(place.names(), ["a", "a/b", "a/b/x"]);
+    assert!(Target::open_below(&target, "../other", Options::default()).is_err());
+    place.check_outside();
+}
+
+/// What a layer deletes is forgotten, but not what it puts there itself; however often it deletes the same.
+#[test]
+fn what_comes_back_is_known() {
+    let place = Place::new();
+    let target = place.open(Options { whiteouts: true, ..Options::default() });
+    let unpack = |tar: Tar| target.unpack(&*tar.end(), &MediaType::known(LAYER_TAR)).expect("a layer");
+    unpack(tar().file("a", "1").file("b", "1").file("d/a", "1").file("d/b/c", "1"));
+    let again = tar().file(".wh.a", "").file("a", "2").file(".wh.b", "").file("d/.wh..wh..opq", "").file("d/x", "2");
+    let again =
+        unpack(again.file("d/.wh..wh..opq", "").file("d/b/.wh..wh..opq", "").file("d/y", "2").file(".wh.none", ""));
+    let written: Vec<&str> = again.written.iter().map(|one| &*one.path).collect();
+    assert_eq!(written, ["a", "d/x", "d/y"]);
+    drop(target);
+    assert_eq!(place.names(), ["a", "d", "d/b", "d/x", "d/y"]);
 }
 
 /// Whatever the bytes are: it comes to an end, and nothing is outside.

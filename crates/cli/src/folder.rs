@@ -3,6 +3,7 @@
 
 pub mod files;
 pub mod memory;
+pub mod overlap;
 pub mod pull;
 pub mod push;
 pub(crate) mod stream;

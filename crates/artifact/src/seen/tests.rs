@@ -109,16 +109,16 @@ fn what_is_not_understood_is_nothing() {
     }
 }
 
+fn written(path: &str) -> Written {
+    Written { path: path.into(), kind: WrittenKind::File, size: 1, mtime: 2, mode: 0o644, content: None }
+}
+
+fn paths(written: &[Written]) -> Vec<&str> {
+    written.iter().map(|one| &*one.path).collect()
+}
+
 #[test]
 fn what_was_pulled_is_remembered() {
-    let written = |path: &str| Written {
-        path: path.into(),
-        kind: WrittenKind::File,
-        size: 1,
-        mtime: 2,
-        mode: 0o644,
-        content: None,
-    };
     let (one, other) = (Digest::of(Algorithm::Sha256, b"1"), Digest::of(Algorithm::Sha256, b"2"));
     let mut before = Pulled::default();
     before.record(one, vec![written("a"), written("a/b"), written("c")]);
@@ -127,19 +127,16 @@ fn what_was_pulled_is_remembered() {
     assert_eq!(before.lookup(&other), None);
     let mut after = Pulled::default();
     after.record(other, vec![written("c"), written("d")]);
-    assert_eq!(before.gone(&after), ["a/b", "a"]);
+    assert_eq!(paths(&before.gone(&after)), ["a/b", "a"]);
+    // A layer that is one file, under another name too.
+    after.record(other, vec![written("e")]);
+    after.record(other, vec![Written { size: 7, ..written("d") }]);
+    let all = after.lookup(&other).map(|written| written.iter().map(|one| (&*one.path, one.size)).collect::<Vec<_>>());
+    assert_eq!(all, Some(vec![("c", 1), ("d", 7), ("e", 1)]));
 }
 
 #[test]
 fn what_may_be_replaced_is_not_believed() {
-    let written = |path: &str| Written {
-        path: path.into(),
-        kind: WrittenKind::File,
-        size: 1,
-        mtime: 2,
-        mode: 0o644,
-        content: None,
-    };
     let [old, stays, new] = [b"1", b"2", b"3"].map(|bytes| Digest::of(Algorithm::Sha256, bytes));
     let mut before = Pulled::default();
     before.record(old, vec![written("a"), written("gone")]);
@@ -147,10 +144,10 @@ fn what_may_be_replaced_is_not_believed() {
     let mut during = before.narrowed(&[stays, new]);
     assert_eq!(during.lookup(&old), None, "its files are about to be others, of the same size and time");
     assert!(during.lookup(&stays).is_some());
-    assert_eq!(during.gone(&Pulled::default()), ["gone", "b", "a"], "but they are remembered");
+    assert_eq!(paths(&during.gone(&Pulled::default())), ["gone", "b", "a"], "but they are remembered");
     during.record(new, vec![written("a")]);
     let mut after = Pulled::default();
     after.record(stays, vec![written("b")]);
     after.record(new, vec![written("a")]);
-    assert_eq!(Pulled::read(&bytes(|out| during.write(out))).gone(&after), ["gone"]);
+    assert_eq!(Pulled::read(&bytes(|out| during.write(out))).gone(&after), [written("gone")], "as it was left");
 }

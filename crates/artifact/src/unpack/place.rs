@@ -108,6 +108,12 @@ impl<'a> Walker<'a> {
         }
     }
 
+    /// Whether something is at `path`, be it nothing that is ever put in place.
+    pub(super) fn has(&mut self, path: &str) -> bool {
+        let Ok(Some((folder, name))) = self.parent(path, Missing::Leave) else { return false };
+        rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
     /// Removes a file, a link or an empty folder.
     pub(super) fn remove(&mut self, path: &str) -> Result<bool, UnpackError> {
         let removed = self.parent(path, Missing::Leave).and_then(|found| match found {

@@ -86,7 +86,7 @@ pub struct PullArgs {
     /// Where to; made where there is none
     #[arg(value_name = "FOLDER", default_value = ".")]
     pub folder: PathBuf,
-    /// Also remove what an earlier pull brought and is not in the artifact any more
+    /// Also remove what an earlier pull brought and is not in the artifact any more, unless it was changed since
     #[arg(long)]
     pub sync: bool,
     /// Fetch everything again, also where size and time say that it is there

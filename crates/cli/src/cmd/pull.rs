@@ -1,6 +1,6 @@
 //! `wharf pull`: an artifact as a folder.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use wharf_artifact::compression::Compression;
 use wharf_artifact::config::FOLDER_TYPE;
 use wharf_artifact::layer::file_name;
 use wharf_artifact::seen::Pulled;
-use wharf_artifact::unpack::{Look, Options, Written};
+use wharf_artifact::unpack::{Look, Options, Removed, Written};
 use wharf_content::observer::{Observer, Outcome as Fate};
 use wharf_content::platform::Platform;
 use wharf_content::source::Source;
@@ -23,10 +23,12 @@ use crate::args::end::End;
 use crate::args::push::PullArgs;
 use crate::end::Reach;
 use crate::folder::memory::Pulling;
-use crate::folder::pull::{Folder, Placed};
+use crate::folder::overlap;
+use crate::folder::pull::{Folder, Layers, Order, Placed};
 use crate::found::Found;
 use crate::printer::Printer;
 use crate::progress::Progress;
+use crate::table::printable;
 use crate::units;
 use crate::{Outcome, session};
 
@@ -42,7 +44,12 @@ struct Report {
     bytes_fetched: u64,
     files: usize,
     removed: usize,
+    /// What an earlier pull brought and is not in the artifact any more, but is not as it was left.
+    kept: Vec<Box<str>>,
 }
+
+/// How many of what is kept are named on the terminal.
+const KEPT_SHOWN: usize = 5;
 
 /// `wharf pull`.
 ///
@@ -57,7 +64,8 @@ pub fn run(args: &PullArgs, printer: &Printer) -> Result<Outcome> {
         let layers = layers(&manifest, &args.source)?;
         let progress = Progress::new(args.quiet || args.json);
         let observer: Arc<dyn Observer> = progress.clone();
-        let (placed, files, removed) = place(&layers, is_image(&manifest), found.source(), &observer, args).await?;
+        let kind = Kind::of(&manifest);
+        let (placed, files, removed) = place(&layers, kind, found.source(), &observer, args).await?;
         progress.end();
         let fetched = || placed.iter().filter(|one| one.outcome == Fate::Sent);
         let report = Report {
@@ -69,7 +77,8 @@ pub fn run(args: &PullArgs, printer: &Printer) -> Result<Outcome> {
             bytes: placed.iter().map(|one| one.layer.size).sum(),
             bytes_fetched: fetched().map(|one| one.fetched).sum(),
             files,
-            removed,
+            removed: removed.count,
+            kept: removed.kept,
         };
         tell(&report, args, printer)
     })
@@ -79,6 +88,9 @@ fn tell(report: &Report, args: &PullArgs, printer: &Printer) -> Result<Outcome> 
     if args.json {
         printer.line(&serde_json::to_string_pretty(report)?)?;
         return Ok(Outcome::Done);
+    }
+    if !report.kept.is_empty() {
+        printer.note(&kept(&report.kept));
     }
     if !args.quiet {
         let Report { layers, layers_fetched, bytes_fetched, removed, .. } = report;
@@ -94,12 +106,48 @@ fn tell(report: &Report, args: &PullArgs, printer: &Printer) -> Result<Outcome> 
     Ok(Outcome::Done)
 }
 
-/// Whether its layers may delete what others brought.
-fn is_image(manifest: &Manifest) -> bool {
-    let is_config = |config: &Descriptor| {
-        config.media_type.as_str().contains("image.config") || config.media_type.as_str().contains("container.image")
-    };
-    manifest.artifact_type.as_deref() != Some(FOLDER_TYPE) && manifest.config.as_ref().is_some_and(is_config)
+/// Says what `--sync` did not remove.
+fn kept(paths: &[Box<str>]) -> String {
+    let count = units::count(paths.len() as u64, "path");
+    let shown = paths.iter().take(KEPT_SHOWN).map(|path| &**path).collect::<Vec<_>>().join(", ");
+    let more = if paths.len() > KEPT_SHOWN { ", …" } else { "" };
+    printable(&format!(
+        "warning: kept {count} that an earlier pull brought and the artifact has no more, as changed since: {shown}{more}"
+    ))
+}
+
+/// What its layers are to one another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// One may delete what another one brought.
+    Image,
+    /// In this order.
+    Artifact(Order),
+}
+
+impl Kind {
+    fn of(manifest: &Manifest) -> Kind {
+        let is_config = |config: &Descriptor| {
+            let media_type = config.media_type.as_str();
+            media_type.contains("image.config") || media_type.contains("container.image")
+        };
+        // Ours are cut so that no two of them hold the same; whoever else says so is found out afterwards.
+        if manifest.artifact_type.as_deref() == Some(FOLDER_TYPE) {
+            return Kind::Artifact(Order::Any);
+        }
+        if manifest.config.as_ref().is_some_and(is_config) {
+            return Kind::Image;
+        }
+        let mut names = HashSet::new();
+        let is_another = |layer| file_name(layer).is_some_and(|name| names.insert(path_of(name)));
+        let are_apart = manifest.layers.iter().all(is_another);
+        Kind::Artifact(if are_apart { Order::Any } else { Order::Kept })
+    }
+}
+
+/// Where a file of that title is put.
+fn path_of(title: &str) -> String {
+    title.split('/').filter(|name| !matches!(*name, "" | ".")).collect::<Vec<_>>().join("/")
 }
 
 /// What it is made of: each one file with a name, or a tar of many.
@@ -119,11 +167,12 @@ fn layers(manifest: &Manifest, source: &End) -> Result<Vec<Descriptor>> {
 /// Puts all in place; what that was, how many names it has, and how many were removed.
 async fn place(
     layers: &[Descriptor],
-    is_image: bool,
+    kind: Kind,
     source: &dyn Source,
     observer: &Arc<dyn Observer>,
     args: &PullArgs,
-) -> Result<(Vec<Placed>, usize, usize)> {
+) -> Result<(Vec<Placed>, usize, Removed)> {
+    let is_image = kind == Kind::Image;
     let options = Options {
         whiteouts: is_image,
         skip_special: is_image,
@@ -136,10 +185,17 @@ async fn place(
         spawn_blocking(move || open(&path, options)).await??
     };
     let pull = Pull { folder: &folder, pulling: &pulling, source, observer, args };
-    let (placed, now) = if is_image { pull.image(layers).await? } else { pull.artifact(layers).await? };
-    let (gone, files) = (pulling.gone(&now), now.paths().count());
-    let removed = if args.sync { folder.remove(gone.clone()).await? } else { 0 };
-    pulling.end(now, if args.sync { Vec::new() } else { gone });
+    let (placed, now) = match kind {
+        Kind::Image => pull.image(layers).await?,
+        Kind::Artifact(order) => pull.artifact(Layers { all: layers, order }).await?,
+    };
+    let (gone, files) = (pulling.gone(&now), now.written().count());
+    let (removed, gone) = match args.sync {
+        // What is not as it was left is somebody else's from now on.
+        true => (folder.remove(gone).await?, Vec::new()),
+        false => (Removed::default(), gone),
+    };
+    pulling.end(now, gone);
     folder.close().await?;
     spawn_blocking(move || drop(pulling)).await?;
     Ok((placed, files, removed))
@@ -169,14 +225,23 @@ impl Pull<'_> {
         self.pulling.before().lookup(layer).filter(|_| !self.args.force).cloned()
     }
 
-    /// Layer by layer: they hold different paths.
-    async fn artifact(&self, layers: &[Descriptor]) -> Result<(Vec<Placed>, Pulled)> {
-        self.pulling.expect(&layers.iter().map(|layer| layer.digest).collect::<Vec<_>>());
-        let left = |layer: &Descriptor| self.left(&layer.digest);
+    /// Layer by layer. What is in several of them is there as in the last one.
+    async fn artifact(&self, layers: Layers<'_>) -> Result<(Vec<Placed>, Pulled)> {
+        self.pulling.expect(&layers.all.iter().map(|layer| layer.digest).collect::<Vec<_>>());
+        let left = |layer: &Descriptor| self.left(&layer.digest).and_then(|left| of_layer(layer, left));
         let keep = |one: &Placed| self.pulling.record(one.layer.digest, one.written.clone());
-        let placed = self.folder.fetch(layers, left, keep, self.look(), self.source, self.observer).await?;
+        let mut placed = self.folder.fetch(layers, left, keep, self.look(), self.source, self.observer).await?;
+        let mut remaining = overlap::remaining(&placed);
+        let is_lost = remaining.iter().zip(&placed).any(|(remaining, one)| remaining.len() < one.written.len());
+        let is_skipped = |one: &Placed| one.outcome == Fate::Skipped;
+        if is_lost && (layers.order == Order::Any || placed.iter().any(is_skipped)) {
+            // What is there hangs on which of them came last.
+            let layers = Layers { order: Order::Kept, ..layers };
+            placed = self.folder.fetch(layers, |_| None, keep, self.look(), self.source, self.observer).await?;
+            remaining = overlap::remaining(&placed);
+        }
         let mut now = Pulled::default();
-        placed.iter().for_each(|one| now.record(one.layer.digest, one.written.clone()));
+        placed.iter().zip(remaining).for_each(|(one, remaining)| now.record(one.layer.digest, remaining));
         Ok((placed, now))
     }
 
@@ -194,10 +259,18 @@ impl Pull<'_> {
         }
         self.pulling.expect(&[]);
         let keep = |one: &Placed| self.pulling.note(&one.written);
+        let layers = Layers { all: layers, order: Order::Kept };
         let placed = self.folder.fetch(layers, |_| None, keep, self.look(), self.source, self.observer).await?;
         now.record(all, remaining(&placed));
         Ok((placed, now))
     }
+}
+
+/// What is `left` of this layer. One that is a file may be known by another name only.
+fn of_layer(layer: &Descriptor, left: Arc<[Written]>) -> Option<Arc<[Written]>> {
+    let Some(path) = file_name(layer).map(path_of) else { return Some(left) };
+    let own = left.iter().find(|one| *one.path == *path)?;
+    Some([own.clone()].into())
 }
 
 /// What is left of an image's layers when all are in place.

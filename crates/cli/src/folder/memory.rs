@@ -68,10 +68,10 @@ impl Pulling {
         }
     }
 
-    /// These paths come into place, as part of something that is only known when all of it is there.
+    /// This is in place, as part of something that is only known when all of it is there.
     pub fn note(&self, written: &[Written]) {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        now.pulled.leave_over(written.iter().map(|one| one.path.clone()));
+        now.pulled.leave(written.iter().cloned());
     }
 
     /// A layer is in place.
@@ -86,13 +86,13 @@ impl Pulling {
     }
 
     /// What earlier pulls left that is not in `pulled`, the deepest first.
-    pub fn gone(&self, pulled: &Pulled) -> Vec<String> {
-        self.before.gone(pulled).into_iter().map(str::to_owned).collect()
+    pub fn gone(&self, pulled: &Pulled) -> Vec<Written> {
+        self.before.gone(pulled)
     }
 
     /// This is all that is there now, and beside it what is `gone` from the artifact and stays: for a later pull that removes it.
-    pub fn end(&self, mut pulled: Pulled, gone: Vec<String>) {
-        pulled.leave_over(gone.into_iter().map(String::into_boxed_str));
+    pub fn end(&self, mut pulled: Pulled, gone: Vec<Written>) {
+        pulled.leave(gone);
         self.now.lock().unwrap_or_else(PoisonError::into_inner).pulled = pulled;
     }
 }

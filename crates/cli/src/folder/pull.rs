@@ -12,7 +12,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::task::spawn_blocking;
 use wharf_artifact::compression::Compression;
 use wharf_artifact::layer::file_name;
-use wharf_artifact::unpack::{self, Look, Options, Partial, UnpackError, Unpacked, Written};
+use wharf_artifact::unpack::{self, Look, Options, Partial, Removed, UnpackError, Unpacked, Written};
 use wharf_content::body::Body;
 use wharf_content::error::Error;
 use wharf_content::observer::{Event, Observer, Outcome};
@@ -37,8 +37,24 @@ fn seconds() -> u64 {
 /// A folder that an artifact is pulled into.
 pub struct Folder {
     target: Arc<unpack::Target>,
-    /// Whether a layer may be put in place before those that stand above it in the manifest.
-    is_ordered: bool,
+}
+
+/// What comes into a folder.
+#[derive(Clone, Copy)]
+pub struct Layers<'a> {
+    /// As the manifest names them.
+    pub all: &'a [Descriptor],
+    /// In which order.
+    pub order: Order,
+}
+
+/// In which order layers come into place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// One after the other, as the manifest names them: of what is in several of them, the last counts.
+    Kept,
+    /// Several at once: for layers of which none holds what another one does.
+    Any,
 }
 
 /// A layer whose files are in place.
@@ -64,13 +80,12 @@ impl Placed {
 }
 
 impl Folder {
-    /// The folder `path`, made where there is none. Layers of images have to be in order: one deletes what another brought.
+    /// The folder `path`, made where there is none.
     ///
     /// # Errors
     /// It cannot be made or written.
     pub fn open(path: &Path, options: Options) -> Result<Folder> {
-        let is_ordered = options.whiteouts;
-        Ok(Folder { target: Arc::new(unpack::Target::open(path, options)?), is_ordered })
+        Ok(Folder { target: Arc::new(unpack::Target::open(path, options)?) })
     }
 
     /// The same with the folder `below` in the folder `path`, which is there, and which others may have filled.
@@ -78,8 +93,7 @@ impl Folder {
     /// # Errors
     /// It cannot be made or written.
     pub fn open_below(path: &Path, below: &str, options: Options) -> Result<Folder> {
-        let is_ordered = options.whiteouts;
-        Ok(Folder { target: Arc::new(unpack::Target::open_below(path, below, options)?), is_ordered })
+        Ok(Folder { target: Arc::new(unpack::Target::open_below(path, below, options)?) })
     }
 
     /// Whether all of `written` is as it was left.
@@ -98,7 +112,7 @@ impl Folder {
     /// A layer cannot be fetched, is not what its digest says, or cannot be written.
     pub async fn fetch(
         &self,
-        layers: &[Descriptor],
+        layers: Layers<'_>,
         left: impl Fn(&Descriptor) -> Option<Arc<[Written]>>,
         placed: impl Fn(&Placed),
         look: Look,
@@ -106,8 +120,8 @@ impl Folder {
         observer: &Arc<dyn Observer>,
     ) -> Result<Vec<Placed>> {
         let (left, placed) = (&left, &placed);
-        let mut order: Vec<(usize, &Descriptor)> = layers.iter().enumerate().collect();
-        if !self.is_ordered {
+        let mut order: Vec<(usize, &Descriptor)> = layers.all.iter().enumerate().collect();
+        if layers.order == Order::Any {
             // The largest first, lest one of them is waited for in the end.
             order.sort_by_key(|(_, layer)| std::cmp::Reverse(layer.size));
         }
@@ -119,7 +133,7 @@ impl Folder {
             placed(&one);
             anyhow::Ok((at, one))
         });
-        let at_once = if self.is_ordered { 1 } else { LAYERS_AT_ONCE };
+        let at_once = if layers.order == Order::Kept { 1 } else { LAYERS_AT_ONCE };
         let all: BTreeMap<usize, Placed> = stream::iter(fetching).buffer_unordered(at_once).try_collect().await?;
         Ok(all.into_values().collect())
     }
@@ -217,20 +231,13 @@ impl Folder {
         })
     }
 
-    /// Removes these, in this order; folders only where nothing is left in them. How many.
+    /// Removes what is still as it was left ([`unpack::Target::remove`]).
     ///
     /// # Errors
     /// Something cannot be removed.
-    pub async fn remove(&self, gone: Vec<String>) -> Result<usize> {
+    pub async fn remove(&self, left: Vec<Written>) -> Result<Removed> {
         let target = self.target.clone();
-        spawn_blocking(move || {
-            let mut removed = 0;
-            for path in &gone {
-                removed += usize::from(target.remove(path)?);
-            }
-            anyhow::Ok(removed)
-        })
-        .await?
+        Ok(spawn_blocking(move || target.remove(&left)).await??)
     }
 
     /// Sets times and modes of folders, now that all is in them.

@@ -20,7 +20,7 @@ use crate::args::bundle::PullBundleArgs;
 use crate::args::end::End;
 use crate::bundle::{self, Imgpkg};
 use crate::end::Reach;
-use crate::folder::pull::Folder;
+use crate::folder::pull::{Folder, Layers, Order};
 use crate::found::{fetch, parse};
 use crate::printer::Printer;
 use crate::progress::Progress;
@@ -116,7 +116,8 @@ impl Pulling<'_> {
             None => Folder::open(&path, options),
         };
         let folder = spawn_blocking(open).await??;
-        folder.fetch(&manifest.layers, |_| None, |_| (), Look::Outside, source, &self.observer).await?;
+        let layers = Layers { all: &manifest.layers, order: Order::Kept };
+        folder.fetch(layers, |_| None, |_| (), Look::Outside, source, &self.observer).await?;
         folder.close().await
     }
 
