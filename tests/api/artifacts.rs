@@ -158,6 +158,8 @@ fn what_is_attached() {
     sboms.iter().for_each(|sbom| sbom.push(&client, "acme/app", &sbom.digest().to_string()));
     let signature = Artifact::small(7);
     signature.push(&client, "acme/app", &format!("{}.sig", image.digest().referrers_tag()));
+    // What names its subject itself is told once, whatever tags it has.
+    sboms[0].push(&client, "acme/app", &format!("{}.sbom", image.digest().referrers_tag()));
     let mut expected: Vec<String> = sboms.iter().map(|sbom| sbom.digest().to_string()).collect();
     expected.sort();
     expected.push(signature.digest().to_string());

@@ -83,7 +83,7 @@ impl Registry {
                 break before;
             }
         };
-        let next = wanted.next(next)?;
+        let next = wanted.next_told(next)?;
         Ok(List { items: self.told_artifacts(access, kinds, found).await?, next })
     }
 
@@ -190,7 +190,7 @@ impl Registry {
         let rows = self.0.ledger.artifacts_named(&access.repository, &digests).await?;
         let mut rows: HashMap<Digest, ArtifactRow> = rows.into_iter().map(|row| (row.digest, row)).collect();
         let rows = digests.iter().filter_map(|digest| rows.remove(digest)).collect();
-        Ok(List { items: self.told_artifacts(access, kinds, rows).await?, next: wanted.next(next)? })
+        Ok(List { items: self.told_artifacts(access, kinds, rows).await?, next: wanted.next_told(next)? })
     }
 
     /// Adds what the tags of cosign point to from the one at `first`, while there is room; where to go on, if there is none.
@@ -205,7 +205,10 @@ impl Registry {
         for (at, suffix) in TAG_SUFFIXES.iter().enumerate().skip(first) {
             let Ok(tag) = format!("{}.{suffix}", subject.referrers_tag()).parse::<Tag>() else { continue };
             let Some(row) = self.0.ledger.tag(&access.repository, &tag).await? else { continue };
-            if digests.contains(&row.digest) {
+            // What names the subject itself was told before these, on whichever page.
+            let found = self.0.ledger.artifacts_named(&access.repository, &[row.digest]).await?;
+            let is_native = found.first().is_some_and(|found| found.subject.as_ref() == Some(subject));
+            if is_native || digests.contains(&row.digest) {
                 continue;
             }
             if digests.len() >= limit {

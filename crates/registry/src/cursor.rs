@@ -11,11 +11,14 @@
 use std::fmt::Display;
 use std::str::FromStr;
 
-use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey};
+use aws_lc_rs::aead::{AES_256_GCM_SIV, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use sha2::Sha256;
 use wharf_model::api::list::List;
 use wharf_model::page::Page;
+use wharf_store::ids;
 
 use crate::actor::Subject;
 use crate::error::Error;
@@ -29,25 +32,55 @@ const FILLED_BYTES: usize = 256;
 const SEALED: char = '~';
 
 /// Seals places in lists and opens them.
-pub(crate) struct Cursors(Option<RandomizedNonceKey>);
+pub(crate) struct Cursors {
+    key: Option<LessSafeKey>,
+    nonces: Hmac<Sha256>,
+}
+
+/// What a place says to whoever gets it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Says {
+    /// Nothing that the page does not: it is that of an entry which is on it. Sealed once more it is the same, so that a page which
+    /// is as it was is known to be (`If-None-Match`).
+    Told,
+    /// Where something is that is not shown. Two have nothing in common, else it would tell whether that moved.
+    Hidden,
+}
 
 impl Cursors {
     pub(crate) fn new(key: &MasterKey) -> Cursors {
         // Fails for a key of another length only; without one, a list with a second page fails.
+        let nonces = Hmac::new(&key.derive("cursor nonce").into());
         let key = key.derive("cursor");
-        Cursors(RandomizedNonceKey::new(&AES_256_GCM_SIV, &key[..AES_256_GCM_SIV.key_len()]).ok())
+        let key = UnboundKey::new(&AES_256_GCM_SIV, &key[..AES_256_GCM_SIV.key_len()]);
+        Cursors { key: key.ok().map(LessSafeKey::new), nonces }
     }
 
-    /// The place, for whoever and whichever list `about` says. Two for the same place have nothing in common.
-    fn seal(&self, about: &str, place: &str) -> Result<String, Error> {
+    /// The place, for whoever and whichever list `about` says.
+    fn seal(&self, about: &str, place: &str, says: Says) -> Result<String, Error> {
         let failed = || Error::Internal("a place in a list could not be sealed".to_owned());
         let mut sealed = place.as_bytes().to_vec();
         // No place has control characters.
         sealed.resize(sealed.len().next_multiple_of(FILLED_BYTES), 0);
-        let key = self.0.as_ref().ok_or_else(failed)?;
-        let nonce = key.seal_in_place_append_tag(Aad::from(about), &mut sealed).map_err(|_| failed())?;
-        sealed.extend_from_slice(nonce.as_ref());
+        let key = self.key.as_ref().ok_or_else(failed)?;
+        let nonce = match says {
+            Says::Told => self.nonce(about, place),
+            Says::Hidden => ids::random()?.0.first_chunk().copied().unwrap_or_default(),
+        };
+        let unique = Nonce::assume_unique_for_key(nonce);
+        key.seal_in_place_append_tag(unique, Aad::from(about), &mut sealed).map_err(|_| failed())?;
+        sealed.extend_from_slice(&nonce);
         Ok(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// The same for the same place in the same list, and for no other but by chance. GCM-SIV (RFC 8452) allows for both: where a
+    /// nonce comes again, no more is told than whether what was sealed is the same.
+    fn nonce(&self, about: &str, place: &str) -> [u8; NONCE_LEN] {
+        let mut nonce = self.nonces.clone();
+        nonce.update(&(about.len() as u64).to_be_bytes());
+        nonce.update(about.as_bytes());
+        nonce.update(place.as_bytes());
+        nonce.finalize().into_bytes().first_chunk().copied().unwrap_or_default()
     }
 
     /// What [`Cursors::seal`] was given, if it was for the same.
@@ -55,7 +88,7 @@ impl Cursors {
         let mut sealed = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (sealed, nonce) = sealed.split_last_chunk_mut::<NONCE_LEN>()?;
         let nonce = Nonce::assume_unique_for_key(*nonce);
-        let filled = self.0.as_ref()?.open_in_place(nonce, Aad::from(about), sealed).ok()?;
+        let filled = self.key.as_ref()?.open_in_place(nonce, Aad::from(about), sealed).ok()?;
         Some(std::str::from_utf8(filled).ok()?.trim_end_matches('\0').to_owned())
     }
 }
@@ -101,7 +134,7 @@ impl Wanted<'_> {
     pub(crate) fn cut<T, K: Display>(&self, mut rows: Vec<T>, key: impl Fn(&T) -> K) -> Result<List<T>, Error> {
         let is_more = rows.len() > self.limit;
         rows.truncate(self.limit);
-        let next = self.next(rows.last().filter(|_| is_more).map(key))?;
+        let next = self.next_told(rows.last().filter(|_| is_more).map(key))?;
         Ok(List { items: rows, next })
     }
 
@@ -114,14 +147,23 @@ impl Wanted<'_> {
     ) -> Result<(), Error> {
         if count < page.items.len() {
             page.items.truncate(count);
-            page.next = self.next(page.items.last().map(key))?;
+            page.next = self.next_told(page.items.last().map(key))?;
         }
         Ok(())
     }
 
-    /// What is told of the place after which the next page comes, if there is one.
+    /// What is told of the place after which the next page comes, if there is one; it may be that of something which is not shown.
     pub(crate) fn next(&self, place: Option<impl Display>) -> Result<Option<String>, Error> {
-        place.map(|place| self.cursors.seal(&self.about, &place.to_string())).transpose()
+        self.sealed(place, Says::Hidden)
+    }
+
+    /// The same where it is the place of an entry that whoever asks may see.
+    pub(crate) fn next_told(&self, place: Option<impl Display>) -> Result<Option<String>, Error> {
+        self.sealed(place, Says::Told)
+    }
+
+    fn sealed(&self, place: Option<impl Display>, says: Says) -> Result<Option<String>, Error> {
+        place.map(|place| self.cursors.seal(&self.about, &place.to_string(), says)).transpose()
     }
 }
 
@@ -159,7 +201,7 @@ impl Registry {
     ) -> Result<Option<String>, Error> {
         match next {
             Some(next) if last != Some(next.as_str()) => {
-                let sealed = self.0.cursors.seal(&about(subject, list), &next)?;
+                let sealed = self.0.cursors.seal(&about(subject, list), &next, Says::Hidden)?;
                 Ok(Some(format!("{SEALED}{sealed}")))
             }
             told => Ok(told),
@@ -180,8 +222,10 @@ mod tests {
     #[test]
     fn places_come_back_to_whom_they_were_told() {
         for place in ["", "7", "acme/app", "1800000000000.000102", &"n".repeat(255)] {
-            let sealed = cursors(1).seal("user:1\nusers", place).expect("sealed");
+            let sealed = cursors(1).seal("user:1\nusers", place, Says::Told).expect("sealed");
             assert_eq!(cursors(1).open("user:1\nusers", &sealed).as_deref(), Some(place));
+            let hidden = cursors(1).seal("user:1\nusers", place, Says::Hidden).expect("sealed");
+            assert_eq!(cursors(1).open("user:1\nusers", &hidden).as_deref(), Some(place));
             for about in ["user:2\nusers", "user:1\nrobots", ""] {
                 assert_eq!(cursors(1).open(about, &sealed), None, "{about}");
             }
@@ -193,11 +237,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_is_of_one_length_and_never_the_same() {
-        let sealed = |place: &str| cursors(1).seal("user:1\nusers", place).expect("sealed");
-        assert_eq!(sealed("7").len(), sealed(&"n".repeat(255)).len());
-        assert_ne!(sealed("7"), sealed("7"));
-        assert!(sealed("7").bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
+    fn what_is_sealed_is_of_one_length_and_the_same_only_where_it_was_told() {
+        let sealed = |about: &str, place: &str, says| cursors(1).seal(about, place, says).expect("sealed");
+        let told = |place: &str| sealed("user:1\nusers", place, Says::Told);
+        let hidden = |place: &str| sealed("user:1\nusers", place, Says::Hidden);
+        assert_eq!(told("7").len(), hidden(&"n".repeat(255)).len());
+        assert_ne!(hidden("7"), hidden("7"));
+        assert_eq!(told("7"), told("7"));
+        for other in [told("8"), sealed("user:2\nusers", "7", Says::Told), sealed("user:1\nusers7", "", Says::Told)] {
+            let same = told("7").bytes().zip(other.bytes()).filter(|(one, other)| one == other).count();
+            assert!(same < 40, "{same} in common");
+        }
+        assert!(told("7").bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'));
     }
 
     #[test]

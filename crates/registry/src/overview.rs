@@ -49,13 +49,16 @@ impl Registry {
             }
         };
         let page = wanted.cut(names, ProjectName::clone)?;
+        let last = page.items.last().cloned();
         let mut items = Vec::with_capacity(page.items.len());
         for name in page.items {
             // What has just gone, or gone private, is left out.
             let found = self.0.ledger.project(&name).await?;
             items.extend(found.filter(|project| is_seen(subject, project)).map(|project| listed(subject, project)));
         }
-        Ok(List { items, next: page.next })
+        let is_told = items.last().map(|item: &ListedProject| &item.name) == last.as_ref();
+        let next = if page.next.is_none() || is_told { page.next } else { wanted.next(last)? };
+        Ok(List { items, next })
     }
 }
 

@@ -47,14 +47,18 @@ impl Registry {
             Some(project) => self.names_in(project, &readable, &wanted).await?,
             None => self.0.ledger.repositories(&readable, wanted.after(), wanted.limit).await?,
         };
-        let mut items = Vec::with_capacity(page.names.len());
+        let is_told = page.names.last().map(RepositoryName::as_str) == page.next.as_deref();
+        let count = page.names.len();
+        let mut items = Vec::with_capacity(count);
         for name in page.names {
             // What has just gone, or gone private, is left out.
             let found = self.0.ledger.repository(&name).await?;
             let found = found.filter(|row| readable.holds(name.as_str(), row.public));
             items.extend(found.map(|row| told(name, &row)));
         }
-        Ok(List { items, next: wanted.next(page.next)? })
+        let is_told = is_told && items.len() == count;
+        let next = if is_told { wanted.next_told(page.next)? } else { wanted.next(page.next)? };
+        Ok(List { items, next })
     }
 
     /// The one that is called as the project is, and those below it: others come between them.

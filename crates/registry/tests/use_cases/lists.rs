@@ -149,7 +149,9 @@ async fn cursors_say_nothing_and_are_for_one() {
         let next = next.unwrap_or_else(|| panic!("{list} has another page"));
         assert_eq!(entries, 1, "{list}");
         let again = page(registry, &ann, list, None).await.expect("she may").1.expect("there is more");
-        assert_ne!(next, again, "{list}: no two have anything in common");
+        let is_of_what_is_hidden =
+            ["trash", "trash of acme", "events", "events of acme", "events of app"].contains(&list);
+        assert_eq!(next != again, is_of_what_is_hidden, "{list}: only where all of it is told");
         assert_eq!(page(registry, &ann, list, Some(&next)).await.expect("she may").0, 1, "{list} goes on");
         cursors.push(next);
     }
