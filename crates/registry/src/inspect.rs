@@ -243,12 +243,18 @@ impl Inspector {
             trouble: Mutex::default(),
         };
         let (kinds, named, inspectors) = (self.kinds.kinds(), named.clone(), self.settings.inspectors);
+        let by = kinds.clone();
         let looked = tokio::task::spawn_blocking(move || {
             // Until the thread is free again, which may be later than somebody waits for it.
             let _place = place;
             look(&kinds, inspectors, &named, &live, &depth, &reader)
         });
-        looked.await.unwrap_or_else(|error| Err(Trouble::Here(format!("inspecting it broke off: {error}"))))
+        let looked = looked.await;
+        // Everything is looked at by the others, and what comes later must not take the place of that.
+        if !Arc::ptr_eq(&by, &self.kinds.kinds()) {
+            return Err(Trouble::Elsewhere("other kinds are in force by now".to_owned()));
+        }
+        looked.unwrap_or_else(|error| Err(Trouble::Here(format!("inspecting it broke off: {error}"))))
     }
 }
 
@@ -426,7 +432,8 @@ impl Read for Stream<'_> {
                 None => return Ok(0),
                 Some(Ok(chunk)) => self.chunk = chunk,
                 Some(Err(error)) => {
-                    *self.reader.trouble.lock() = Some(elsewhere(&error));
+                    // The heap has answered: it is for these bytes.
+                    *self.reader.trouble.lock() = Some(Trouble::Here(error.to_string()));
                     return Err(error);
                 }
             }

@@ -30,7 +30,7 @@ use crate::registry::Registry;
 /// The kinds of jobs that there are.
 pub const KINDS: [&str; 4] = [RECLAIM, INSPECT, INSPECT_ALL, TREE];
 
-/// Most jobs that are taken at once, and whose results are committed at once.
+/// Most jobs whose results are committed at once, and that are taken at once where that is harmless.
 const BATCH: usize = 32;
 /// How large the results of one commit may be, in bytes, before it is made.
 const BATCH_BYTES: usize = 4 << 20;
@@ -55,6 +55,10 @@ pub trait Work: Send + Sync {
     fn kind(&self) -> &'static str;
     /// How many are done side by side.
     fn at_once(&self) -> usize;
+    /// How many are taken at once. It counts as an attempt to be taken; where attempts matter that is one, just before it is begun.
+    fn taken(&self) -> usize {
+        1
+    }
     /// How long the worker rests after it has worked off what there was.
     fn rest(&self) -> Duration;
     /// Does a job. It may have been done before: at least once is what is promised.
@@ -162,6 +166,7 @@ impl Worker {
             since: Instant::now(),
             held: HashSet::new(),
             is_dry: false,
+            is_alone: false,
             failure: None,
             count: 0,
         };
@@ -231,6 +236,8 @@ struct Shift<'w> {
     held: HashSet<i64>,
     /// Whether nothing was due when it was asked last.
     is_dry: bool,
+    /// Whether nothing is to run beside what does.
+    is_alone: bool,
     /// Why nothing more is taken.
     failure: Option<Refused>,
     count: usize,
@@ -241,8 +248,10 @@ impl Shift<'_> {
         let mut queued = self.worker.ledger.queued();
         let mut renew = tokio::time::interval_at(Instant::now() + RENEW, RENEW);
         loop {
-            self.take().await;
             self.begin();
+            while self.take().await {
+                self.begin();
+            }
             if self.is_full() || self.running.is_empty() && !self.finished.is_empty() {
                 self.commit().await;
                 continue;
@@ -259,26 +268,36 @@ impl Shift<'_> {
         }
     }
 
-    /// Takes more, where nothing waits and something may be due.
-    async fn take(&mut self) {
-        if self.is_dry || self.failure.is_some() || !self.waiting.is_empty() {
-            return;
+    /// Takes more, where nothing waits, there is room for it, and something may be due; whether it has.
+    async fn take(&mut self) -> bool {
+        let (work, room) = (&self.worker.work, self.running.len() < self.worker.work.at_once());
+        if self.is_dry || self.failure.is_some() || !self.waiting.is_empty() || self.is_alone || !room {
+            return false;
         }
-        match self.worker.ledger.claim_jobs(self.worker.work.kind(), LEASE, BATCH).await {
+        match self.worker.ledger.claim_jobs(work.kind(), LEASE, work.taken()).await {
             Ok(jobs) => {
-                self.is_dry = jobs.len() < BATCH;
+                self.is_dry = jobs.len() < work.taken();
                 // One whose lease has run out all the same is in hand already.
                 self.waiting = jobs.into_iter().filter(|job| self.held.insert(job.id)).collect();
             }
             Err(error) => self.failure = Some(error.into()),
         }
+        !self.waiting.is_empty()
     }
 
+    /// Begins what waits. What was begun before may have ended the process, and may do so again: it runs alone, so that this
+    /// counts against no other.
     fn begin(&mut self) {
         let worker = self.worker;
-        while self.running.len() < worker.work.at_once()
-            && let Some(job) = self.waiting.pop_front()
-        {
+        self.is_alone &= !self.running.is_empty();
+        while self.running.len() < worker.work.at_once() && !self.is_alone {
+            let Some(job) = self.waiting.pop_front() else { return };
+            let is_again = job.attempts > 1;
+            if is_again && !self.running.is_empty() {
+                self.waiting.push_front(job);
+                return;
+            }
+            self.is_alone = is_again;
             self.running.push(worker.one(job).boxed());
         }
     }

@@ -14,6 +14,8 @@ use crate::inspect::{All, Depth, INSPECT, INSPECT_ALL, Inspector, Named, Trouble
 const PAGE: usize = 32;
 /// How often an inspection may fail before it is told that it does.
 const ATTEMPTS_MAX: u64 = 5;
+/// After how many attempts on a page the manifests of it are left to jobs of their own: one of them may end the process.
+const PAGE_ATTEMPTS_MAX: u64 = 2;
 /// How long to rest after a page, at most; less where it took less.
 const REST_MAX: Duration = Duration::from_secs(1);
 
@@ -91,7 +93,10 @@ impl Work for InspectAll {
     async fn work(&self, job: &Job) -> Worked {
         let Some(all) = All::read(&job.payload) else { return Worked::done(Vec::new()) };
         let begun = Instant::now();
-        let worked = self.page(&all).await.unwrap_or_else(|error| Worked::ended(Ended::Postponed(error)));
+        let worked = self
+            .page(&all, job.attempts > PAGE_ATTEMPTS_MAX)
+            .await
+            .unwrap_or_else(|error| Worked::ended(Ended::Postponed(error)));
         // Nobody waits for this: it takes half of a core at most.
         tokio::time::sleep(begun.elapsed().min(REST_MAX)).await;
         worked
@@ -99,13 +104,18 @@ impl Work for InspectAll {
 }
 
 impl InspectAll {
-    async fn page(&self, all: &All) -> Result<Worked, String> {
+    async fn page(&self, all: &All, each_alone: bool) -> Result<Worked, String> {
         let page = self.0.page(all, PAGE).await.map_err(|error| error.to_string())?;
         let mut worked = Worked::done(Vec::new());
         let is_last = page.len() < PAGE;
         let mut after = all.after;
         for live in page {
             let named = Named { repository: live.repository, digest: live.digest };
+            after = live.number;
+            if each_alone {
+                worked.jobs.push(named.job());
+                continue;
+            }
             match self.0.inspect(&named, Depth::IfOld).await {
                 Ok(change) => worked.changes.extend(change),
                 // From there it is tried again, and has its own attempts.
@@ -113,7 +123,6 @@ impl InspectAll {
                 Err(Trouble::Elsewhere(error)) => return Err(error),
             }
             worked.jobs.extend(self.0.trees(&named).await.map_err(|error| error.to_string())?);
-            after = live.number;
             if worked.weight() >= super::BATCH_BYTES {
                 worked.ended = Ended::Left(All { after, ..all.clone() }.to_string());
                 return Ok(worked);

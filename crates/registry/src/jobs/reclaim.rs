@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use wharf_store::blobs::{Blobs, Location};
 use wharf_store::ledger::notes::{Job, RECLAIM};
 
-use super::{Ended, Work, Worked};
+use super::{BATCH, Ended, Work, Worked};
 use crate::registry::Registry;
 
 /// Nobody waits for the room.
@@ -32,6 +32,11 @@ impl Work for Reclaim {
 
     fn at_once(&self) -> usize {
         1
+    }
+
+    /// No attempt ends the process, and there may be thousands.
+    fn taken(&self) -> usize {
+        BATCH
     }
 
     fn rest(&self) -> Duration {

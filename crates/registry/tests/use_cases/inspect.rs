@@ -1,11 +1,16 @@
 //! What is pushed is inspected: once, in its own repository, whatever comes between.
 
+use std::collections::HashMap;
 use std::fs;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use tempfile::TempDir;
+use tokio::sync::Notify;
 use wharf_artifact::inspect::{Artifact, Turn};
 use wharf_artifact::kind::folder::InForce;
 use wharf_model::api::facts::{Detail, Facts as Told};
@@ -17,16 +22,20 @@ use wharf_registry::access::Action;
 use wharf_registry::followers::inspect::InspectFollower;
 use wharf_registry::followers::{Follower as _, Following};
 use wharf_registry::inspect::{INSPECT, INSPECT_ALL, InspectSettings, Inspector};
-use wharf_registry::jobs::Worker;
+use wharf_registry::jobs::{Work, Worked, Worker};
+use wharf_registry::registry::{Registry, Settings};
+use wharf_registry::secret::MasterKey;
 use wharf_store::blobs::faulty::{Failure, Fault};
 use wharf_store::blobs::{Blobs as _, Location};
 use wharf_store::clock::Millis;
 use wharf_store::ledger::Ledger as _;
-use wharf_store::ledger::change::{Change, Place};
+use wharf_store::ledger::change::{Change, Commit, Place};
 use wharf_store::ledger::facts::{Facts as _, FactsRow};
 use wharf_store::ledger::faulty::When;
+use wharf_store::ledger::notes::{Job, NewJob};
 
 use crate::house::{House, admin, name, noise, sha256, tagged};
+use crate::odd::Odd;
 
 const A: &str = "acme/app";
 const B: &str = "other/app";
@@ -48,6 +57,11 @@ impl Bench {
         let bench = Bench { house: House::new().await, kinds, folder, settings: InspectSettings::default() };
         bench.inspect().await;
         bench
+    }
+
+    /// The same registry over another heap.
+    fn over(&self, blobs: Arc<Odd>) -> Registry {
+        Registry::new(self.house.ledger.clone(), blobs, &MasterKey::from_bytes([7; 32]), Settings::default())
     }
 
     fn following(&self) -> Following {
@@ -472,6 +486,51 @@ async fn an_inspection_that_takes_too_long_is_ended() {
     }
 }
 
+/// Bytes that break off where they are read are no heap that does not answer: so many attempts, and then the facts say so.
+#[tokio::test]
+async fn what_breaks_off_is_told_in_the_end() {
+    let bench = Bench::new().await;
+    let (digest, _) = bench.chart(A, "nginx").await;
+    let registry = bench.over(Odd::new(bench.house.heap.clone(), || Err(io::Error::other("input/output error"))));
+    bench.following().catch_up().await.expect("no fault");
+    for _ in 0..5 {
+        assert_eq!((bench.row(A, &digest).await, bench.jobs().await), (None, 1));
+        let [worker, _] =
+            Worker::inspectors(&registry, &Inspector::new(&registry, bench.kinds.clone(), bench.settings));
+        assert_eq!(worker.work_off().await, Ok(1));
+        bench.house.advance(MINUTE);
+    }
+    assert_eq!(bench.jobs().await, 0);
+    assert!(bench.faults(A, &digest).await.contains("input/output error"), "{}", bench.faults(A, &digest).await);
+}
+
+/// Kinds that were in force when an inspection began, and are not when it ends, do not come after those that are.
+#[tokio::test]
+async fn kinds_that_change_in_the_middle_count_from_then_on() {
+    let bench = Bench::new().await;
+    bench.kinds.open().expect("it is empty");
+    let config = chart_config("nginx");
+    bench.house.push_blob(A, config.as_bytes()).await;
+    let manifest = String::from_utf8(chart_of("nginx").to_vec()).expect("text");
+    let manifest = manifest.replacen('{', r#"{"annotations":{"acme":"yes"},"#, 1);
+    let own = bench.house.put(A, tagged("own"), manifest.into()).await.expect("pushed").digest;
+    bench.following().catch_up().await.expect("no fault");
+    let (kinds, path) = (bench.kinds.clone(), bench.folder.path().join("thing.toml"));
+    let registry = bench.over(Odd::new(bench.house.heap.clone(), move || {
+        if !path.exists() {
+            fs::write(&path, OWN)?;
+            kinds.open().expect("a kind");
+        }
+        Ok(())
+    }));
+    let [worker, _] = Worker::inspectors(&registry, &Inspector::new(&registry, bench.kinds.clone(), bench.settings));
+    assert_eq!(worker.work_off().await, Ok(1));
+    assert_eq!((bench.kind(A, &own).await, bench.jobs().await), (None, 1), "the kind of before is not written down");
+    bench.house.advance(MINUTE);
+    assert_eq!(worker.work_off().await, Ok(1));
+    assert_eq!((bench.kind(A, &own).await.as_deref(), bench.jobs().await), (Some("acme-thing"), 0));
+}
+
 /// What a process had in hand when it ended is done by the next one; what ends a process each time is given up.
 #[tokio::test]
 async fn a_crash_in_the_middle_delays() {
@@ -492,6 +551,91 @@ async fn a_crash_in_the_middle_delays() {
     bench.house.crash().await;
     assert_eq!(bench.work_off().await, (1, true));
     assert_eq!(bench.row(A, &other).await.map(|row| row.title).as_deref(), Some("other"));
+}
+
+/// What ends the process while everything is looked at is left to a job of its own, as all that is looked at with it.
+#[tokio::test]
+async fn a_crash_while_everything_is_looked_at() {
+    let mut bench = Bench::new().await;
+    let mut digests = Vec::new();
+    for text in ["one", "two", "three"] {
+        digests.push(bench.chart(A, text).await.0);
+    }
+    bench.following().rebuild().await.expect("no fault");
+    for _ in 0..2 {
+        assert_eq!(bench.house.ledger.claim_jobs(INSPECT_ALL, MINUTE, 10).await.expect("no fault").len(), 1);
+        bench.house.crash().await;
+    }
+    let all = &Worker::inspectors(&bench.house.registry, &bench.inspector())[1];
+    assert_eq!(all.work_off().await, Ok(1));
+    assert_eq!(bench.row(A, &digests[0]).await, None, "nothing is inspected by the job that ended so");
+    assert_eq!(bench.house.ledger.count_jobs(INSPECT).await.expect("no fault"), 3);
+    assert_eq!(bench.work_off().await, (3, true));
+    for digest in &digests {
+        assert_eq!(bench.kind(A, digest).await.as_deref(), Some("helm-chart"));
+    }
+}
+
+/// Work that ends the process with one of its jobs, each time.
+#[derive(Default)]
+struct Deadly {
+    attempts: Mutex<HashMap<String, u64>>,
+    death: Notify,
+}
+
+struct Shared(Arc<Deadly>);
+
+#[async_trait]
+impl Work for Shared {
+    fn kind(&self) -> &'static str {
+        "test"
+    }
+
+    fn at_once(&self) -> usize {
+        2
+    }
+
+    fn rest(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    async fn work(&self, job: &Job) -> Worked {
+        self.0.attempts.lock().insert(job.key.clone(), job.attempts);
+        if job.key == "deadly" && job.attempts <= 5 {
+            self.0.death.notify_one();
+            return std::future::pending().await;
+        }
+        Worked::done(Vec::new())
+    }
+}
+
+/// A crash counts against the job that may have been its cause, and not against those that waited beside it.
+#[tokio::test]
+async fn a_crash_counts_against_few() {
+    let mut house = House::new().await;
+    let names = ["deadly".to_owned()].into_iter().chain((0..40).map(|number| format!("job {number}")));
+    let job = |key: String| NewJob { kind: "test".to_owned(), payload: key.clone(), key };
+    let commit = Commit { actor: "test".to_owned(), jobs: names.map(job).collect(), ..Commit::default() };
+    house.ledger.commit(commit).await.expect("no fault");
+    let deadly = Arc::new(Deadly::default());
+    for deaths in 0.. {
+        let worker = Worker::new(&house.registry, Box::new(Shared(deadly.clone())));
+        let is_done = tokio::select! {
+            done = worker.work_off() => done.is_ok(),
+            () = deadly.death.notified() => false,
+        };
+        if is_done {
+            assert_eq!(deaths, 5);
+            break;
+        }
+        drop(worker);
+        house.crash().await;
+    }
+    assert_eq!(house.ledger.count_jobs("test").await.expect("no fault"), 0);
+    let attempts = deadly.attempts.lock().clone();
+    assert_eq!((attempts.len(), attempts["deadly"]), (41, 6));
+    let most = attempts.iter().filter(|(key, _)| *key != "deadly").map(|(_, attempts)| *attempts).max();
+    assert!(most <= Some(2), "{attempts:?}");
 }
 
 /// A server that stops has its inspections done by the next one.
@@ -524,7 +668,7 @@ async fn what_is_no_manifest_any_more_is_told() {
         edges: Vec::new(),
         created: false,
     };
-    let commit = wharf_store::ledger::change::Commit { changes: vec![change], ..Default::default() };
+    let commit = Commit { changes: vec![change], ..Default::default() };
     bench.house.ledger.commit(commit).await.expect("made");
     bench.inspect().await;
     assert_eq!(bench.kind(A, &sha256(b"[]")).await.as_deref(), Some("unknown"));

@@ -13,6 +13,7 @@ mod house;
 mod inspect;
 mod lists;
 mod model;
+mod odd;
 mod people;
 mod permissions;
 mod projects;
