@@ -73,6 +73,16 @@ fn folders_in_pages_and_files_in_parts() {
     admin.get(&format!("{FILE}?path=etc")).expect_error(400, "UNSUPPORTED");
     admin.get(&format!("{FILE}?path=../../../etc/passwd")).expect(404);
     admin.get(&format!("{FILE}?path=a%00b")).expect(400);
+    for long in ["a".repeat(4_096), "a/".repeat(257)] {
+        for at in [FILE, FILES] {
+            let answer = admin.get(&format!("{at}?path={long}")).expect_error(400, "NAME_INVALID");
+            assert_eq!(answer.json()["errors"][0]["detail"]["field"], json!("path"));
+        }
+    }
+    admin.get(&format!("{FILES}?path={}", "a/".repeat(250))).expect(404);
+    let whole = admin.get(&format!("{FILES}?path=/etc&n=1")).expect(200).required("etag").to_owned();
+    let same = admin.request("GET", &format!("{FILES}?path=/etc&n=1")).header("If-None-Match", whole).send();
+    assert_eq!(same.status, 304, "a page that others follow is known again");
     admin.get(&format!("{FILES}?layer=x")).expect(400);
 }
 

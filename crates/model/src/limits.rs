@@ -158,6 +158,17 @@ pub const STACK_LAYERS_MAX: usize = 1_000;
 pub const FILE_REACH_BYTES_MAX: u64 = 16 << 30;
 /// Most hard links into other layers that are followed for one page of a folder.
 pub const STACK_LINKS_MAX: usize = 2_000;
+/// Most bytes of memory that is taken by what is looked up in layers on one another for one answer; to look something up in a
+/// layer counts as [`STACK_LOOKUP_BYTES`] even where there is nothing.
+pub const STACK_BYTES_MAX: usize = 48 << 20;
+/// See [`STACK_BYTES_MAX`]. So something is looked up some 200 times in as many layers as there may be.
+pub const STACK_LOOKUP_BYTES: usize = 200;
+/// Most bytes of memory that one page of a folder takes, all layers together; each gives one entry at least.
+pub const STACK_PAGE_BYTES_MAX: usize = 8 << 20;
+/// Most bytes of memory that the ends of the trees take which are looked at together.
+pub const STACK_FEET_BYTES_MAX: usize = 64 << 20;
+/// Most blocks of trees that are kept unpacked while layers are looked at on one another; one of each layer at least.
+pub const STACK_BLOCKS_MAX: usize = 512;
 /// Largest file that is searched for credentials, in bytes.
 pub const SECRET_FILE_BYTES_MAX: u64 = 1 << 20;
 /// How much of such a file is read, in bytes.

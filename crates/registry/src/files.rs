@@ -9,6 +9,7 @@ mod content;
 mod derive;
 mod source;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,13 +27,13 @@ use wharf_artifact::layer::{file_name, of_files};
 use wharf_model::api::files::{File, FileChange, FileKind, FolderPage, IncompleteLayer};
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::Digest;
-use wharf_model::limits::STACK_LAYERS_MAX;
+use wharf_model::limits::{STACK_BLOCKS_MAX, STACK_FEET_BYTES_MAX, STACK_LAYERS_MAX};
 use wharf_model::manifest::Manifest;
 use wharf_model::name::Reference;
 
 pub use content::FoundFile;
 pub(crate) use derive::jobs;
-use source::Source;
+use source::Tree;
 
 use crate::access::Action;
 use crate::error::Error;
@@ -86,10 +87,13 @@ impl Default for Shared {
     }
 }
 
+/// Held by all that is done for one request, on whatever thread.
+type Permit = Arc<OwnedSemaphorePermit>;
+
 /// A place among those that do the same.
-async fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Error> {
+async fn place(places: &Arc<Semaphore>) -> Result<Permit, Error> {
     let waited = tokio::time::timeout(WAIT, places.clone().acquire_owned()).await;
-    waited.ok().and_then(Result::ok).ok_or(Error::TooManyRequests)
+    waited.ok().and_then(Result::ok).map(Arc::new).ok_or(Error::TooManyRequests)
 }
 
 /// Where to look.
@@ -106,14 +110,15 @@ struct Opened {
     artifact: Digest,
     slabs: Vec<Slab>,
     incomplete: Vec<IncompleteLayer>,
+    /// While this is held no more requests do the same than have room in memory.
+    permit: Permit,
 }
 
 /// One of them, or several that are one file each.
 enum Slab {
     Tar {
         layer: Digest,
-        source: Source,
-        foot: Arc<Foot>,
+        tree: Tree,
     },
     /// Its nodes have the digests of their layers.
     Files(Index),
@@ -137,9 +142,12 @@ impl Slab {
         index.nodes().find_map(|(name, file)| file.digest.as_deref().copied().filter(|_| is_below(name)))
     }
 
-    fn lookup(&self) -> Box<dyn Lookup + '_> {
+    /// To be looked into, with so many blocks kept of a tree.
+    fn lookup(&self, blocks: usize) -> Box<dyn Lookup + '_> {
         match self {
-            Slab::Tar { source, foot, .. } => Box::new(Stored::with(source, foot.clone())),
+            Slab::Tar { tree: Tree { source, foot }, .. } => {
+                Box::new(Stored::with(&**source, foot.clone()).keeping(blocks))
+            }
             Slab::Files(index) => Box::new(index.clone()),
             Slab::Nothing(_) => Box::new(Index::default()),
         }
@@ -164,11 +172,11 @@ impl Registry {
         let layer_name = layer.map(|layer| layer.to_string()).unwrap_or_default();
         let about = format!("files {} {layer_name} {path}", manifest.0);
         let wanted = self.wanted(&access.subject, about, part)?;
-        let opened = self.open_layers(access, manifest, *layer).await?;
+        let opened = self.open_layers(access, manifest, *layer, false).await?;
         let (asked, after, limit) = (asked.clone(), wanted.after().map(str::to_owned), wanted.limit);
         let work = move |opened: &Opened, stack: &mut Stack<'_>| listed(opened, stack, &asked, after.as_deref(), limit);
         let (opened, (path, page)) = self.look(opened, work).await?;
-        let next = wanted.next(page.next)?;
+        let next = wanted.next_told(page.next)?;
         let file = |child| told(&opened, &path, child);
         let items = page.children.into_iter().filter_map(file).collect();
         Ok(FolderPage { artifact: opened.artifact, path, items, next, incomplete: opened.incomplete })
@@ -183,58 +191,62 @@ impl Registry {
         Ok((row.digest, manifest))
     }
 
-    /// Opens what the artifact is made of; of one layer, that one and those below, or that alone if it is one file.
+    /// Opens what the artifact is made of; where a layer is asked for that alone if it is one file, or is to be `alone`.
     async fn open_layers(
         &self,
         access: &Access,
         (artifact, manifest): (Digest, Manifest),
         only: Option<Digest>,
+        alone: bool,
     ) -> Result<Opened, Error> {
         let mut layers = of_files(&manifest).map_err(Error::Unsupported)?;
-        if layers.iter().filter(|layer| file_name(layer).is_none()).count() > STACK_LAYERS_MAX {
-            return Err(Error::Unsupported(format!("it has more than {STACK_LAYERS_MAX} layers")));
-        }
         if let Some(only) = only {
             let found = layers.iter().find(|layer| layer.digest == only);
-            let found = *found.ok_or_else(|| Error::NotThere { what: "layer", name: only.to_string() })?;
-            if file_name(found).is_some() {
+            let found = *found.ok_or_else(|| no_layer(&only))?;
+            if alone || file_name(found).is_some() {
                 layers = vec![found];
             }
         }
-        let mut opened = Opened { artifact, slabs: Vec::new(), incomplete: Vec::new() };
-        let mut files = Vec::new();
+        if layers.iter().filter(|layer| file_name(layer).is_none()).count() > STACK_LAYERS_MAX {
+            return Err(Error::Unsupported(format!("it has more than {STACK_LAYERS_MAX} layers")));
+        }
+        let permit = place(&self.0.files.looks).await?;
+        let mut opened = Opened { artifact, slabs: Vec::new(), incomplete: Vec::new(), permit };
+        let (mut files, mut trees) = (Vec::new(), Trees::default());
         for layer in layers {
             if let Some(name) = file_name(layer) {
                 files.push((name, layer));
                 continue;
             }
             opened.close_files(&mut files);
-            let slab = self.open_layer(access, layer, &mut opened.incomplete).await?;
-            opened.slabs.push(slab);
+            let tree = self.open_layer(access, layer.digest, &opened.permit, &mut trees).await?;
+            if tree.is_none() && only == Some(layer.digest) {
+                return Err(no_layer(&layer.digest));
+            }
+            opened.push(layer.digest, tree);
         }
         opened.close_files(&mut files);
         Ok(opened)
     }
 
+    /// Opens the tree of a layer, once, however often the artifact names that.
     async fn open_layer(
         &self,
         access: &Access,
-        layer: &Descriptor,
-        incomplete: &mut Vec<IncompleteLayer>,
-    ) -> Result<Slab, Error> {
-        let layer = layer.digest;
-        let mut tell = |reason: String| incomplete.push(IncompleteLayer { layer, reason });
-        let Some((source, foot)) = self.tree(access, &layer).await? else {
-            tell("it is not in this repository".to_owned());
-            return Ok(Slab::Nothing(layer));
-        };
-        let summary = foot.summary();
-        if let Some(fault) = &summary.fault {
-            tell(fault.to_string());
-        } else if summary.nameless > 0 {
-            tell(format!("{} of its members have names that mean nothing, or lead out of it", summary.nameless));
+        layer: Digest,
+        permit: &Permit,
+        trees: &mut Trees,
+    ) -> Result<Option<Tree>, Error> {
+        if let Some(tree) = trees.opened.get(&layer) {
+            return Ok(tree.clone());
         }
-        Ok(Slab::Tar { layer, source, foot })
+        let tree = self.tree(access, &layer, permit).await?;
+        trees.bytes += tree.as_ref().map_or(0, Tree::memory);
+        if trees.bytes > STACK_FEET_BYTES_MAX {
+            return Err(Error::Unsupported("its layers hold too much to be looked at together".to_owned()));
+        }
+        trees.opened.insert(layer, tree.clone());
+        Ok(tree)
     }
 
     /// Runs `work` where it may wait for the heap.
@@ -243,10 +255,9 @@ impl Registry {
         opened: Opened,
         work: impl FnOnce(&Opened, &mut Stack<'_>) -> Result<T, StackError> + Send + 'static,
     ) -> Result<(Opened, T), Error> {
-        let place = place(&self.0.files.looks).await?;
         let looked = tokio::task::spawn_blocking(move || {
-            let _place = place;
-            let mut stack = Stack::new(opened.slabs.iter().map(Slab::lookup).collect());
+            let blocks = STACK_BLOCKS_MAX / opened.slabs.len().max(1);
+            let mut stack = Stack::new(opened.slabs.iter().map(|slab| slab.lookup(blocks)).collect());
             let done = work(&opened, &mut stack);
             drop(stack);
             done.map(|done| (opened, done))
@@ -256,7 +267,35 @@ impl Registry {
     }
 }
 
+/// The trees that were opened for one request; of what is not here none.
+#[derive(Default)]
+struct Trees {
+    opened: HashMap<Digest, Option<Tree>>,
+    bytes: usize,
+}
+
+fn no_layer(layer: &Digest) -> Error {
+    Error::NotThere { what: "layer", name: layer.to_string() }
+}
+
 impl Opened {
+    /// Adds a layer below those that are there, and says what is not known of it; with a digest that came before that was said.
+    fn push(&mut self, layer: Digest, tree: Option<Tree>) {
+        let reason = match &tree {
+            None => Some("it is not in this repository".to_owned()),
+            Some(tree) => tree.gap(),
+        };
+        if let Some(reason) = reason
+            && self.incomplete.iter().all(|told| told.layer != layer)
+        {
+            self.incomplete.push(IncompleteLayer { layer, reason });
+        }
+        self.slabs.push(match tree {
+            Some(tree) => Slab::Tar { layer, tree },
+            None => Slab::Nothing(layer),
+        });
+    }
+
     /// Puts files that are layers of their own together: however many there are, they are looked at at once.
     fn close_files(&mut self, files: &mut Vec<(&str, &Descriptor)>) {
         if files.is_empty() {
@@ -318,6 +357,8 @@ fn lost(error: StackError) -> Error {
         StackError::Lost(Lost::Missing(path) | Lost::Deeper(path)) => {
             Error::NotThere { what: "file", name: format!("/{path}") }
         }
+        StackError::Lost(Lost::TooLong(path)) => Error::Unsupported(Lost::TooLong(path).to_string()),
+        StackError::TooMuch => Error::Unsupported(StackError::TooMuch.to_string()),
         StackError::Stored(error) => Error::Unavailable(error.to_string()),
     }
 }

@@ -842,5 +842,7 @@ impl Drop for SessionLock {
 
 mod rest;
 
+pub(crate) use rest::Rested;
+
 #[cfg(test)]
 mod fuzz;

@@ -19,9 +19,27 @@ impl<R: Read> Part<R> {
     /// # Errors
     /// [`LayerError`]: it cannot be read, or ends before.
     pub fn open(stream: R, limits: Limits, start: u64, length: u64) -> Result<Part<R>, LayerError> {
+        let part = Part::open_while(|| true, stream, limits, start, length)?;
+        part.ok_or(LayerError::Malformed("nobody wants it"))
+    }
+
+    /// The same; `None` as soon as it is not wanted any more, which is asked again and again on the way there.
+    ///
+    /// # Errors
+    /// As [`Part::open`].
+    pub fn open_while(
+        is_wanted: impl Fn() -> bool,
+        stream: R,
+        limits: Limits,
+        start: u64,
+        length: u64,
+    ) -> Result<Option<Part<R>>, LayerError> {
         let mut tar = Tar::open(stream, None, limits, Arc::default())?;
         let mut before = start;
         while before > 0 {
+            if !is_wanted() {
+                return Ok(None);
+            }
             let there = match tar.fill_buf() {
                 Ok([]) => return Err(LayerError::Malformed("it ends before the file that is asked for")),
                 Ok(bytes) => bytes.len(),
@@ -32,7 +50,7 @@ impl<R: Read> Part<R> {
             tar.consume(taken);
             before -= taken as u64;
         }
-        Ok(Part { tar, left: length })
+        Ok(Some(Part { tar, left: length }))
     }
 }
 

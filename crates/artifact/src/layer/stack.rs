@@ -1,15 +1,16 @@
 //! What the layers of an image make together, looked at folder by folder, and what each of them did there: of layers of which
-//! little is known at a time. Only what is asked is looked up, in each of them.
+//! little is known at a time. Only what is asked is looked up, in each of them, and what that takes is bounded
+//! ([`STACK_BYTES_MAX`]), whatever the layers say.
 
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use wharf_model::limits::STACK_LINKS_MAX;
+use wharf_model::limits::{STACK_BYTES_MAX, STACK_LINKS_MAX, STACK_LOOKUP_BYTES, STACK_PAGE_BYTES_MAX};
 
 use crate::layer::index::{Index, Node, ancestors, below, children, steps};
 use crate::layer::stored::read::Stored;
-use crate::layer::stored::{ReadAt, Record, StoredError};
+use crate::layer::stored::{Most, Portion, ReadAt, Record, StoredError};
 use crate::layer::tree::Change;
 use crate::layer::view::{Deeper, Lost, Place, Resolved, View};
 use crate::layer::walk::Kind;
@@ -22,12 +23,11 @@ pub trait Lookup {
     /// [`StoredError`].
     fn at(&mut self, path: &str) -> Result<Record, StoredError>;
 
-    /// What the layer itself has in a folder, by name, behind the name `after`; at most `limit` entries.
+    /// What the layer itself has in a folder, by name, behind the name `after`.
     ///
     /// # Errors
     /// [`StoredError`].
-    fn within(&mut self, folder: &str, after: Option<&str>, limit: usize)
-    -> Result<Vec<(String, Record)>, StoredError>;
+    fn within(&mut self, folder: &str, after: Option<&str>, most: Most) -> Result<Portion, StoredError>;
 }
 
 impl<S: ReadAt> Lookup for Stored<S> {
@@ -35,13 +35,8 @@ impl<S: ReadAt> Lookup for Stored<S> {
         Stored::at(self, path)
     }
 
-    fn within(
-        &mut self,
-        folder: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(String, Record)>, StoredError> {
-        Stored::within(self, folder, after, limit)
+    fn within(&mut self, folder: &str, after: Option<&str>, most: Most) -> Result<Portion, StoredError> {
+        Stored::within(self, folder, after, most)
     }
 }
 
@@ -50,20 +45,26 @@ impl Lookup for Index {
         Ok(self.record(path))
     }
 
-    fn within(
-        &mut self,
-        folder: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(String, Record)>, StoredError> {
+    fn within(&mut self, folder: &str, after: Option<&str>, most: Most) -> Result<Portion, StoredError> {
         let nodes = children(&self.nodes, folder).into_iter().map(|(name, _)| name);
         let gone = children(&self.gone, folder).into_iter().map(|(name, ())| name);
         let opaque = children(&self.opaque, folder).into_iter().map(|(name, ())| name);
         let ways = steps(&self.gone, folder).into_iter().chain(steps(&self.opaque, folder));
         let names: BTreeSet<&str> = nodes.chain(gone).chain(opaque).chain(ways).collect();
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let names = names.range::<str, _>((from, Bound::Unbounded)).take(limit);
-        Ok(names.map(|name| ((*name).to_owned(), self.record(&joined(folder, name)))).collect())
+        let (mut found, mut bytes) = (Portion::default(), 0);
+        for name in names.range::<str, _>((from, Bound::Unbounded)) {
+            let path = joined(folder, name);
+            let record = self.record(&path);
+            bytes += record.weight(path.len());
+            let count = found.entries.len();
+            found.is_more = count >= most.entries || count > 0 && bytes > most.bytes;
+            if found.is_more {
+                break;
+            }
+            found.entries.push(((*name).to_owned(), record));
+        }
+        Ok(found)
     }
 }
 
@@ -96,6 +97,9 @@ pub enum StackError {
     /// The path leads nowhere.
     #[error(transparent)]
     Lost(#[from] Lost),
+    /// More would have to be looked up than is allowed for one answer.
+    #[error("there are too many layers, folders and links on the way")]
+    TooMuch,
 }
 
 /// Something in a folder.
@@ -132,6 +136,8 @@ pub struct Stack<'a> {
     /// Folders in which each layer deletes something, here or further down.
     ways: Vec<BTreeSet<String>>,
     links: usize,
+    /// Bytes that what is known takes, and [`STACK_LOOKUP_BYTES`] for each time that something was looked up.
+    bytes: usize,
 }
 
 impl<'a> Stack<'a> {
@@ -141,7 +147,7 @@ impl<'a> Stack<'a> {
         layers.iter().for_each(|_| view.add(Arc::default()));
         view.end();
         let ways = vec![BTreeSet::new(); layers.len()];
-        Stack { layers, view, known: HashSet::new(), ways, links: 0 }
+        Stack { layers, view, known: HashSet::new(), ways, links: 0, bytes: 0 }
     }
 
     /// What `path` leads to. Links are followed within the tree, the last one too if `follow`; nothing leads out of it.
@@ -157,7 +163,7 @@ impl<'a> Stack<'a> {
         Ok(self.view.resolve(path, follow)?)
     }
 
-    fn learn_way(&mut self, path: &str, follow: bool) -> Result<(), StoredError> {
+    fn learn_way(&mut self, path: &str, follow: bool) -> Result<(), StackError> {
         while let Err(Lost::Deeper(deeper)) = self.view.resolve(path, follow) {
             if !self.learn(&deeper)? {
                 break;
@@ -166,11 +172,11 @@ impl<'a> Stack<'a> {
         Ok(())
     }
 
-    /// What is in a folder, by name, behind the name `after`; at most `limit` of it.
+    /// What is in a folder, by name, behind the name `after`; at most `limit` of it, and less where it is large.
     ///
     /// # Errors
-    /// [`StoredError`].
-    pub fn children(&mut self, folder: &str, after: Option<&str>, limit: usize) -> Result<Page, StoredError> {
+    /// [`StackError`].
+    pub fn children(&mut self, folder: &str, after: Option<&str>, limit: usize) -> Result<Page, StackError> {
         self.learn(folder)?;
         let end = self.learn_folder(folder, after, limit)?;
         let found = self.view.children(folder).unwrap_or_default();
@@ -186,8 +192,8 @@ impl<'a> Stack<'a> {
     /// Whether one layer, counted from the top, has something at a path, or those below it do.
     ///
     /// # Errors
-    /// [`StoredError`].
-    pub fn knows(&mut self, layer: usize, path: &str) -> Result<bool, StoredError> {
+    /// [`StackError`].
+    pub fn knows(&mut self, layer: usize, path: &str) -> Result<bool, StackError> {
         self.learn(path)?;
         let is_own = self.view.layers().get(layer).is_some_and(|layer| layer.get(path).is_some());
         let is_below = || self.view.find_from(layer + 1, path, false).is_ok_and(|found| found.is_some());
@@ -195,17 +201,17 @@ impl<'a> Stack<'a> {
     }
 
     /// What one layer, counted from the top, has in a folder or removes there, by name, behind the name `after`; at most `limit`
-    /// of it. A folder that is there only for what is in it did not change.
+    /// of it, and less where it is large. A folder that is there only for what is in it did not change.
     ///
     /// # Errors
-    /// [`StoredError`].
+    /// [`StackError`].
     pub fn changes(
         &mut self,
         layer: usize,
         folder: &str,
         after: Option<&str>,
         limit: usize,
-    ) -> Result<Page, StoredError> {
+    ) -> Result<Page, StackError> {
         self.learn(folder)?;
         let end = self.learn_folder(folder, after, limit)?;
         let Some(index) = self.view.layers().get(layer) else { return Ok(Page::default()) };
@@ -256,36 +262,78 @@ impl<'a> Stack<'a> {
         Ok(Some(Child { name, node: place.node.clone(), layer: place.layer, change, hidden_by }))
     }
 
-    /// Looks up what is at a path and all above it, and what hard links there lead to; whether that was new.
-    fn learn(&mut self, path: &str) -> Result<bool, StoredError> {
-        let is_new = !self.known.contains(path);
-        let mut targets = self.learn_path(path)?;
+    /// Looks up what is at a path and all above it, and what hard links there lead to; whether anything of that was new.
+    fn learn(&mut self, path: &str) -> Result<bool, StackError> {
+        let mut targets = Vec::new();
+        let is_new = self.learn_path(path, &mut targets)?;
+        self.learn_targets(targets)?;
+        Ok(is_new)
+    }
+
+    /// Looks up what hard links lead to, and so on. Where that is too much, what they link to stays unknown.
+    fn learn_targets(&mut self, mut targets: Vec<String>) -> Result<(), StoredError> {
         while let Some(target) = targets.pop() {
             self.links += 1;
             if self.links > STACK_LINKS_MAX {
-                break; // What it links to stays unknown.
+                break;
             }
-            targets.extend(self.learn_path(&target)?);
+            match self.learn_path(&target, &mut targets) {
+                Err(StackError::Stored(error)) => return Err(error),
+                Err(_) => break,
+                Ok(_) => (),
+            }
+        }
+        Ok(())
+    }
+
+    fn learn_path(&mut self, path: &str, targets: &mut Vec<String>) -> Result<bool, StackError> {
+        let mut is_new = false;
+        for path in ancestors(path).chain([path]) {
+            if !self.known.contains(path) {
+                self.learn_one(path, targets)?;
+                is_new = true;
+            }
+            // What is not there need not be known: a path may be as long as somebody likes.
+            if !self.leads_on(path) {
+                break;
+            }
         }
         Ok(is_new)
     }
 
-    fn learn_path(&mut self, path: &str) -> Result<Vec<String>, StoredError> {
-        let mut targets = Vec::new();
-        for path in ancestors(path).chain([path]) {
-            if !self.known.insert(path.to_owned()) {
-                continue;
+    fn learn_one(&mut self, path: &str, targets: &mut Vec<String>) -> Result<(), StackError> {
+        for number in 0..self.layers.len() {
+            self.bytes += STACK_LOOKUP_BYTES;
+            if self.bytes > STACK_BYTES_MAX {
+                return Err(StackError::TooMuch);
             }
-            for number in 0..self.layers.len() {
-                let record = self.layers[number].at(path)?;
-                targets.extend(target(&record));
-                self.learn_record(number, path, record);
-            }
+            let record = self.layers[number].at(path)?;
+            self.take_target(&record, targets);
+            self.learn_record(number, path, record);
         }
-        Ok(targets)
+        self.known.insert(path.to_owned());
+        Ok(())
+    }
+
+    /// Whether a layer has a folder there, or deletes something further down: else none knows of anything below.
+    fn leads_on(&self, path: &str) -> bool {
+        let is_folder = |layer: &Arc<Index>| layer.get(path).is_some_and(Node::is_folder);
+        path.is_empty() || self.view.layers().iter().any(is_folder) || self.ways.iter().any(|ways| ways.contains(path))
+    }
+
+    /// Notes what a hard link leads to in layers below, unless that is one too many.
+    fn take_target(&self, record: &Record, targets: &mut Vec<String>) {
+        if let Some(Kind::HardLink(target)) = record.node.as_ref().map(|node| &node.kind)
+            && self.links + targets.len() < STACK_LINKS_MAX
+        {
+            targets.push(target.to_string());
+        }
     }
 
     fn learn_record(&mut self, layer: usize, path: &str, record: Record) {
+        if record != Record::default() {
+            self.bytes += record.weight(path.len());
+        }
         if record.leads || record.is_opaque {
             self.ways[layer].insert(path.to_owned());
         }
@@ -294,17 +342,17 @@ impl<'a> Stack<'a> {
         }
     }
 
-    /// Looks up what all layers have in a folder behind `after`. Where there is more than `limit` of it, the last name up to which
-    /// that is so.
-    fn learn_folder(&mut self, folder: &str, after: Option<&str>, limit: usize) -> Result<Option<String>, StoredError> {
+    /// Looks up what all layers have in a folder behind `after`. Where there is more of it than `limit`, or than they may take
+    /// together, the last name up to which that is so.
+    fn learn_folder(&mut self, folder: &str, after: Option<&str>, limit: usize) -> Result<Option<String>, StackError> {
+        let most = Most { entries: limit, bytes: STACK_PAGE_BYTES_MAX / self.layers.len().max(1) };
         let (mut all, mut end) = (Vec::new(), None::<String>);
         for layer in &mut self.layers {
-            let found = layer.within(folder, after, limit + 1)?;
-            if found.len() > limit {
-                let last = found[limit - 1].0.clone();
+            let Portion { entries, is_more } = layer.within(folder, after, most)?;
+            if let Some((last, _)) = entries.last().filter(|_| is_more) {
                 end = Some(end.map_or_else(|| last.clone(), |end| end.min(last.clone())));
             }
-            all.push(found);
+            all.push(entries);
         }
         let mut targets = Vec::new();
         for (number, found) in all.into_iter().enumerate() {
@@ -313,21 +361,13 @@ impl<'a> Stack<'a> {
                     break;
                 }
                 let path = joined(folder, &name);
-                targets.extend(target(&record));
+                self.take_target(&record, &mut targets);
                 self.learn_record(number, &path, record);
                 self.known.insert(path);
             }
         }
-        targets.iter().try_for_each(|target| self.learn(target).map(drop))?;
+        self.learn_targets(targets)?;
         Ok(end)
-    }
-}
-
-/// What a hard link leads to in layers below.
-fn target(record: &Record) -> Option<String> {
-    match &record.node.as_ref()?.kind {
-        Kind::HardLink(target) => Some(target.to_string()),
-        _ => None,
     }
 }
 

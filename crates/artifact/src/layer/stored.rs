@@ -26,7 +26,7 @@ use wharf_model::limits::VIEW_FAULTS_MAX;
 
 use crate::compression::Compression;
 use crate::layer::index::Node;
-use crate::layer::walk::Fault;
+use crate::layer::walk::{Fault, Kind};
 
 /// Of the form and of what is in it; another one is made anew.
 pub const VERSION: u32 = 1;
@@ -54,6 +54,35 @@ pub struct Record {
     pub is_opaque: bool,
     /// Whether the layer deletes something further down.
     pub leads: bool,
+}
+
+impl Record {
+    /// About how many bytes of memory it takes where it is known at a path of so many bytes.
+    pub(crate) fn weight(&self, path_bytes: usize) -> usize {
+        let target = match self.node.as_ref().map(|node| &node.kind) {
+            Some(Kind::Symlink(target) | Kind::HardLink(target)) => target.len(),
+            _ => 0,
+        };
+        size_of::<Record>() + 2 * path_bytes + target
+    }
+}
+
+/// How much of a folder is wanted at once. One entry comes always, if there is one.
+#[derive(Clone, Copy, Debug)]
+pub struct Most {
+    /// Entries, at least 1.
+    pub entries: usize,
+    /// Bytes of memory that they take, about.
+    pub bytes: usize,
+}
+
+/// Some of what a layer has in a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Portion {
+    /// By name.
+    pub entries: Vec<(String, Record)>,
+    /// Whether there is more behind them.
+    pub is_more: bool,
 }
 
 /// What a layer is on the whole.

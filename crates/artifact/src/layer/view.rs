@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use wharf_model::limits::SYMLINKS_MAX;
+use wharf_model::limits::{SYMLINKS_MAX, TREE_DEPTH_MAX, TREE_PATH_BYTES_MAX};
 
 use crate::layer::index::{Index, Node, children};
 use crate::layer::walk::Kind;
@@ -61,7 +61,13 @@ pub enum Lost {
     /// It goes round and round.
     #[error("more than {SYMLINKS_MAX} symbolic links are on the way to /{0}")]
     Loop(String),
+    /// With what the links on the way lead to, it is longer than any path that there is.
+    #[error("the way to /{0} is too long")]
+    TooLong(String),
 }
+
+/// Longest way that is gone, in bytes: a path all of whose bytes stand as `\xNN`.
+const WAY_BYTES_MAX: usize = 4 * TREE_PATH_BYTES_MAX;
 
 impl View {
     /// Adds the layer below all that are known.
@@ -148,8 +154,12 @@ impl View {
     pub fn resolve(&self, path: &str, follow: bool) -> Result<Resolved<'_>, Lost> {
         // Names still to go, the next one last.
         let mut ahead: Vec<String> = names(path);
+        let asked = || path.trim_matches('/').to_owned();
         let (mut at, mut links) = (Vec::<String>::new(), 0);
         let mut place = None;
+        if is_too_long(&at, &ahead) {
+            return Err(Lost::TooLong(asked()));
+        }
         while let Some(name) = ahead.pop() {
             if name == ".." {
                 at.pop();
@@ -168,13 +178,16 @@ impl View {
                 Kind::Symlink(target) if follow || !ahead.is_empty() => {
                     links += 1;
                     if links > SYMLINKS_MAX {
-                        return Err(Lost::Loop(path.trim_matches('/').to_owned()));
+                        return Err(Lost::Loop(asked()));
                     }
                     if target.starts_with('/') {
                         at.clear();
                         place = None;
                     }
                     ahead.extend(names(target));
+                    if is_too_long(&at, &ahead) {
+                        return Err(Lost::TooLong(asked()));
+                    }
                 }
                 Kind::Folder => {
                     at.push(name);
@@ -222,6 +235,12 @@ impl View {
         }
         Ok(at)
     }
+}
+
+/// Whether what was gone and what is to go are more than any path has.
+fn is_too_long(at: &[String], ahead: &[String]) -> bool {
+    let bytes: usize = at.iter().chain(ahead).map(|name| name.len() + 1).sum();
+    at.len() + ahead.len() > TREE_DEPTH_MAX + 1 || bytes > WAY_BYTES_MAX + 1
 }
 
 /// The names in a path, the last one first.

@@ -186,12 +186,17 @@ impl<R: Read> Walk<R> {
         Content { members: &mut self.members }
     }
 
+    /// As [`Walk::finish`], and there is nothing more to be had.
+    pub(crate) fn drain(&mut self) -> Result<(), LayerError> {
+        self.members.drain()
+    }
+
     /// Reads to the end of the stream, where whoever verifies it says what came of that.
     ///
     /// # Errors
     /// As [`Walk::step`]; an error of the stream, at its very end even, as [`LayerError::Read`].
     pub fn finish(mut self) -> Result<Walked, LayerError> {
-        self.members.drain()?;
+        self.drain()?;
         let tar_bytes = self.members.into_inner().get_ref().length();
         Ok(Walked { tar_bytes, entries: self.entries, name_bytes: self.name_bytes })
     }

@@ -1,6 +1,7 @@
 //! Trees that rest: each says what the index of its layer says, several on one another make what their layers make, and what is
 //! hostile ends.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::sync::Arc;
@@ -14,7 +15,7 @@ use wharf_artifact::layer::part::Part;
 use wharf_artifact::layer::stack::{Child, Lookup, Page, Stack, StackError};
 use wharf_artifact::layer::stored::make;
 use wharf_artifact::layer::stored::read::Stored;
-use wharf_artifact::layer::stored::{StoredError, Summary};
+use wharf_artifact::layer::stored::{Most, Portion, Record, StoredError, Summary};
 use wharf_artifact::layer::tree::{Change, Tree};
 use wharf_artifact::layer::view::Lost;
 use wharf_artifact::layer::walk::{Kind, Reason};
@@ -36,11 +37,16 @@ fn plain_index(layer: &[u8]) -> Index {
     Index::read(layer, Limits::of_view(), unread).expect("a layer")
 }
 
+/// So many entries, however large.
+fn most(entries: usize) -> Most {
+    Most { entries, bytes: usize::MAX }
+}
+
 /// All that a layer has below `folder`, by path.
 fn all_in(layer: &mut dyn Lookup, folder: &str) -> BTreeMap<String, Node> {
     let (mut all, mut ahead) = (BTreeMap::new(), vec![folder.to_owned()]);
     while let Some(folder) = ahead.pop() {
-        for (name, record) in layer.within(&folder, None, 1_000_000).expect("a tree") {
+        for (name, record) in layer.within(&folder, None, most(1_000_000)).expect("a tree").entries {
             let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
             assert_eq!(layer.at(&path).expect("a tree"), record, "{path}");
             if let Some(node) = record.node {
@@ -95,8 +101,8 @@ fn a_layer_as_people_have_them() {
     assert!(stored.at("srv").expect("a tree").is_opaque);
     assert!(stored.at("no/such").expect("a tree").node.is_none());
     let names = |folder: &str, after: Option<&str>, limit| {
-        let found = open(&tree).within(folder, after, limit).expect("a tree");
-        found.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        let found = open(&tree).within(folder, after, most(limit)).expect("a tree");
+        found.entries.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
     };
     assert_eq!(names("", None, 3), ["bin", "dev", "etc"]);
     assert_eq!(names("", Some("etc"), 3), ["opt", "srv", "usr"]);
@@ -121,6 +127,11 @@ fn contents_are_where_they_are_said_to_be() {
         }
     }
     assert!(Part::open(&*gzip(&plain), Limits::of_tree(), 1 << 30, 1).is_err());
+    let asked = Cell::new(0);
+    let is_wanted = || asked.replace(asked.get() + 1) < 1;
+    let zeros = gzip(&vec![0; 4 << 20]);
+    let gone = Part::open_while(is_wanted, &*zeros, Limits::of_tree(), 4 << 20, 1).expect("a layer");
+    assert!(gone.is_none() && asked.get() == 2, "asked on the way, and no further than that");
     let mut short = Part::open(&*plain, Limits::of_tree(), plain.len() as u64 - 1, 5).expect("a layer");
     assert!(short.read_to_end(&mut Vec::new()).is_err());
 }
@@ -156,7 +167,7 @@ fn many_blocks() {
     let mut stored = open(&tree);
     let (mut after, mut found) = (None, Vec::new());
     loop {
-        let page = stored.within("f07", after.as_deref(), 7).expect("a tree");
+        let page = stored.within("f07", after.as_deref(), most(7)).expect("a tree").entries;
         let Some((last, _)) = page.last() else { break };
         after = Some(last.clone());
         found.extend(page.into_iter().map(|(name, _)| name));
@@ -185,6 +196,17 @@ fn what_is_wrong_with_a_layer_is_told() {
     // The end of the tar comes first; what follows it is too much all the same.
     let summary = make::tree(&*bomb, limits, Vec::new()).expect("memory");
     assert!(summary.fault.is_some_and(|fault| fault.contains("20 times its own size")));
+    // What is beyond the limit counts as read.
+    let limits = Limits { bytes: 50_000, ..Limits::of_tree() };
+    for tail in [layer.clone(), [tar().end(), vec![0; 100_000]].concat()] {
+        let summary = make::tree(&*gzip(&tail), limits, Vec::new()).expect("memory");
+        assert!(summary.fault.is_some() && summary.tar_bytes > 50_000, "{summary:?}");
+    }
+    let mut out = Vec::new();
+    make::nothing("nobody knows", &mut out).expect("memory");
+    let mut nothing = open(&out);
+    assert_eq!((nothing.summary().fault.as_deref(), nothing.summary().entries), (Some("nobody knows"), 0));
+    assert_eq!(nothing.at("a").expect("a tree"), Record::default());
     let (_, summary) = made(&tar().file("../x", "").file("a/../../b", "").file("ok", "").end());
     assert_eq!((summary.nameless, summary.entries), (2, 1));
     assert!(summary.faults.iter().all(|fault| fault.reason == Reason::Escapes));
@@ -330,6 +352,81 @@ fn several_layers_on_one_another() {
     assert_eq!(what(stack.changes(1, "var", None, 9).unwrap()), [own("cache", '-', None)]);
     assert_eq!(what(stack.changes(1, "var/cache", None, 9).unwrap()), [own("x", '-', None)]);
     assert_eq!(what(stack.changes(1, "", None, 9).unwrap())[0], own("bin", ' ', None));
+}
+
+/// Counts what is asked of a layer.
+struct Counted<'c> {
+    layer: Stored<&'c [u8]>,
+    asked: &'c Cell<usize>,
+}
+
+impl Lookup for Counted<'_> {
+    fn at(&mut self, path: &str) -> Result<Record, StoredError> {
+        self.asked.set(self.asked.get() + 1);
+        self.layer.at(path)
+    }
+
+    fn within(&mut self, folder: &str, after: Option<&str>, most: Most) -> Result<Portion, StoredError> {
+        let found = self.layer.within(folder, after, most)?;
+        let bytes: usize = found.entries.iter().map(|(name, _)| name.len()).sum();
+        assert!(found.entries.len() <= 1 || bytes <= most.bytes);
+        Ok(found)
+    }
+}
+
+/// However long a way is that somebody asks for, or that links make of it: no more of it is looked up than is there.
+#[test]
+fn long_ways_cost_little() {
+    let mut layer = tar().folder("d");
+    for number in 0..39 {
+        let target = format!("l{}/{}", number + 1, "x/".repeat(2_000));
+        layer = layer.pax(&[("linkpath", &target)]).link(&format!("l{number}"), "");
+    }
+    let (tree, _) = made(&layer.file("l39", "").end());
+    let asked = Cell::new(0);
+    let resolve = |path: &str| {
+        asked.set(0);
+        let counted = Counted { layer: open(&tree), asked: &asked };
+        let mut stack = Stack::new(vec![Box::new(counted)]);
+        stack.resolve(path, true).map(drop)
+    };
+    assert!(matches!(resolve("l0"), Err(StackError::Lost(Lost::TooLong(_)))));
+    assert!(asked.get() < 10, "{}", asked.get());
+    assert!(matches!(resolve(&"d/".repeat(300)), Err(StackError::Lost(Lost::TooLong(_)))));
+    assert!(matches!(resolve(&"d/".repeat(200)), Err(StackError::Lost(Lost::Missing(path))) if path == "d/d"));
+    assert!(asked.get() <= 3, "{}", asked.get());
+    let mut stack = Stack::new(vec![Box::new(Counted { layer: open(&tree), asked: &asked })]);
+    asked.set(0);
+    let long = "d/".repeat(100_000);
+    assert!(!stack.knows(0, long.trim_matches('/')).expect("a tree"));
+    assert!(asked.get() <= 3, "{}", asked.get());
+}
+
+/// A page takes so much memory, however many layers there are and whatever they hold; what is left comes on the next.
+#[test]
+fn pages_of_many_layers_are_bounded() {
+    let long = "y".repeat(4_000);
+    let mut layer = tar();
+    for number in 0..200 {
+        layer = layer.pax(&[("linkpath", &long)]).link(&format!("f{number:03}"), "");
+    }
+    let (tree, _) = made(&layer.end());
+    let trees = vec![tree; 40];
+    let page = boxed(&trees).children("", None, 1_000).expect("trees");
+    assert!((10..100).contains(&page.children.len()), "{}", page.children.len());
+    assert_eq!(page.next, page.children.last().map(|last| last.name.clone()));
+    let mut after = None;
+    let mut found = 0;
+    loop {
+        // Each page is another request's.
+        let page = boxed(&trees).children("", after.as_deref(), 1_000).expect("trees");
+        found += page.children.len();
+        let changes = boxed(&trees).changes(0, "", after.as_deref(), 1_000).expect("trees");
+        assert_eq!(changes.next, page.next);
+        let Some(next) = page.next else { break };
+        after = Some(next);
+    }
+    assert_eq!(found, 200);
 }
 
 proptest! {

@@ -63,10 +63,7 @@ impl Registry {
     /// As [`Registry::files`]; [`Error::Unsupported`] where it is no file.
     pub async fn file(&self, access: &Access, reference: &Reference, asked: &Where) -> Result<FoundFile, Error> {
         let manifest = self.manifest_with_files(access, reference).await?;
-        let mut opened = self.open_layers(access, manifest, asked.layer).await?;
-        if let Some(layer) = asked.layer {
-            opened.slabs.retain(|slab| !matches!(slab, Slab::Tar { layer: one, .. } if *one != layer));
-        }
+        let opened = self.open_layers(access, manifest, asked.layer, true).await?;
         let path = asked.path.clone();
         let (opened, (path, node, layer)) = self
             .look(opened, move |_, stack| {
@@ -78,6 +75,12 @@ impl Registry {
         check(&path, &node)?;
         let (digest, place) = in_layer(&opened, layer, &node)?;
         let blob = self.blob(access, &digest).await?;
+        if let InLayer::At(start) = place
+            && start.checked_add(node.size).is_none_or(|end| end > blob.size)
+        {
+            let text = format!("/{path} is to have {} bytes, and its layer ends before", node.size);
+            return Err(Error::Unsupported(text));
+        }
         let name = path.rsplit('/').next().unwrap_or_default().to_owned();
         let tag = Digest::of(Algorithm::Sha256, format!("{digest} {place:?} {}", node.size).as_bytes());
         Ok(FoundFile { name, size: node.size, tag, blob, place })
@@ -105,10 +108,11 @@ impl Registry {
         let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(CHUNKS_AHEAD);
         tokio::task::spawn_blocking(move || {
             let _place = place;
-            unpack(stream, start, part.len(), |piece| {
+            let hand = |piece| {
                 let sent = runtime.block_on(async { tokio::time::timeout(READER_MAX, sender.send(piece)).await });
                 matches!(sent, Ok(Ok(())))
-            });
+            };
+            unpack(stream, start, part.len(), || !sender.is_closed(), hand);
         });
         let pieces =
             stream::unfold(receiver, |mut pieces| async move { pieces.recv().await.map(|piece| (piece, pieces)) });
@@ -116,10 +120,17 @@ impl Registry {
     }
 }
 
-/// Hands over the bytes piece by piece, until `hand` says that nobody wants more.
-fn unpack(stream: Waiting, start: u64, length: u64, mut hand: impl FnMut(io::Result<Bytes>) -> bool) {
-    let mut part = match LayerPart::open(stream, Limits::of_tree(), start, length) {
-        Ok(part) => part,
+/// Hands over the bytes piece by piece, until `hand` says that nobody wants more, or `is_wanted` before it comes to them.
+fn unpack(
+    stream: Waiting,
+    start: u64,
+    length: u64,
+    is_wanted: impl Fn() -> bool,
+    mut hand: impl FnMut(io::Result<Bytes>) -> bool,
+) {
+    let mut part = match LayerPart::open_while(is_wanted, stream, Limits::of_tree(), start, length) {
+        Ok(Some(part)) => part,
+        Ok(None) => return,
         Err(error) => {
             hand(Err(io::Error::other(error)));
             return;
@@ -156,9 +167,9 @@ fn in_layer(opened: &Opened, layer: usize, node: &Node) -> Result<(Digest, InLay
     let gone = || Error::Internal("a file is in no layer".to_owned());
     let slab = opened.slabs.get(layer).ok_or_else(gone)?;
     let digest = slab.layer(node).ok_or_else(gone)?;
-    let Slab::Tar { foot, .. } = slab else { return Ok((digest, InLayer::At(0))) };
+    let Slab::Tar { tree, .. } = slab else { return Ok((digest, InLayer::At(0))) };
     let end = node.offset.checked_add(node.size).filter(|end| *end <= FILE_REACH_BYTES_MAX);
-    match foot.summary().compression {
+    match tree.foot.summary().compression {
         Compression::Plain => Ok((digest, InLayer::At(node.offset))),
         _ if end.is_none() => {
             let text = format!("it stands behind more than {FILE_REACH_BYTES_MAX} bytes of its layer; pull that");

@@ -1,5 +1,6 @@
 //! Making the tree of a layer and putting it to rest: in the ledger where it is small, else on the heap, as it comes.
 
+use std::collections::HashSet;
 use std::io::{self, Write};
 
 use bytes::Bytes;
@@ -16,8 +17,8 @@ use wharf_model::limits::TREE_BYTES_MAX;
 use wharf_model::manifest::Manifest;
 use wharf_model::name::RepositoryName;
 use wharf_store::ledger::Ledger;
-use wharf_store::ledger::change::Change;
-use wharf_store::ledger::facts::FactsChange;
+use wharf_store::ledger::change::{Change, Place};
+use wharf_store::ledger::facts::{DerivedRow, FactsChange};
 use wharf_store::ledger::notes::NewJob;
 use wharf_store::ledger::query::LedgerError;
 
@@ -26,16 +27,26 @@ use super::source::Waiting;
 use crate::error::Error;
 use crate::inspect::Named;
 use crate::registry::Registry;
+use crate::upload::Rested;
 
 /// How much of a tree is handed on at once, in bytes.
 const CHUNK_BYTES: usize = 256 << 10;
 /// How many such pieces wait for the heap.
 const CHUNKS_AHEAD: usize = 2;
 
-/// The layers of an artifact that have trees.
-fn layers(manifest: &Manifest) -> impl Iterator<Item = Digest> {
+/// The version of a tree that says no more than why there is none: it will do, and is made anew when the artifact is inspected
+/// again.
+const GIVEN_UP: u32 = 0;
+
+/// The layers of an artifact that have trees, each once.
+fn layers(manifest: &Manifest) -> HashSet<Digest> {
     let is_tar = |layer: &&Descriptor| Compression::of_type(&layer.media_type).is_some() && file_name(layer).is_none();
-    manifest.layers.iter().filter(is_tar).map(|layer| layer.digest)
+    manifest.layers.iter().filter(is_tar).map(|layer| layer.digest).collect()
+}
+
+/// Whether files are told by it.
+pub(super) fn is_usable(row: &DerivedRow) -> bool {
+    matches!(row.version, VERSION | GIVEN_UP)
 }
 
 /// The jobs that make the trees which the layers of a manifest lack.
@@ -49,8 +60,9 @@ pub(crate) async fn jobs(ledger: &dyn Ledger, named: &Named) -> Result<Vec<NewJo
     for digest in layers(&manifest) {
         let row = ledger.derived(&named.repository, &digest, TREE).await?;
         if row.is_none_or(|row| row.version != VERSION) {
-            let payload = Named { repository: named.repository.clone(), digest }.to_string();
-            jobs.push(NewJob { kind: TREE.to_owned(), key: digest.to_string(), payload });
+            // One for each repository: this one may be gone before its job is done, and the layer is in others.
+            let name = Named { repository: named.repository.clone(), digest }.to_string();
+            jobs.push(NewJob { kind: TREE.to_owned(), key: name.clone(), payload: name });
         }
     }
     Ok(jobs)
@@ -70,7 +82,8 @@ impl Registry {
     /// it is known, or the layer is not there. What is wrong with a layer is in its tree.
     ///
     /// # Errors
-    /// A store fails.
+    /// [`Error::Unavailable`] and [`Error::Full`] where a store does not answer or has no room; otherwise it is for the layer, whose
+    /// bytes are lost, say.
     pub async fn derive_tree(&self, repository: &RepositoryName, layer: &Digest) -> Result<Option<Change>, Error> {
         if !self.lacks_tree(repository, layer).await? {
             return Ok(None);
@@ -95,11 +108,31 @@ impl Registry {
             Ok(_) => {}
             // Where the heap takes no more, that is what is wrong.
             Err(MakeError::Write(error)) => return Err(rested.err().unwrap_or(Error::Unavailable(error.to_string()))),
-            Err(error) => return Err(Error::Unavailable(error.to_string())),
+            Err(error) => return Err(Error::Internal(error.to_string())),
         }
-        let (place, size) = rested?;
+        let Rested { place, size, upload } = rested?;
         let (source, kind) = (*layer, TREE.to_owned());
-        Ok(Some(Change::Found(FactsChange::PutDerived { source, kind, version: VERSION, size, place })))
+        Ok(Some(Change::Found(FactsChange::PutDerived { source, kind, version: VERSION, size, place, upload })))
+    }
+
+    /// The change that makes known that there is no tree of a layer, and why, in words for people; `None` as above.
+    ///
+    /// # Errors
+    /// The ledger fails.
+    pub(crate) async fn give_tree_up(
+        &self,
+        repository: &RepositoryName,
+        layer: &Digest,
+        why: &str,
+    ) -> Result<Option<Change>, Error> {
+        if !self.lacks_tree(repository, layer).await? {
+            return Ok(None);
+        }
+        let mut tree = Vec::new();
+        make::nothing(why, &mut tree).map_err(|error| Error::Internal(error.to_string()))?;
+        let (size, place) = (tree.len() as u64, Place::Ledger(tree.into()));
+        let (source, kind) = (*layer, TREE.to_owned());
+        Ok(Some(Change::Found(FactsChange::PutDerived { source, kind, version: GIVEN_UP, size, place, upload: None })))
     }
 }
 

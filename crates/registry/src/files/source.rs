@@ -8,17 +8,44 @@ use tokio::runtime::Handle;
 use wharf_artifact::layer::Limits;
 use wharf_artifact::layer::stored::make::{self, MakeError};
 use wharf_artifact::layer::stored::read::Foot;
-use wharf_artifact::layer::stored::{ReadAt, StoredError, VERSION};
+use wharf_artifact::layer::stored::{ReadAt, StoredError};
 use wharf_content::body::Body;
 use wharf_model::digest::Digest;
 use wharf_model::limits::{TREE_AT_ONCE_BYTES_MAX, TREE_AT_ONCE_TAR_BYTES_MAX};
 use wharf_model::range::ByteRange;
-use wharf_store::blobs::{Blobs, Location, Served};
+use wharf_store::blobs::{Blobs, BlobsError, Location, Served};
 use wharf_store::ledger::change::Place;
 
-use super::{TREE, place};
+use super::derive::is_usable;
+use super::{Permit, TREE, place};
 use crate::error::Error;
 use crate::registry::{Access, Registry};
+
+/// The tree of a layer. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Tree {
+    pub(super) source: Arc<Source>,
+    pub(super) foot: Arc<Foot>,
+}
+
+impl Tree {
+    /// Bytes of memory that it takes, about.
+    pub(super) fn memory(&self) -> usize {
+        let here = match &*self.source {
+            Source::Here(bytes) => bytes.len(),
+            Source::Heap { .. } => 0,
+        };
+        here + self.foot.memory()
+    }
+
+    /// Why not all is known of the layer, in words for people.
+    pub(super) fn gap(&self) -> Option<String> {
+        let summary = self.foot.summary();
+        let nameless =
+            || format!("{} of its members have names that mean nothing, or lead out of it", summary.nameless);
+        summary.fault.as_ref().map(ToString::to_string).or_else(|| (summary.nameless > 0).then(nameless))
+    }
+}
 
 /// The bytes of a tree.
 pub(super) enum Source {
@@ -82,33 +109,33 @@ impl Read for Waiting {
 
 impl Registry {
     /// The tree of a layer, as the repository shows it; `None` where it does not.
-    pub(super) async fn tree(&self, access: &Access, layer: &Digest) -> Result<Option<(Source, Arc<Foot>)>, Error> {
+    pub(super) async fn tree(&self, access: &Access, layer: &Digest, permit: &Permit) -> Result<Option<Tree>, Error> {
         let row = self.0.ledger.derived(&access.repository, layer, TREE).await?;
-        let Some(row) = row.filter(|row| row.version == VERSION) else { return self.tree_at_once(access, layer).await };
+        let Some(row) = row.filter(is_usable) else { return self.tree_at_once(access, layer).await };
         let (size, location) = match row.place {
             Place::Ledger(bytes) => return here(bytes).map(Some),
             Place::Heap(location) => (row.size, location),
         };
         let (blobs, runtime) = (self.0.blobs.clone(), Handle::current());
         let key = location.0.clone();
-        let source = Source::Heap { blobs, location, runtime };
+        let source = Arc::new(Source::Heap { blobs, location, runtime });
         if let Some(foot) = self.0.files.feet.get(&key) {
-            return Ok(Some((source, foot)));
+            return Ok(Some(Tree { source, foot }));
         }
-        let place = place(&self.0.files.looks).await?;
+        let permit = permit.clone();
         let read = tokio::task::spawn_blocking(move || {
-            let _place = place;
-            let foot = Foot::read(&&source, size)?;
-            Ok((source, Arc::new(foot)))
+            let _permit = permit;
+            let foot = Foot::read(&&*source, size)?;
+            Ok(Tree { source, foot: Arc::new(foot) })
         });
         let read = read.await.map_err(|error| Error::Internal(format!("reading a tree broke off: {error}")))?;
-        let (source, foot) = read.map_err(|error: StoredError| broken(layer, &error))?;
-        self.0.files.feet.insert(key, foot.clone());
-        Ok(Some((source, foot)))
+        let tree = read.map_err(|error: StoredError| broken(layer, &error))?;
+        self.0.files.feet.insert(key, tree.foot.clone());
+        Ok(Some(tree))
     }
 
     /// Looks at a layer that is so small that nobody waits for it.
-    async fn tree_at_once(&self, access: &Access, layer: &Digest) -> Result<Option<(Source, Arc<Foot>)>, Error> {
+    async fn tree_at_once(&self, access: &Access, layer: &Digest) -> Result<Option<Tree>, Error> {
         let Some(row) = self.0.ledger.blob(&access.repository, layer).await? else { return Ok(None) };
         if let Some(tree) = self.0.files.made.get(layer) {
             return here(tree).map(Some);
@@ -129,7 +156,8 @@ impl Registry {
             MakeError::Read(error) | MakeError::Write(error) => Error::Unavailable(error.to_string()),
             MakeError::Kept(error) => Error::Internal(error.to_string()),
         })?;
-        if summary.tar_bytes >= TREE_AT_ONCE_TAR_BYTES_MAX {
+        // Where that is why it was read no further, what is behind is known once its job is done.
+        if summary.tar_bytes > TREE_AT_ONCE_TAR_BYTES_MAX {
             return Err(Error::NotReady(*layer));
         }
         let tree = Bytes::from(tree);
@@ -138,21 +166,25 @@ impl Registry {
     }
 
     /// All bytes of a blob.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] where the heap does not answer; [`Error::Internal`] where it has lost them.
     pub(super) async fn whole(&self, place: Place, size: u64) -> Result<Body, Error> {
         match place {
             Place::Ledger(bytes) => Ok(Body::full(bytes)),
             Place::Heap(location) => match self.0.blobs.open(&location, ByteRange { start: 0, end: size }).await {
                 Ok(Served::Body(body)) => Ok(body),
                 Ok(Served::Redirect(_)) => Err(Error::Internal(elsewhere().to_string())),
+                Err(error @ BlobsError::Lost(_)) => Err(Error::Internal(error.to_string())),
                 Err(error) => Err(Error::Unavailable(error.to_string())),
             },
         }
     }
 }
 
-fn here(tree: Bytes) -> Result<(Source, Arc<Foot>), Error> {
+fn here(tree: Bytes) -> Result<Tree, Error> {
     let foot = Foot::read(&&*tree, tree.len() as u64).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok((Source::Here(tree), Arc::new(foot)))
+    Ok(Tree { source: Arc::new(Source::Here(tree)), foot: Arc::new(foot) })
 }
 
 fn broken(layer: &Digest, error: &StoredError) -> Error {

@@ -2,10 +2,12 @@
 //! else.
 
 use std::io::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
+use wharf_artifact::kind::folder::InForce;
 use wharf_model::api::files::{FileChange, FileKind, FolderPage};
 use wharf_model::digest::Digest;
 use wharf_model::media::OCI_MANIFEST;
@@ -13,12 +15,17 @@ use wharf_model::range::ByteRange;
 use wharf_registry::access::Action;
 use wharf_registry::error::Error;
 use wharf_registry::files::{TREE, Where};
+use wharf_registry::followers::Following;
+use wharf_registry::followers::inspect::InspectFollower;
+use wharf_registry::inspect::{InspectSettings, Inspector};
+use wharf_registry::jobs::Worker;
 use wharf_registry::people::Part;
 use wharf_registry::pull::Served;
 use wharf_store::blobs::faulty::{Failure, Fault};
 use wharf_store::ledger::Ledger as _;
 use wharf_store::ledger::change::{Commit, Place};
 use wharf_store::ledger::facts::Facts as _;
+use wharf_store::ledger::notes::NewJob;
 
 use crate::house::{House, IDLE, name, noise, tagged};
 
@@ -89,6 +96,29 @@ impl House {
         let commit = Commit { actor: "test".to_owned(), changes, ..Commit::default() };
         self.ledger.commit(commit).await.expect("no fault");
         is_new
+    }
+}
+
+impl House {
+    async fn queue_tree(&self, repository: &str, layer: &Digest) {
+        let name = format!("{repository}@{layer}");
+        let jobs = vec![NewJob { kind: TREE.to_owned(), key: name.clone(), payload: name }];
+        let commit = Commit { actor: "test".to_owned(), jobs, ..Commit::default() };
+        self.ledger.commit(commit).await.expect("no fault");
+    }
+
+    async fn work_off_trees(&self) -> usize {
+        Worker::of_trees(&self.registry).work_off().await.expect("no fault")
+    }
+
+    async fn tree_jobs(&self) -> u64 {
+        self.ledger.count_jobs(TREE).await.expect("no fault")
+    }
+
+    /// Pushes a layer that is too large to be looked at while somebody waits.
+    async fn push_large(&self, repository: &str) -> Digest {
+        let long = noise(2, 5 << 20);
+        self.push_layers(repository, "v1", &[(TAR, None, &layer(&[("long", &long)]))]).await[0]
     }
 }
 
@@ -194,6 +224,8 @@ async fn files_are_read_by_who_may_read_the_layer() {
     house.put("othr/app", tagged("v1"), manifest.to_string().into()).await.expect("foreign layers may be missing");
     let files = house.ls("othr/app", "v1", &at(""), &ALL).await.expect("nothing");
     assert_eq!((files.items.len(), &*files.incomplete[0].reason), (0, "it is not in this repository"));
+    let answer = house.ls("othr/app", "v1", &of(layers[0], ""), &ALL).await;
+    assert!(matches!(answer, Err(Error::NotThere { what: "layer", .. })), "{answer:?}");
     assert_eq!(house.registry.derive_tree(&name("othr/app"), &layers[0]).await.expect("no fault"), None);
     assert_eq!(house.ls("acme/closed", "v1", &at(""), &ALL).await.expect("files").items.len(), 1);
 }
@@ -260,4 +292,134 @@ async fn what_is_no_layer_is_told() {
     assert_eq!(files.incomplete.len(), 2, "{files:?}");
     house.push_layers(A, "v2", &[("application/x-other", None, b"?")]).await;
     assert!(matches!(house.ls(A, "v2", &at(""), &ALL).await, Err(Error::Unsupported(_))));
+}
+
+/// What ends the process each time is not done for ever; the files say so, and whoever asks for it again has it tried again.
+#[tokio::test]
+async fn a_layer_that_ends_the_process_is_given_up() {
+    let mut house = House::new().await;
+    let layer = house.push_large(A).await;
+    house.queue_tree(A, &layer).await;
+    for _ in 0..5 {
+        assert_eq!(house.ledger.claim_jobs(TREE, 60_000, 10).await.expect("no fault").len(), 1);
+        house.crash().await;
+    }
+    assert_eq!((house.work_off_trees().await, house.tree_jobs().await), (1, 0));
+    let files = house.ls(A, "v1", &at(""), &ALL).await.expect("what there is");
+    assert_eq!((files.items.len(), files.incomplete.len()), (0, 1), "{files:?}");
+    assert!(files.incomplete[0].reason.contains("broke off each time"), "{files:?}");
+    house.queue_tree(A, &layer).await;
+    assert_eq!(house.work_off_trees().await, 1);
+    assert_eq!(house.names("v1", "").await, ["long"]);
+}
+
+/// Bytes that are lost: so many attempts, and then the files say so. A heap that does not answer is waited for.
+#[tokio::test]
+async fn a_layer_whose_bytes_are_lost_is_given_up() {
+    let house = House::new().await;
+    let layer = house.push_large(A).await;
+    house.queue_tree(A, &layer).await;
+    for _ in 0..8 {
+        house.blobs.fail_next(Fault::Before(Failure::Failed));
+        assert_eq!((house.work_off_trees().await, house.tree_jobs().await), (1, 1));
+        house.advance(60_000);
+    }
+    let row = house.ledger.blob(&name(A), &layer).await.expect("no fault").expect("it is there");
+    let Place::Heap(location) = row.place else { panic!("it is large") };
+    house.heap.lose(&location, None);
+    for _ in 0..5 {
+        assert!(matches!(house.ls(A, "v1", &at(""), &ALL).await, Err(Error::NotReady(_))));
+        assert_eq!((house.work_off_trees().await, house.tree_jobs().await <= 1), (1, true));
+        house.advance(60_000);
+    }
+    assert_eq!(house.tree_jobs().await, 0);
+    let files = house.ls(A, "v1", &at(""), &ALL).await.expect("what there is");
+    assert_eq!(files.incomplete[0].reason, "it cannot be read");
+}
+
+/// A repository that goes takes the tree of its layer from no other.
+#[tokio::test]
+async fn each_repository_has_its_layers_looked_into() {
+    let house = House::new().await;
+    let layer = house.push_large(A).await;
+    house.push_large("othr/app").await;
+    Following::new(&InspectFollower, house.ledger.clone()).catch_up().await.expect("no fault");
+    let inspector = Inspector::new(&house.registry, Arc::new(InForce::default()), InspectSettings::default());
+    for worker in Worker::inspectors(&house.registry, &inspector) {
+        worker.work_off().await.expect("no fault");
+    }
+    let access = house.access(Action::Delete, "othr/app").await;
+    house.registry.delete_repository(&access).await.expect("deleted");
+    assert!(house.work_off_trees().await > 0);
+    assert_eq!(house.names("v1", "").await, ["long"]);
+    assert!(!house.derive(A, &layer).await, "it is known");
+}
+
+/// The note goes in the commit that makes the tree known: until then the sweep finds its bytes, and afterwards leaves them.
+#[tokio::test]
+async fn a_tree_that_is_never_committed_is_swept() {
+    let mut house = House::new().await;
+    let names: Vec<String> =
+        (0..3_000_u64).map(|number| format!("{:x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (name.as_str(), &b"x"[..])).collect();
+    let layers = house.push_layers(A, "v1", &[(TAR, None, &layer(&files))]).await;
+    let before = house.resting().await.len();
+    let change = house.registry.derive_tree(&name(A), &layers[0]).await.expect("no fault");
+    assert_eq!(house.resting().await.len(), before + 1);
+    house.crash().await;
+    house.advance(IDLE + 1);
+    house.clean().await;
+    assert_eq!(house.resting().await.len(), before);
+    // Its commit comes too late: nothing is to name what is gone.
+    let commit = Commit { actor: "test".to_owned(), changes: change.into_iter().collect(), ..Commit::default() };
+    house.ledger.commit(commit).await.expect("it has no effect");
+    assert_eq!(house.ledger.derived(&name(A), &layers[0], TREE).await.expect("no fault"), None);
+    assert!(house.derive(A, &layers[0]).await);
+    house.advance(IDLE + 1);
+    house.clean().await;
+    assert_eq!(house.resting().await.len(), before + 1);
+    assert_eq!(house.names("v1", "").await.len(), 1_000);
+}
+
+/// A small layer that becomes a large one is not told in part.
+#[tokio::test]
+async fn what_is_cut_short_at_once_is_told_later() {
+    let house = House::new().await;
+    let zeros = vec![0; 66 << 20];
+    let layers =
+        house.push_layers(A, "v1", &[(GZIP, None, &gzip(&layer(&[("a", b"1"), ("b", &zeros), ("c", b"3")])))]).await;
+    let answer = house.ls(A, "v1", &at(""), &ALL).await;
+    assert!(matches!(answer, Err(Error::NotReady(layer)) if layer == layers[0]), "{answer:?}");
+    house.derive(A, &layers[0]).await;
+    assert_eq!(house.cat("v1", &at("c"), None).await.expect("a file"), "3");
+}
+
+#[tokio::test]
+async fn a_layer_is_asked_for_itself() {
+    let house = House::new().await;
+    let chart = gzip(&layer(&[("app/Chart.yaml", b"name: app")]));
+    let layers: [(&str, Option<&str>, &[u8]); 2] = [(GZIP, None, &chart), ("text/plain", Some("app.prov"), b"signed")];
+    let digests = house.push_layers(A, "v1", &layers).await;
+    assert_eq!(house.cat("v1", &at("app.prov"), None).await.expect("a file"), "signed");
+    assert_eq!(house.cat("v1", &of(digests[1], "app.prov"), None).await.expect("a file"), "signed");
+    let answer = house.cat("v1", &of(digests[0], "app.prov"), None).await;
+    assert!(matches!(answer, Err(Error::NotThere { .. })), "it is in another layer: {answer:?}");
+    assert_eq!(house.cat("v1", &of(digests[0], "app/Chart.yaml"), None).await.expect("a file"), "name: app");
+}
+
+/// A file that says that it is longer than its layer has no content.
+#[tokio::test]
+async fn files_end_within_their_layer() {
+    let house = House::new().await;
+    for (tag, size) in [("v1", 1 << 40), ("v2", u64::MAX - 511), ("v3", 2_000)] {
+        let mut header = tar::Header::new_gnu();
+        header.set_path("long").expect("a path");
+        header.set_size(size);
+        header.set_mode(0o644);
+        header.set_cksum();
+        let bytes = [header.as_bytes().as_slice(), &[b'x'; 1_000]].concat();
+        house.push_layers(A, tag, &[(TAR, None, &bytes)]).await;
+        let answer = house.cat(tag, &at("long"), None).await;
+        assert!(matches!(answer, Err(Error::Unsupported(_) | Error::NotThere { .. })), "{tag}: {answer:?}");
+    }
 }

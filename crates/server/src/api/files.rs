@@ -12,6 +12,7 @@ use utoipa::IntoParams;
 use wharf_model::api::files::FolderPage;
 use wharf_model::code::ErrorCode;
 use wharf_model::digest::Digest;
+use wharf_model::limits::{TREE_DEPTH_MAX, TREE_PATH_BYTES_MAX};
 use wharf_model::media;
 use wharf_model::name::Reference;
 use wharf_model::range::{self, ByteRange, Requested};
@@ -32,7 +33,7 @@ use crate::respond::{self, Answer};
 #[derive(Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct Looked {
-    /// A path from the root; the root where nothing is said.
+    /// A path from the root, of 4,095 bytes and 256 names at most; the root where nothing is said.
     path: Option<String>,
     /// The digest of a layer: only what that has.
     layer: Option<String>,
@@ -43,11 +44,20 @@ impl Looked {
         let path = self.path.unwrap_or_default();
         if path.contains('\0') {
             let message = "no path has a NUL".to_owned();
-            return Err(Failure::new(StatusCode::BAD_REQUEST, ErrorCode::NameInvalid, message));
+            return Err(wrong_path(message));
+        }
+        if path.len() > TREE_PATH_BYTES_MAX || path.split('/').count() > TREE_DEPTH_MAX {
+            let message = format!("a path has at most {TREE_PATH_BYTES_MAX} bytes and {TREE_DEPTH_MAX} names");
+            return Err(wrong_path(message));
         }
         let layer = self.layer.map(|layer| named::<Digest>(&layer)).transpose()?;
         Ok(Where { path, layer })
     }
+}
+
+fn wrong_path(reason: String) -> Failure {
+    let detail = serde_json::json!({ "field": "path", "reason": reason });
+    Failure::new(StatusCode::BAD_REQUEST, ErrorCode::NameInvalid, reason).detail(detail)
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Looked {

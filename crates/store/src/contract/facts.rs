@@ -28,7 +28,7 @@ pub(super) fn put_facts(repository: &str, text: &str, number: u64, version: u32,
 
 fn put_derived(text: &str, kind: &str, version: u32, place: Place) -> Change {
     let (source, kind) = (digest(text), kind.to_owned());
-    Change::Found(FactsChange::PutDerived { source, kind, version, size: 4, place })
+    Change::Found(FactsChange::PutDerived { source, kind, version, size: 4, place, upload: None })
 }
 
 impl Bench {

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use wharf_model::digest::Digest;
+use wharf_model::id::Id;
 use wharf_model::media::MediaType;
 use wharf_model::name::RepositoryName;
 
@@ -63,6 +64,10 @@ pub enum FactsChange {
         size: u64,
         /// Where they are.
         place: Place,
+        /// The note that names them until then, and its version: it goes. Where there is none of that version somebody else has
+        /// ended it, and the bytes with it: then there is no effect.
+        #[serde(skip)]
+        upload: Option<(Id, u64)>,
     },
 }
 

@@ -92,6 +92,16 @@ fn tree_in_runs(run_bytes: usize, stream: impl Read, limits: Limits, out: impl W
     Ok(summary)
 }
 
+/// Writes to `out` the tree of a layer that cannot be read, and why, in words for people: there is nothing in it.
+///
+/// # Errors
+/// [`MakeError::Write`].
+pub fn nothing(fault: &str, out: impl Write) -> Result<(), MakeError> {
+    let Gathered { mut summary, .. } = Gathered::new(0);
+    summary.fault = Some(fault.into());
+    Blocks::new(out).and_then(|blocks| blocks.finish(&summary)).map_err(MakeError::Write)
+}
+
 /// What is known of a layer while it is read.
 struct Gathered {
     sorter: Sorter,
@@ -129,13 +139,18 @@ impl Gathered {
     fn walk(&mut self, stream: impl Read, limits: Limits) -> Result<(), LayerError> {
         let mut walk = Walk::open(stream, limits)?;
         self.summary.compression = walk.compression();
+        let read = self.walk_members(&mut walk).and_then(|()| walk.drain());
+        // How far it was read is known where it breaks off, too.
+        self.summary.tar_bytes = walk.position();
+        read
+    }
+
+    fn walk_members(&mut self, walk: &mut Walk<impl Read>) -> Result<(), LayerError> {
         while let Some(met) = walk.step()? {
             let number = self.summary.members;
             self.summary.members += 1;
-            self.summary.tar_bytes = walk.position();
             self.take(met, number)?;
         }
-        self.summary.tar_bytes = walk.finish()?.tar_bytes;
         Ok(())
     }
 

@@ -8,14 +8,14 @@ use crate::compression::Compression;
 use crate::layer::index::Node;
 use crate::layer::stored::code::Bytes;
 use crate::layer::stored::{
-    BLOCK_BYTES_MAX, END_BYTES, FOOT_BYTES_MAX, FOOT_KEY_BYTES_MAX, MAGIC, ReadAt, Record, StoredError, Summary,
-    VERSION, key,
+    BLOCK_BYTES_MAX, END_BYTES, FOOT_BYTES_MAX, FOOT_KEY_BYTES_MAX, MAGIC, Most, Portion, ReadAt, Record, StoredError,
+    Summary, VERSION, key,
 };
 use crate::layer::walk::{Fault, Kind, Reason};
 
 /// How much is read of the end at first, in bytes: the foot is seldom longer.
 const FIRST_BYTES: u64 = 16 << 10;
-/// How many blocks are kept unpacked. What is asked together stands together.
+/// How many blocks are kept unpacked, at most. What is asked together stands together.
 const KEPT_MAX: usize = 8;
 
 /// What stands at the end of a tree: enough to find the rest. May be kept, and shared.
@@ -139,6 +139,7 @@ pub struct Stored<S> {
     foot: Arc<Foot>,
     /// Blocks that were unpacked, by number, the latest last.
     kept: Vec<(usize, Arc<[u8]>)>,
+    kept_max: usize,
 }
 
 impl<S: ReadAt> Stored<S> {
@@ -153,7 +154,13 @@ impl<S: ReadAt> Stored<S> {
 
     /// The same where its foot is known.
     pub fn with(source: S, foot: Arc<Foot>) -> Stored<S> {
-        Stored { source, foot, kept: Vec::new() }
+        Stored { source, foot, kept: Vec::new(), kept_max: KEPT_MAX }
+    }
+
+    /// The same where no more than `blocks` are to be kept unpacked, of 64 KiB at most; one is always.
+    #[must_use]
+    pub fn keeping(self, blocks: usize) -> Stored<S> {
+        Stored { kept_max: blocks.clamp(1, KEPT_MAX), ..self }
     }
 
     /// What the layer is on the whole.
@@ -170,29 +177,39 @@ impl<S: ReadAt> Stored<S> {
         self.linked(record)
     }
 
-    /// What the layer itself has in a folder, by name, behind the name `after`; at most `limit` entries.
+    /// What the layer itself has in a folder, by name, behind the name `after`.
     ///
     /// # Errors
     /// [`StoredError`].
-    pub fn within(
-        &mut self,
-        folder: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<(String, Record)>, StoredError> {
+    pub fn within(&mut self, folder: &str, after: Option<&str>, most: Most) -> Result<Portion, StoredError> {
         let start = [folder.as_bytes(), b"\0"].concat();
         let from = [&start, after.unwrap_or_default().as_bytes()].concat();
-        let mut found = Vec::new();
+        let (mut found, mut bytes) = (Portion::default(), 0);
         self.scan(&from, |key, record| {
             let Some(name) = key.strip_prefix(&*start) else { return Ok(false) };
             if key != from {
                 let name = str::from_utf8(name).map_err(|_| StoredError::Broken("a name is no text"))?;
-                found.push((name.to_owned(), record));
+                bytes += record.weight(key.len());
+                let count = found.entries.len();
+                found.is_more = count >= most.entries || count > 0 && bytes > most.bytes;
+                if !found.is_more {
+                    found.entries.push((name.to_owned(), record));
+                }
             }
-            Ok(found.len() < limit)
+            Ok(!found.is_more)
         })?;
-        for (_, record) in &mut found {
-            *record = self.linked(std::mem::take(record))?;
+        // What it is a further name of may take more than its name.
+        let mut bytes = 0;
+        for at in 0..found.entries.len() {
+            let (name, record) = &mut found.entries[at];
+            let record = self.linked(std::mem::take(record))?;
+            bytes += record.weight(start.len() + name.len());
+            if at > 0 && bytes > most.bytes {
+                found.entries.truncate(at);
+                found.is_more = true;
+                break;
+            }
+            found.entries[at].1 = record;
         }
         Ok(found)
     }
@@ -251,7 +268,7 @@ impl<S: ReadAt> Stored<S> {
         }
         let Block { start, packed, length, .. } = self.foot.blocks[number];
         let block: Arc<[u8]> = unpacked(&self.source.read_at(start, packed)?, length)?.into();
-        if self.kept.len() >= KEPT_MAX {
+        if self.kept.len() >= self.kept_max {
             self.kept.remove(0);
         }
         self.kept.push((number, Arc::clone(&block)));

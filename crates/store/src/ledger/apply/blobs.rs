@@ -46,21 +46,22 @@ impl<S: Sql> Context<'_, S> {
             None => self.insert_blob(digest, *size, place).await?,
         };
         self.put_member(home, &blob, digest).await?;
-        if let Some((upload, version)) = upload {
-            self.end_upload(upload, *version).await?;
+        match upload {
+            Some((upload, version)) if !self.end_upload(upload, *version).await? => Err(Refused::UploadUnknown),
+            _ => Ok(true),
         }
-        Ok(true)
     }
 
-    /// Ends the session of an upload; what it had reserved is given back in the same commit that counts what came of it.
-    async fn end_upload(&mut self, upload: &Id, version: u64) -> Result<(), Refused> {
+    /// Ends the session of an upload; what it had reserved is given back in the same commit that counts what came of it. Whether
+    /// there is one, of that version.
+    pub(crate) async fn end_upload(&mut self, upload: &Id, version: u64) -> Result<bool, Refused> {
         let delete = "DELETE FROM upload WHERE uid = $1 AND version = $2 RETURNING project, reserved";
         let row = self.sql.one(delete, &[upload.into(), (version as i64).into()]).await?;
-        let mut row = row.ok_or(Refused::UploadUnknown)?;
+        let Some(mut row) = row else { return Ok(false) };
         if let (Some(project), reserved) = (row.maybe_int(0)?, row.int(1)?) {
             self.moved(project).reserved -= reserved;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Bytes came to the heap whose digest is known already: one copy stays, the other is reclaimed.

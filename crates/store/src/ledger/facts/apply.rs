@@ -11,7 +11,7 @@ impl<S: Sql> Context<'_, S> {
     pub(crate) async fn put_found(&mut self, change: &FactsChange) -> Result<bool, Refused> {
         match change {
             FactsChange::PutFacts { .. } => Ok(self.put_facts(change).await?),
-            FactsChange::PutDerived { .. } => Ok(self.put_derived(change).await?),
+            FactsChange::PutDerived { .. } => self.put_derived(change).await,
         }
     }
 
@@ -47,29 +47,37 @@ impl<S: Sql> Context<'_, S> {
         Ok(self.sql.execute(put, &parameters).await? > 0)
     }
 
-    async fn put_derived(&mut self, change: &FactsChange) -> Result<bool, LedgerError> {
-        let FactsChange::PutDerived { source, kind, version, size, place } = change else { return Ok(false) };
+    async fn put_derived(&mut self, change: &FactsChange) -> Result<bool, Refused> {
+        let FactsChange::PutDerived { source, kind, version, size, place, upload } = change else { return Ok(false) };
         let (algorithm, hash) = digest_values(source);
         let find = "SELECT id FROM blob WHERE algorithm = $1 AND digest = $2";
         let (location, bytes) = match place {
             Place::Heap(location) => (Some(location.0.as_str()), Value::Null),
             Place::Ledger(bytes) => (None, bytes.as_ref().into()),
         };
-        let Some(mut row) = self.sql.one(find, &[algorithm, hash]).await? else {
+        let blob = match self.sql.one(find, &[algorithm, hash]).await? {
+            Some(mut row) => Some(row.int(0)?),
+            None => None,
+        };
+        // What is written again at the same place, because it was not learned that it is, is not to go.
+        let same = "UPDATE derived SET version = $3, size = $4 WHERE blob = $1 AND kind = $2 AND location = $5";
+        let (version, size) = (Value::Int(i64::from(*version)), Value::Int(*size as i64));
+        if let (Some(blob), true) = (blob, location.is_some())
+            && self.sql.execute(same, &[blob.into(), kind.as_str().into(), version, size, location.into()]).await? > 0
+        {
+            return Ok(true);
+        }
+        if let Some((upload, version)) = upload
+            && !self.end_upload(upload, *version).await?
+        {
+            return Ok(false);
+        }
+        let Some(blob) = blob else {
             if let Some(location) = location {
                 self.reclaim(location).await?;
             }
             return Ok(false);
         };
-        let blob = row.int(0)?;
-        // What is written again at the same place, because it was not learned that it is, is not to go.
-        let same = "UPDATE derived SET version = $3, size = $4 WHERE blob = $1 AND kind = $2 AND location = $5";
-        let (version, size) = (Value::Int(i64::from(*version)), Value::Int(*size as i64));
-        if location.is_some()
-            && self.sql.execute(same, &[blob.into(), kind.as_str().into(), version, size, location.into()]).await? > 0
-        {
-            return Ok(true);
-        }
         let delete = "DELETE FROM derived WHERE blob = $1 AND kind = $2 RETURNING location";
         self.drop_derived(delete, &[blob.into(), kind.as_str().into()]).await?;
         let insert = "INSERT INTO derived (blob, kind, version, size, location, bytes) VALUES ($1, $2, $3, $4, $5, $6)";
