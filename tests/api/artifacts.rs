@@ -1,7 +1,7 @@
 //! What is in a repository, as our API tells it: in pages, by kind and by tags, one by one, with what is attached.
 
 use serde_json::{Value, json};
-use wharf_model::media::OCI_MANIFEST;
+use wharf_model::media::{OCI_EMPTY, OCI_MANIFEST};
 use wharf_testkit::fixture::{Artifact, descriptor};
 use wharf_testkit::http::Client;
 use wharf_testkit::server::{Server, wait_for};
@@ -129,6 +129,31 @@ fn one_artifact_with_all_that_is_known() {
     client.get(&format!("{BASE}/artifacts/2.0")).expect_error(404, "MANIFEST_UNKNOWN");
     client.get(&format!("{BASE}/artifacts/no tag").replace(' ', "%20")).expect_error(400, "NAME_INVALID");
     client.get("/api/v1/repositories/acme~none/artifacts/2.0").expect_error(404, "NAME_UNKNOWN");
+}
+
+/// Facts come after the push, and are those of what was pushed.
+#[test]
+fn facts_of_an_attached_bill_of_materials() {
+    let (_server, client) = stocked();
+    let image = Artifact::small(1);
+    image.push(&client, "acme/app", "v1");
+    let document = json!({
+        "spdxVersion": "SPDX-2.3", "SPDXID": "SPDXRef-DOCUMENT", "name": "app", "dataLicense": "CC0-1.0",
+        "packages": [{ "SPDXID": "SPDXRef-openssl", "name": "openssl", "versionInfo": "3.0.1" }],
+    });
+    let (empty, document) = (b"{}".to_vec(), document.to_string().into_bytes());
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": "application/spdx+json",
+        "config": descriptor(OCI_EMPTY, &empty), "layers": [descriptor("application/spdx+json", &document)],
+        "subject": descriptor(&image.media_type, &image.manifest),
+    });
+    let sbom = Artifact::of(OCI_MANIFEST, &manifest, vec![empty, document]);
+    sbom.push(&client, "acme/app", &sbom.digest().to_string());
+    let found = with_facts(&client, &sbom.digest().to_string());
+    assert_eq!((&found["kind"]["id"], &found["subject"]), (&json!("spdx-sbom"), &json!(image.digest())));
+    assert_eq!((&found["title"], found["facts"].get("faults")), (&json!("app"), None));
+    let packages = &found["facts"]["detail"]["packages"]["items"];
+    assert_eq!(packages, &json!([{ "name": "openssl", "version": "3.0.1" }]), "{found}");
 }
 
 #[test]
