@@ -117,6 +117,14 @@ impl Registry {
     /// ledger fails.
     pub async fn events(&self, subject: &Subject, part: &EventPart) -> Result<Events, Error> {
         self.authorise_list(subject)?;
+        self.browse_events(subject, part).await
+    }
+
+    /// The same for whoever comes by: to who may not list what they may read, what happened in public repositories.
+    ///
+    /// # Errors
+    /// As [`Registry::events`].
+    pub async fn browse_events(&self, subject: &Subject, part: &EventPart) -> Result<Events, Error> {
         self.told_events(subject, Whence::All, None, part).await
     }
 

@@ -36,9 +36,17 @@ impl Registry {
     /// [`Error::Unauthorized`]; or the ledger fails.
     pub async fn projects(&self, subject: &Subject, part: &Part) -> Result<List<ListedProject>, Error> {
         logged_in(subject)?;
+        self.browse_projects(subject, part).await
+    }
+
+    /// The same for whoever comes by: to who has not logged in, the public ones, or all in open mode.
+    ///
+    /// # Errors
+    /// The ledger fails.
+    pub async fn browse_projects(&self, subject: &Subject, part: &Part) -> Result<List<ListedProject>, Error> {
         let wanted = self.wanted(subject, "projects", part)?;
-        let after = wanted.after();
-        let names = match subject.rights.projects() {
+        let (after, is_open) = (wanted.after(), self.0.settings.policy.open);
+        let names = match subject.rights.projects().filter(|_| !is_open) {
             None => self.0.ledger.project_names(false, after, wanted.rows()).await?,
             Some(own) => {
                 let mut names = self.0.ledger.project_names(true, after, wanted.rows()).await?;
@@ -54,11 +62,23 @@ impl Registry {
         for name in page.items {
             // What has just gone, or gone private, is left out.
             let found = self.0.ledger.project(&name).await?;
-            items.extend(found.filter(|project| is_seen(subject, project)).map(|project| listed(subject, project)));
+            let seen = found.filter(|project| is_open || is_seen(subject, project));
+            items.extend(seen.map(|project| listed(subject, project)));
         }
         let is_told = items.last().map(|item: &ListedProject| &item.name) == last.as_ref();
         let next = if page.next.is_none() || is_told { page.next } else { wanted.next(last)? };
         Ok(List { items, next })
+    }
+
+    /// The project, as [`Registry::browse_projects`] lists it.
+    ///
+    /// # Errors
+    /// [`Error::ProjectUnknown`], also where `subject` may not see it.
+    pub async fn browse_project(&self, subject: &Subject, name: &ProjectName) -> Result<ListedProject, Error> {
+        let is_open = self.0.settings.policy.open;
+        let found = self.0.ledger.project(name).await?;
+        let seen = found.filter(|project| is_open || is_seen(subject, project));
+        seen.map(|project| listed(subject, project)).ok_or_else(|| Error::ProjectUnknown(name.clone()))
     }
 }
 

@@ -8,7 +8,7 @@ use wharf_store::ledger::query::{LedgerError, RepositoryPage};
 use wharf_store::ledger::readable::Readable;
 use wharf_store::ledger::trash::RepositoryRow;
 
-use crate::access::Action;
+use crate::access::{self, Action};
 use crate::actor::Subject;
 use crate::cursor::Wanted;
 use crate::error::Error;
@@ -41,11 +41,35 @@ impl Registry {
         part: &Part,
     ) -> Result<List<Repository>, Error> {
         let readable = self.authorise_list(subject)?;
+        self.list_readable(subject, &readable, project, part).await
+    }
+
+    /// The same for whoever comes by: to who may not list what they may read, the public ones.
+    ///
+    /// # Errors
+    /// The ledger fails.
+    pub async fn browse_repositories(
+        &self,
+        subject: &Subject,
+        project: Option<&ProjectName>,
+        part: &Part,
+    ) -> Result<List<Repository>, Error> {
+        let readable = access::readable(subject, &self.0.settings.policy);
+        self.list_readable(subject, &readable, project, part).await
+    }
+
+    async fn list_readable(
+        &self,
+        subject: &Subject,
+        readable: &Readable,
+        project: Option<&ProjectName>,
+        part: &Part,
+    ) -> Result<List<Repository>, Error> {
         let about = project.map_or_else(String::new, ToString::to_string);
         let wanted = self.wanted(subject, format_args!("repositories {about}"), part)?;
         let page = match project {
-            Some(project) => self.names_in(project, &readable, &wanted).await?,
-            None => self.0.ledger.repositories(&readable, wanted.after(), wanted.limit).await?,
+            Some(project) => self.names_in(project, readable, &wanted).await?,
+            None => self.0.ledger.repositories(readable, wanted.after(), wanted.limit).await?,
         };
         let is_told = page.names.last().map(RepositoryName::as_str) == page.next.as_deref();
         let count = page.names.len();
