@@ -36,6 +36,7 @@ pub mod rights;
 pub mod robots;
 pub mod roles;
 pub mod secret;
+pub mod tags;
 pub mod tokens;
 pub mod trash;
 pub mod upload;
