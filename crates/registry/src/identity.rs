@@ -8,6 +8,7 @@
 pub mod local;
 mod lockout;
 pub mod personal;
+mod session;
 pub mod token;
 mod users;
 
@@ -38,6 +39,7 @@ use crate::cache::Caches;
 use crate::rights::Place;
 use crate::secret::MasterKey;
 use local::{Passwords, VERIFIED_MS};
+pub use session::Session;
 use token::{ACCESS_SECS, Audience, Claims, Issued, Owner, Tokens};
 use users::{Account, Asked, Secret, Source, Users};
 

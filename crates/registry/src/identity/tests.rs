@@ -587,6 +587,41 @@ async fn what_came_of_a_token_ends_with_it_and_has_its_limits() {
     assert_eq!(refused.map(drop), Err(AuthError::BadCredentials));
 }
 
+/// What a browser shows ends with the password, the account and the token that it came of, and is nothing but that.
+#[tokio::test]
+async fn a_session_ends_with_what_it_came_of() {
+    let house = House::new();
+    let here = std::net::IpAddr::from([127, 0, 0, 1]);
+    let session = house.identity.sign_in("admin", "secret", here).await.expect("right");
+    let subject = house.identity.signed_in(&session.text).await.expect("good");
+    assert!(subject.actor == admin() && rules(&subject) && subject.ceiling.by_token, "no more than a token is");
+    assert_eq!(house.bearer(&session.text).await, Err(AuthError::BadCredentials), "it opens the pages only");
+    let refresh = house.token(Credential::Refresh(&session.text), "").await;
+    assert_eq!(refresh.map(drop), Err(AuthError::BadCredentials));
+    let access = house.token(Credential::Password { name: "admin", password: "secret" }, "").await.expect("issued");
+    assert_eq!(house.identity.signed_in(&access.token).await, Err(AuthError::BadCredentials));
+    for text in ["", "x", "a.b.c", &session.text[1..]] {
+        assert_eq!(house.identity.signed_in(text).await, Err(AuthError::BadCredentials), "{text}");
+    }
+    house.put(ADMIN, "admin", "secret", false);
+    assert!(!rules(&house.identity.signed_in(&session.text).await.expect("good")), "rights are as of now");
+    house.put(ADMIN, "admin", "new", true);
+    assert_eq!(house.identity.signed_in(&session.text).await, Err(AuthError::BadCredentials), "another password");
+
+    let text = house.put_secret(TOKEN, KIM, |_| {});
+    let session = house.identity.sign_in("kim", &text, here).await.expect("right");
+    house.identity.signed_in(&session.text).await.expect("good");
+    house.people.secrets.lock().remove(&TOKEN);
+    house.changed();
+    assert_eq!(house.identity.signed_in(&session.text).await, Err(AuthError::BadCredentials), "the token ended");
+
+    let session = house.identity.sign_in("admin", "new", here).await.expect("right");
+    house.clock.advance(Duration::from_secs(12 * 3600));
+    assert_eq!(house.identity.signed_in(&session.text).await, Err(AuthError::Expired));
+    let wrong = house.identity.sign_in("admin", "secret", here).await;
+    assert_eq!(wrong.map(drop), Err(AuthError::BadCredentials));
+}
+
 #[tokio::test]
 async fn uses_of_tokens_are_noted_now_and_then() {
     let house = House::new();

@@ -25,6 +25,8 @@ pub const SERVICE: &str = "wharf";
 pub const ACCESS_SECS: i64 = 300;
 /// How long a refresh token lives, in seconds: 90 days.
 pub const REFRESH_SECS: i64 = 90 * 24 * 3600;
+/// How long a session of the pages lives, in seconds: 12 hours, which is a day's work.
+pub const SESSION_SECS: i64 = 12 * 3600;
 /// By how many seconds the clocks of replicas may differ.
 const LEEWAY_SECS: i64 = 60;
 /// Most bytes of scopes in one token, so that it always fits into a header; what is beyond is left out.
@@ -41,6 +43,8 @@ pub enum Audience {
     Access,
     /// For the token service, which gives an access token for it.
     Refresh,
+    /// For the pages, in a cookie. Neither the registry nor the token service takes it.
+    Session,
 }
 
 impl Audience {
@@ -48,6 +52,16 @@ impl Audience {
         match self {
             Audience::Access => SERVICE,
             Audience::Refresh => "wharf token service",
+            Audience::Session => "wharf pages",
+        }
+    }
+
+    /// How long a token for it lives, in seconds.
+    fn lifetime(self) -> i64 {
+        match self {
+            Audience::Access => ACCESS_SECS,
+            Audience::Refresh => REFRESH_SECS,
+            Audience::Session => SESSION_SECS,
         }
     }
 }
@@ -157,7 +171,6 @@ impl Tokens {
         while access.iter().map(size).sum::<usize>() > ACCESS_BYTES_MAX {
             access.pop();
         }
-        let lifetime = if audience == Audience::Access { ACCESS_SECS } else { REFRESH_SECS };
         let now = now.div_euclid(1000);
         let mut jti = [0; 16];
         getrandom::fill(&mut jti).map_err(|error| AuthError::Failed(format!("no randomness: {error}")))?;
@@ -165,7 +178,7 @@ impl Tokens {
             iss: ISSUER.to_owned(),
             sub: owner.map(|owner| owner.account.to_string()).unwrap_or_default(),
             aud: audience.as_str().to_owned(),
-            exp: now.saturating_add(lifetime),
+            exp: now.saturating_add(audience.lifetime()),
             nbf: now,
             iat: now,
             jti: Id(jti).to_string(),
@@ -297,7 +310,12 @@ mod tests {
             let token = tokens.issue(made, USER, access(), NOW).expect("issued");
             assert_eq!(tokens.verify(read, &token, NOW + later).map(drop), expect, "{made:?} {read:?} {later}");
         };
-        use Audience::{Access, Refresh};
+        use Audience::{Access, Refresh, Session};
+        check(Session, Session, 43_199_999, Ok(()));
+        check(Session, Session, 43_200_000, Err(AuthError::Expired));
+        for (made, read) in [(Session, Access), (Session, Refresh), (Access, Session), (Refresh, Session)] {
+            check(made, read, 0, Err(AuthError::BadCredentials));
+        }
         check(Access, Access, 299_999, Ok(()));
         check(Access, Access, 300_000, Err(AuthError::Expired));
         check(Access, Access, -60_000, Ok(()));
