@@ -30,6 +30,7 @@ use crate::error::Failure;
 use crate::exchange::Who;
 use crate::oci::{self, Call, Outcome};
 use crate::origin::{self, Network, Origin, Peer};
+use crate::pages::Pages;
 use crate::respond::{self, Answer};
 use crate::{api, extract, health, logs, token};
 
@@ -57,6 +58,7 @@ struct Inner {
     registry: Registry,
     settings: AppSettings,
     api: axum::Router,
+    pages: Pages,
     health: health::Health,
     /// Whether the log tells already that there is a proxy which nobody named.
     has_warned: AtomicBool,
@@ -144,7 +146,8 @@ impl App {
     /// The application over a registry.
     pub fn new(registry: Registry, settings: AppSettings, health: health::Health) -> App {
         let api = api::router(registry.clone(), settings.kinds.clone());
-        App(Arc::new(Inner { registry, settings, api, health, has_warned: AtomicBool::new(false) }))
+        let pages = Pages::new(registry.clone(), settings.kinds.clone());
+        App(Arc::new(Inner { registry, settings, api, pages, health, has_warned: AtomicBool::new(false) }))
     }
 
     /// Answers a request. Never fails: what goes wrong is an answer too.
@@ -184,15 +187,14 @@ impl App {
         let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
         match path {
             "/livez" | "/readyz" | "/metrics" if is_read => self.0.health.answer(path, &self.0.registry).await,
-            "/" if is_read => welcome(),
-            "/livez" | "/readyz" | "/metrics" | "/" => Failure::not_allowed(&[Method::GET, Method::HEAD]).response(),
+            "/livez" | "/readyz" | "/metrics" => Failure::not_allowed(&[Method::GET, Method::HEAD]).response(),
             "/token" => {
                 let origin = self.origin(&parts, &peer);
                 let from = origin::sender(&parts, &peer, &self.0.settings.trusted_proxies);
                 answered(token::answer(&self.0.registry, &parts, body::incoming(body), &origin, from).await)
             }
             _ if path.starts_with("/api/") => self.api(parts, body, &peer).await,
-            _ => Failure::other(StatusCode::NOT_FOUND, "NOT_FOUND", "nothing here").response(),
+            _ => self.page(&parts, body::incoming(body), &peer).await,
         }
     }
 
@@ -334,6 +336,26 @@ impl App {
         answer
     }
 
+    /// The pages: who looks is told by the cookie of their browser, or, where a client shows one, by a login.
+    async fn page(&self, parts: &Parts, body: wharf_content::body::Body, peer: &Peer) -> Answer {
+        let origin = self.origin(parts, peer);
+        let subject = if parts.headers.contains_key(header::AUTHORIZATION) {
+            self.authenticate(parts, peer).await.map_err(|failure| respond::challenged(failure.response(), &origin))
+        } else {
+            self.0.pages.visitor(parts, &origin).await
+        };
+        let subject = match subject {
+            Ok(subject) => subject,
+            Err(answer) => return answer,
+        };
+        let from = origin::sender(parts, peer, &self.0.settings.trusted_proxies);
+        let mut answer = self.0.pages.answer(&subject, parts, body, &origin, from).await;
+        if let Some(who) = who(&subject.actor) {
+            answer.extensions_mut().insert(who);
+        }
+        answer
+    }
+
     /// Says how to log in, in one way: Docker obeys every challenge that it finds, and fails for want of a password where
     /// Basic stands beside Bearer and it has a token, or nothing and the project is public. Who came with Basic gets that.
     fn challenge(&self, answer: &mut Answer, parts: &Parts, peer: &Peer, route: &Route) {
@@ -414,11 +436,6 @@ pub(crate) fn unauthenticated(error: AuthError) -> Failure {
         AuthError::Failed(why) => Failure::from(wharf_registry::error::Error::Internal(why)),
         other => Failure::new(StatusCode::UNAUTHORIZED, ErrorCode::Unauthorized, other.to_string()),
     }
-}
-
-fn welcome() -> Answer {
-    let text = "This is a Wharf registry. Clients speak to it under /v2/; see `wharf --help` for more.\n";
-    respond::bytes("text/plain; charset=utf-8", Bytes::from_static(text.as_bytes()))
 }
 
 impl crate::listen::Handler for App {

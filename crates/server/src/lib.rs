@@ -1,4 +1,4 @@
-//! HTTP: the Distribution API, our own API, health and metrics. The only room that knows axum and hyper.
+//! HTTP: the Distribution API, our own API, the pages, health and metrics. The only room that knows axum and hyper.
 //!
 //! [`app`] has every route on one page. Handlers are thin: they read the request, call one use case of the registry room
 //! and answer.
@@ -17,6 +17,7 @@ pub mod logs;
 pub mod metrics;
 pub mod oci;
 pub mod origin;
+pub mod pages;
 pub mod respond;
 pub mod tls;
 pub mod token;

@@ -44,11 +44,13 @@ pub enum Endpoint {
     Health,
     /// `/metrics`
     Metrics,
-    /// All else.
+    /// A page, or what it is drawn with.
+    Page,
+    /// What else begins with `/v2`.
     Other,
 }
 
-const ENDPOINTS: [(Endpoint, &str); 13] = [
+const ENDPOINTS: [(Endpoint, &str); 14] = [
     (Endpoint::Base, "base"),
     (Endpoint::Catalog, "catalog"),
     (Endpoint::Manifest, "manifest"),
@@ -61,6 +63,7 @@ const ENDPOINTS: [(Endpoint, &str); 13] = [
     (Endpoint::Api, "api"),
     (Endpoint::Health, "health"),
     (Endpoint::Metrics, "metrics"),
+    (Endpoint::Page, "page"),
     (Endpoint::Other, "other"),
 ];
 
@@ -73,7 +76,7 @@ impl Endpoint {
                 "/metrics" => Endpoint::Metrics,
                 "/token" => Endpoint::Token,
                 _ if path.starts_with("/api/") => Endpoint::Api,
-                _ => Endpoint::Other,
+                _ => Endpoint::Page,
             };
         };
         let mut segments = rest.rsplit('/');
@@ -358,7 +361,8 @@ mod tests {
         check("/api/v1/projects/a", Endpoint::Api);
         check("/readyz", Endpoint::Health);
         check("/metrics", Endpoint::Metrics);
-        check("/", Endpoint::Other);
+        check("/", Endpoint::Page);
+        check("/acme/app/-/tags/1.0", Endpoint::Page);
         for (at, (endpoint, _)) in ENDPOINTS.iter().enumerate() {
             assert_eq!(*endpoint as usize, at);
         }

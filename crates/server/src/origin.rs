@@ -47,6 +47,11 @@ impl Origin {
         Origin(format!("{scheme}://{}", host.unwrap_or("localhost")))
     }
 
+    /// Whether what goes there and back cannot be read on the way.
+    pub fn is_secure(&self) -> bool {
+        self.0.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"))
+    }
+
     /// The host, with its port.
     pub fn host(&self) -> &str {
         self.0.split_once("://").map_or(&self.0, |(_, host)| host)

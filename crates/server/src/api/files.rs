@@ -132,7 +132,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Request {
     }
 }
 
-async fn answer(registry: &Registry, file: &FoundFile, request: &Parts) -> Result<Answer, Failure> {
+/// The content of a file, or the part that is asked for: to be saved, under its name.
+///
+/// # Errors
+/// There is no such part, or the heap fails.
+pub(crate) async fn answer(registry: &Registry, file: &FoundFile, request: &Parts) -> Result<Answer, Failure> {
     let headers = &request.headers;
     if let Some(mut answer) = respond::conditional(headers, &file.tag) {
         // It is not the digest of what is answered.

@@ -1,0 +1,222 @@
+//! A repository: its tags as versions, and all artifacts in it.
+
+use futures_util::future::OptionFuture;
+use wharf_model::api::artifact::{Artifact, FactsState, TagDetail};
+use wharf_model::name::{Reference, RepositoryName, Tag};
+use wharf_registry::artifacts::Filter;
+use wharf_registry::registry::Access;
+use wharf_registry::tags::WantedTags;
+
+use super::commands::Commands;
+use super::home::First;
+use super::html::{Icon, Moment, Short, Size, grouped};
+use super::route::{Page, View};
+use super::shell::{Crumb, Shell};
+use super::{ENTRIES, Trouble, Visit, actor, found, further};
+use crate::respond::Answer;
+
+/// Longest text that tags are looked for by, in bytes.
+const HOLDING_BYTES_MAX: usize = wharf_model::limits::TAG_BYTES_MAX;
+
+/// What stands above everything in a repository.
+pub struct Head {
+    /// The way here.
+    pub crumbs: Vec<Crumb>,
+    /// Its name.
+    pub name: String,
+    /// Whether everybody may pull from it.
+    pub public: bool,
+    /// The pages in it: title, path, whether it is this one.
+    pub tabs: Vec<(&'static str, String, bool)>,
+}
+
+impl Head {
+    /// Of a repository, at one of its pages.
+    pub async fn new(visit: &Visit<'_>, access: &Access, view: &View) -> Result<Head, Trouble> {
+        let repository = visit.registry().repository(access).await?;
+        let name = access.repository();
+        let tab = |title, at: View| {
+            let is_here = at == *view;
+            (title, Page::Repository(name.clone(), at).to_string(), is_here)
+        };
+        let tabs = vec![tab("Tags", View::Tags), tab("Artifacts", View::Artifacts), tab("Activity", View::Activity)];
+        Ok(Head { crumbs: crumbs(name), name: name.to_string(), public: repository.public, tabs })
+    }
+}
+
+/// The way to a repository: its project.
+pub fn crumbs(name: &RepositoryName) -> Vec<Crumb> {
+    vec![Crumb::new(name.project(), Page::Project(name.project()))]
+}
+
+#[derive(askama::Template)]
+#[template(path = "tags.html")]
+struct Tags {
+    shell: Shell,
+    head: Head,
+    newest: Option<Newest>,
+    tags: Vec<Line>,
+    total: String,
+    holding: String,
+    attaching: usize,
+    with_attaching: Option<String>,
+    more: bool,
+    /// Whether the kinds differ.
+    has_kinds: bool,
+    path: String,
+    next: Option<String>,
+    first: First,
+}
+
+/// What a repository is about: what its newest tag points to.
+struct Newest {
+    icon: Icon,
+    kind: String,
+    summary: String,
+    commands: Commands,
+}
+
+/// A tag or an artifact in a list.
+pub struct Line {
+    /// Where its page is.
+    pub path: String,
+    /// Its tag; empty where it has none.
+    pub tag: String,
+    /// Other tags of it, where it is an artifact.
+    pub others: u64,
+    /// Of what category it is.
+    pub icon: Icon,
+    /// Which kind it is; empty until that is known.
+    pub kind: String,
+    /// What it is called.
+    pub title: String,
+    /// What its bytes are named.
+    pub digest: Short,
+    /// How large it is, once that is known.
+    pub size: Option<Size>,
+    /// When it came or moved.
+    pub at: Option<Moment>,
+    /// By whom.
+    pub by: String,
+    /// Whether it is attached to something else.
+    pub attached: bool,
+}
+
+/// `/<repository>`
+pub async fn tags(visit: &Visit<'_>, access: &Access) -> Result<Answer, Trouble> {
+    let head = Head::new(visit, access, &View::Tags).await?;
+    let (name, here) = (access.repository(), Page::Repository(access.repository().clone(), View::Tags));
+    let holding = visit.asked("q").unwrap_or_default();
+    if holding.len() > HOLDING_BYTES_MAX {
+        return Err(Trouble::Asked(format!("A tag has at most {HOLDING_BYTES_MAX} characters.")));
+    }
+    let after: Option<Tag> = visit.asked("last").and_then(|last| last.parse().ok());
+    let attaching = visit.asked("all").is_some();
+    let wanted = WantedTags { holding: &holding, attaching, after: after.as_ref(), limit: ENTRIES };
+    let sorted = visit.registry().sorted_tags(access, &visit.kinds, &wanted).await?;
+    let is_first = after.is_none() && holding.is_empty();
+    let newest = sorted.items.first().filter(|_| is_first).map(|tag| newest(visit, access, tag));
+    let newest = OptionFuture::from(newest).await.flatten();
+    let tags: Vec<Line> = sorted.items.into_iter().map(|tag| tag_line(visit, name, tag)).collect();
+    let has_kinds = tags.iter().any(|tag| tag.kind != tags[0].kind);
+    let mut shell = visit.shell(name.as_str());
+    shell.about = newest.as_ref().map(|newest| newest.summary.clone()).filter(|text| !text.is_empty());
+    let page = Tags {
+        shell,
+        head,
+        newest,
+        has_kinds,
+        tags,
+        total: grouped(sorted.total as u64),
+        attaching: sorted.attaching,
+        with_attaching: (sorted.attaching > 0).then(|| format!("{here}?all=1")),
+        more: sorted.more,
+        path: here.to_string(),
+        next: further(visit, &here, &["q", "all"], sorted.next),
+        holding,
+        first: First::new(visit, name.as_str()),
+    };
+    found(visit, &page)
+}
+
+async fn newest(visit: &Visit<'_>, access: &Access, tag: &TagDetail) -> Option<Newest> {
+    let reference = Reference::Tag(tag.name.clone());
+    let detail = visit.registry().artifact(access, &visit.kinds, visit.origin.host(), &reference).await.ok()?;
+    let kind = detail.artifact.kind?;
+    let summary = detail.artifact.summary.or(detail.artifact.title);
+    Some(Newest {
+        icon: Icon::of(&kind.category),
+        kind: kind.title,
+        summary: summary.map(|text| text.as_str().to_owned()).unwrap_or_default(),
+        commands: Commands::fetching(detail.commands),
+    })
+}
+
+fn tag_line(visit: &Visit<'_>, name: &RepositoryName, tag: TagDetail) -> Line {
+    let (icon, kind) = match tag.kind {
+        Some(kind) => (Icon::of(&kind.category), kind.title),
+        None => (Icon::of("generic"), String::new()),
+    };
+    Line {
+        path: Page::tag(name, &tag.name).to_string(),
+        tag: tag.name.to_string(),
+        others: 0,
+        icon,
+        kind,
+        title: tag.title.map(|title| title.as_str().to_owned()).unwrap_or_default(),
+        digest: Short::new(&tag.digest),
+        size: tag.size.map(Size::new),
+        at: Some(visit.moment(tag.moved_at)),
+        by: actor(&tag.moved_by),
+        attached: false,
+    }
+}
+
+/// An artifact in a list: by its first tag, else by its digest.
+pub fn artifact_line(visit: &Visit<'_>, name: &RepositoryName, artifact: Artifact) -> Line {
+    let waiting = artifact.state == FactsState::Waiting;
+    let (icon, kind) = match artifact.kind {
+        Some(kind) => (Icon::of(&kind.category), kind.title),
+        None => (Icon::of("generic"), if waiting { String::new() } else { "unknown".to_owned() }),
+    };
+    let tag = artifact.tags.iter().find(|tag| !wharf_registry::tags::order::attaches(tag.as_str()));
+    let attached = artifact.subject.is_some() || tag.is_none() && !artifact.tags.is_empty();
+    Line {
+        path: tag.map_or_else(|| Page::digest(name, &artifact.digest), |tag| Page::tag(name, tag)).to_string(),
+        tag: tag.map(ToString::to_string).unwrap_or_default(),
+        others: artifact.tags_total.saturating_sub(u64::from(tag.is_some())),
+        icon,
+        kind,
+        title: artifact.title.map(|title| title.as_str().to_owned()).unwrap_or_default(),
+        digest: Short::new(&artifact.digest),
+        size: artifact.size.map(Size::new),
+        at: artifact.pushed_at.map(|at| visit.moment(at)),
+        by: artifact.pushed_by.as_deref().map(actor).unwrap_or_default(),
+        attached,
+    }
+}
+
+#[derive(askama::Template)]
+#[template(path = "artifacts.html")]
+struct Artifacts {
+    shell: Shell,
+    head: Head,
+    artifacts: Vec<Line>,
+    next: Option<String>,
+    first: First,
+}
+
+/// `/<repository>/-/artifacts`
+pub async fn artifacts(visit: &Visit<'_>, access: &Access) -> Result<Answer, Trouble> {
+    let name = access.repository();
+    let part = visit.part(ENTRIES);
+    let listed = visit.registry().artifacts(access, &visit.kinds, &Filter::default(), &part).await?;
+    let page = Artifacts {
+        shell: visit.shell(&format!("Artifacts in {name}")),
+        head: Head::new(visit, access, &View::Artifacts).await?,
+        next: further(visit, &Page::Repository(name.clone(), View::Artifacts), &[], listed.next),
+        artifacts: listed.items.into_iter().map(|artifact| artifact_line(visit, name, artifact)).collect(),
+        first: First::new(visit, name.as_str()),
+    };
+    found(visit, &page)
+}
