@@ -1,7 +1,7 @@
 //! One artifact, put together as the API and the command line tell it from its manifest and its config. What only a ledger
 //! knows of it, and facts, are put in by whoever has them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use wharf_model::api::artifact::{Artifact, ArtifactDetail, FactsState, KindName, ListedManifest, PublisherSays};
 use wharf_model::api::facts::{Line, Text};
@@ -47,8 +47,8 @@ impl Kind {
 }
 
 impl Known<'_> {
-    /// All of it; `platform` says what an index's child is for.
-    pub fn told(self, platform: impl Fn(&Digest) -> Option<String>) -> ArtifactDetail {
+    /// All of it; `platform` says what an index's child is for, where it is listed for the nth time, counted from 0.
+    pub fn told(self, platform: impl Fn(&Digest, usize) -> Option<String>) -> ArtifactDetail {
         let Known { reference, tag, digest, manifest, size, decided, config, commands } = self;
         let labels = match config.map(Config::read) {
             Some(Config::Labels(labels)) => labels,
@@ -74,9 +74,12 @@ impl Known<'_> {
             referrers: 0,
             state: FactsState::Waiting,
         };
-        let child = |descriptor: wharf_model::descriptor::Descriptor| ListedManifest {
-            platform: platform(&descriptor.digest),
-            descriptor,
+        let mut listed: HashMap<Digest, usize> = HashMap::new();
+        let child = |descriptor: wharf_model::descriptor::Descriptor| {
+            let count = listed.entry(descriptor.digest).or_default();
+            let platform = platform(&descriptor.digest, *count);
+            *count += 1;
+            ListedManifest { platform, descriptor }
         };
         ArtifactDetail {
             artifact,

@@ -163,8 +163,15 @@ fn list(lines: &mut Vec<String>, depth: usize, label: &str, all: &[&Value], left
 /// An entry of a list, on one line.
 fn inline(value: &Value) -> String {
     let Value::Object(object) = value else { return short("", value) };
-    let scalars = object.iter().filter(|(_, value)| !value.is_object() && !value.is_array());
-    let parts: Vec<String> = scalars.map(|(name, value)| short(name, value)).collect();
+    let mut scalars: Vec<(&String, &Value)> =
+        object.iter().filter(|(_, value)| !value.is_object() && !value.is_array()).collect();
+    // What is cut off at the end is what says least.
+    scalars.sort_by_key(|(name, _)| match name.as_str() {
+        "name" | "path" | "kind" => 0,
+        "digest" | "description" => 2,
+        _ => 1,
+    });
+    let parts: Vec<String> = scalars.into_iter().map(|(name, value)| short(name, value)).collect();
     cut(&parts.join("  "))
 }
 
@@ -217,5 +224,12 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line:?} is not in {text}");
         }
         assert!(text.contains("1970-01-01 00:00Z") && !text.contains('\u{1b}'), "{text}");
+    }
+
+    #[test]
+    fn names_come_first() {
+        let long = "words ".repeat(100);
+        let one = json!({ "description": long, "digest": "sha256:0", "size": 7, "name": "weights", "kind": "model" });
+        assert!(inline(&one).starts_with("model  weights  7  "), "{}", inline(&one));
     }
 }

@@ -150,7 +150,7 @@ impl Registry {
             config: decided.config.as_deref(),
             commands: decided.kind.kind.commands_for(&place),
         };
-        Ok(known.told(|child| platforms.get(child).first().map(ToString::to_string)))
+        Ok(known.told(|child, nth| platforms.get(child).get(nth).map(ToString::to_string)))
     }
 
     /// What is attached to an artifact: what names it as its subject, in the order of digests, then what an index under a

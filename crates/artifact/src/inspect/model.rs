@@ -3,6 +3,8 @@
 
 mod gguf;
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 use wharf_model::api::facts::runnable::{Model, ModelPart};
 use wharf_model::api::facts::{Detail, Facts, Line, Listed, Person, Text};
@@ -49,11 +51,14 @@ pub(super) fn inspect(artifact: Artifact) -> Turn {
     Turn::ask(wants, move |mut answers| {
         let mut facts = about(&artifact);
         let layers = &artifact.manifest.layers;
-        let mut model = Model { size: total(layers), parts: layers.iter().map(part).collect(), ..Model::default() };
+        let mut model = Model { size: total(layers), ..Model::default() };
         if layers.is_empty() {
             facts.fault("manifest", "there is no layer with a model in it");
         }
         let value = config.as_ref().and_then(|config| answers.json(&mut facts, "config", config)).unwrap_or_default();
+        let paths = kitfile_paths(&value);
+        model.parts =
+            layers.iter().map(|layer| part(layer, paths.get(layer.digest.to_string().as_str()).copied())).collect();
         told_by_config(&value, &mut model, &mut facts);
         if let Some(file) = &file {
             header(&mut answers, file, &mut model, &mut facts);
@@ -75,13 +80,21 @@ fn is_gguf(layer: &Descriptor) -> bool {
         || is_named && !media_type.contains("tar")
 }
 
-fn part(layer: &Descriptor) -> ModelPart {
+/// What a Kitfile says each layer is in the folder that it was packed from, by digest (kitops-ml/kitops pkg/artifact/kitfile.go).
+fn kitfile_paths(config: &Value) -> HashMap<&str, &str> {
+    let model = &config["model"];
+    let lists = [&model["parts"], &config["code"], &config["datasets"], &config["docs"]];
+    let parts = lists.into_iter().filter_map(Value::as_array).flatten().chain([model]);
+    parts.filter_map(|part| Some((part["digest"].as_str()?, part["path"].as_str()?))).collect()
+}
+
+fn part(layer: &Descriptor, path: Option<&str>) -> ModelPart {
     let media_type = layer.media_type.as_str();
     let named = NAMES.iter().find_map(|key| annotation(layer, key));
     let known = ["application/vnd.ollama.image.", "application/vnd.docker.ai.", "application/vnd.cncf.model."];
     let by_type = known.iter().find_map(|prefix| media_type.strip_prefix(prefix));
     ModelPart {
-        name: Line::new(named.or(by_type).unwrap_or(media_type)),
+        name: Line::new(named.or(path).or(by_type).unwrap_or(media_type)),
         media_type: Line::new(media_type),
         digest: Line::new(&layer.digest.to_string()),
         size: layer.size,

@@ -108,6 +108,27 @@ fn of_modelpack() {
     assert_eq!(json["parts"]["items"][0]["name"], "weights.bin");
 }
 
+/// As `kit pack` writes it: the config is the Kitfile, with the digest of each layer (kitops-ml/kitops pkg/artifact/kitfile.go).
+#[test]
+fn of_kitops() {
+    let store = Store::default();
+    let layer = |name: &str, size| store.absent(&format!("application/vnd.kitops.modelkit.{name}.v1.tar"), size);
+    let layers = [layer("model", 7), layer("modelpart", 8), layer("code", 9), layer("docs", 10)];
+    let of = |at: usize, path: &str| json!({ "path": path, "digest": layers[at]["digest"] });
+    let mut model = of(0, "weights.bin");
+    model["parts"] = json!([of(1, "lora"), { "path": 7, "digest": [] }]);
+    let config =
+        json!({ "manifestVersion": "1.0.0", "package": { "name": "iris" }, "model": model, "code": [of(2, "src")] });
+    let media_type = "application/vnd.kitops.modelkit.config.v1+json";
+    let config = store.blob(media_type, config.to_string().as_bytes());
+    let facts = inspect("model", &store, store.manifest(json!({ "config": config, "layers": layers })));
+    check_faults(&facts, &[]);
+    assert_eq!(facts.title, Line::some("iris"));
+    let json = detail_json(&facts);
+    let names: Vec<_> = (0..4).map(|at| json["parts"]["items"][at]["name"].clone()).collect();
+    assert_eq!(names, ["weights.bin", "lora", "src", "application/vnd.kitops.modelkit.docs.v1.tar"]);
+}
+
 #[test]
 fn hostile() {
     let store = Store::default();

@@ -71,7 +71,7 @@ async fn summary(end: &End, found: &Found, with_facts: bool) -> Result<ArtifactD
         config: told.config.as_deref(),
         commands,
     };
-    let mut detail = known.told(|child| platforms.get(child).first().map(ToString::to_string));
+    let mut detail = known.told(|child, nth| platforms.get(child).get(nth).map(ToString::to_string));
     detail.artifact.referrers = referrers as u64;
     detail.artifact.state = if facts.is_some() { FactsState::Ready } else { FactsState::None };
     let title = facts.as_ref().and_then(|facts| facts.title.clone());
