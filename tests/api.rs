@@ -3,16 +3,22 @@
 
 #[path = "api/artifacts.rs"]
 mod artifacts;
+#[path = "api/diff.rs"]
+mod diff;
 #[path = "api/events.rs"]
 mod events;
 #[path = "api/files.rs"]
 mod files;
+#[path = "api/front.rs"]
+mod front;
 #[path = "api/kinds.rs"]
 mod kinds;
 #[path = "api/people.rs"]
 mod people;
 #[path = "api/projects.rs"]
 mod projects;
+#[path = "api/search.rs"]
+mod search;
 #[path = "api/table.rs"]
 mod table;
 #[path = "api/trash.rs"]

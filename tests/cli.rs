@@ -16,6 +16,8 @@ mod cnab;
 mod copy;
 #[path = "cli/folders.rs"]
 mod folders;
+#[path = "cli/front.rs"]
+mod front;
 #[path = "cli/hostile.rs"]
 mod hostile;
 #[path = "cli/inside.rs"]
@@ -38,6 +40,8 @@ mod projects;
 mod repositories;
 #[path = "cli/scars.rs"]
 mod scars;
+#[path = "cli/search.rs"]
+mod search;
 #[path = "cli/snapshots.rs"]
 mod snapshots;
 #[path = "cli/times.rs"]

@@ -1,14 +1,24 @@
 //! The pages, against the real server: what every one of them says and never says, who sees what, signing in and out.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs, reason = "tests")]
 
+#[path = "pages/account.rs"]
+mod account;
+#[path = "pages/admin.rs"]
+mod admin;
 #[path = "pages/crawl.rs"]
 mod crawl;
+#[path = "pages/diff.rs"]
+mod diff;
 #[path = "pages/house.rs"]
 mod house;
 #[path = "pages/html.rs"]
 mod html;
+#[path = "pages/project.rs"]
+mod project;
 #[path = "pages/sign_in.rs"]
 mod sign_in;
+#[path = "pages/visitor.rs"]
+mod visitor;
 #[path = "pages/who.rs"]
 mod who;
 

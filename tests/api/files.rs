@@ -2,11 +2,13 @@
 
 use serde_json::json;
 use wharf_testkit::fixture::{Artifact, digest};
+use wharf_testkit::http::{Client, Response, basic};
+use wharf_testkit::server::PASSWORD;
 
-use crate::server;
+use crate::{send, server};
 
 /// A plain tar with these files.
-fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut tar = Vec::new();
     for (path, content) in files {
         let mut header = [0_u8; 512];
@@ -100,8 +102,119 @@ fn files_are_inert() {
             assert_eq!(file.required("x-content-type-options"), "nosniff");
             assert!(file.required("content-security-policy").contains("sandbox"));
             let disposition = file.required("content-disposition");
-            assert!(disposition.starts_with("attachment; filename*=UTF-8''"), "{disposition}");
-            assert!(!disposition.contains('"') && disposition.matches(';').count() == 1, "{disposition}");
+            assert!(disposition.starts_with("attachment; filename="), "{disposition}");
+            assert!(disposition.contains("; filename*=UTF-8''"), "{disposition}");
+            assert!(!disposition.contains('"') && disposition.matches(';').count() == 2, "{disposition}");
         }
     }
+}
+
+const ARCHIVE: &str = "/api/v1/repositories/acme~app/artifacts/v1/archive";
+
+/// The same bytes each time, under one entity tag, so that what broke off can be gone on with.
+#[test]
+fn archives_in_parts() {
+    let server = server();
+    let admin = server.admin();
+    let lower = tar(&[("etc/motd", b"hello, world"), ("index.html", PAGE)]);
+    let upper = tar(&[(".wh.index.html", b""), ("etc/hosts", b"")]);
+    Artifact::image(b"{}", &[lower, upper]).push(&admin, "acme/app", "v1");
+    for (format, media_type) in [("tar", "application/x-tar"), ("zip", "application/zip")] {
+        let at = format!("{ARCHIVE}?format={format}");
+        let whole = admin.get(&at).expect(200);
+        assert_eq!(whole.required("content-type"), media_type);
+        assert_eq!(whole.required("content-length"), whole.body.len().to_string());
+        assert_eq!(whole.required("x-content-type-options"), "nosniff");
+        assert!(whole.required("content-security-policy").contains("sandbox"));
+        let name = format!("attachment; filename=app-v1.{format}; filename*=UTF-8''app%2Dv1%2E{format}");
+        assert_eq!(whole.required("content-disposition"), name);
+        let tag = whole.required("etag").to_owned();
+        let rest = admin.request("GET", &at).header("Range", "bytes=100-").header("If-Range", &tag).send().expect(206);
+        assert!(rest.body == whole.body[100..], "{format}");
+        let length = whole.body.len();
+        assert_eq!(rest.required("content-range"), format!("bytes 100-{}/{length}", length - 1));
+        let other = admin.request("GET", &at).header("Range", "bytes=100-").header("If-Range", "\"x\"").send();
+        assert!(other.expect(200).body == whole.body);
+        let head = admin.head(&at).expect(200);
+        assert_eq!((head.required("content-length"), head.required("etag")), (&*length.to_string(), &*tag));
+        let same = admin.request("GET", &at).header("If-None-Match", &tag).send().expect(304);
+        assert_eq!((same.required("etag"), same.header("docker-content-digest")), (&*tag, None));
+        let past = admin.request("GET", &at).header("Range", format!("bytes={length}-")).send();
+        assert_eq!(past.expect(416).required("content-range"), format!("bytes */{length}"));
+        assert!(!whole.body.windows(10).any(|part| part == b"index.html"), "{format}: it is hidden");
+    }
+    let folder = admin.get(&format!("{ARCHIVE}?path=etc")).expect(200);
+    assert!(folder.body.starts_with(b"motd\0") && folder.required("content-disposition").contains("=app-v1-etc.tar;"));
+    admin.get(&format!("{ARCHIVE}?path=none")).expect(404);
+    admin.get(&format!("{ARCHIVE}?path=a%00b")).expect_error(400, "NAME_INVALID");
+    admin.get(&format!("{ARCHIVE}?format=rar")).expect_error(400, "UNSUPPORTED");
+}
+
+const LINKS: &str = "/api/v1/repositories/acme~app/artifacts/v1/links";
+
+/// A link opens what its maker may read, and ends with all that it hangs on.
+#[test]
+fn links_open_without_a_login_and_end() {
+    let server = server();
+    let admin = server.admin();
+    let layer = tar(&[("etc/motd", b"hello, world"), ("index.html", PAGE)]);
+    let artifact = Artifact::image(b"{}", &[layer]);
+    artifact.push(&admin, "acme/app", "v1");
+    let kim = |password: &str| Client { address: server.address, authorization: Some(basic("kim", password)) };
+    send(&admin, "POST", "/api/v1/users", json!({ "name": "kim", "password": PASSWORD })).expect(201);
+    let give = || {
+        let given = json!({ "subject": "user:kim", "role": "reader" });
+        let made = send(&admin, "POST", "/api/v1/projects/acme/bindings", given).expect(201).json();
+        format!("/api/v1/projects/acme/bindings/{}", made["id"].as_str().unwrap())
+    };
+    let given = give();
+    let share = |may: bool| send(&admin, "PUT", "/api/v1/projects/acme", json!({ "share": may })).expect(200);
+    let make = |client: &Client, new: serde_json::Value| send(client, "POST", LINKS, new);
+    let path = |made: Response| {
+        let url = made.expect(201).json()["url"].as_str().unwrap().to_owned();
+        url.strip_prefix(&format!("http://{}", server.address)).unwrap().to_owned()
+    };
+    make(&kim(PASSWORD), json!({})).expect_error(403, "DENIED");
+    share(true);
+    for wrong in [json!({ "lives_secs": 59 }), json!({ "lives_secs": 2_592_001 })] {
+        make(&kim(PASSWORD), wrong).expect_error(422, "BODY_INVALID");
+    }
+    make(&kim(PASSWORD), json!({ "path": "none", "form": "file" })).expect(404);
+    make(&kim(PASSWORD), json!({ "path": "etc", "form": "file" })).expect_error(400, "UNSUPPORTED");
+
+    let nobody = server.anonymous();
+    let file = path(make(&kim(PASSWORD), json!({ "path": "etc/motd", "form": "file", "lives_secs": 60 })));
+    let zip = path(make(&kim(PASSWORD), json!({ "path": "etc", "form": "zip" })));
+    let opened = nobody.get(&file).expect(200);
+    assert_eq!(
+        (opened.text(), opened.required("content-type")),
+        ("hello, world".to_owned(), "application/octet-stream")
+    );
+    let part = nobody.request("GET", &file).header("Range", "bytes=7-").send().expect(206);
+    assert_eq!(part.text(), "world");
+    assert!(nobody.get(&zip).expect(200).body.starts_with(b"PK"));
+    nobody.get("/acme/app/-/tags/v1").expect(404);
+    nobody.get(&format!("{file}x")).expect(404);
+    nobody.get("/-/shared/x").expect(404);
+
+    share(false);
+    nobody.get(&file).expect(404);
+    share(true);
+    nobody.get(&file).expect(200);
+    admin.delete(&given).expect(204);
+    nobody.get(&file).expect(404);
+    give();
+    nobody.get(&file).expect(200);
+    send(&admin, "PUT", "/api/v1/users/kim", json!({ "disabled": true })).expect(200);
+    nobody.get(&file).expect(404);
+    send(&admin, "PUT", "/api/v1/users/kim", json!({ "disabled": false })).expect(200);
+    let other = path(make(&kim(PASSWORD), json!({})));
+    nobody.get(&other).expect(200);
+    let set = json!({ "password": "another one of these" });
+    send(&admin, "PUT", "/api/v1/users/kim/password", set).expect(204);
+    nobody.get(&other).expect(404);
+    let mine = path(make(&admin, json!({})));
+    nobody.get(&mine).expect(200);
+    admin.delete(&format!("/v2/acme/app/manifests/{}", artifact.digest())).expect(202);
+    nobody.get(&mine).expect(404);
 }

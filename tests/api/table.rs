@@ -60,6 +60,9 @@ const ONESELF_UNLIMITED: &str = "?---++---??-??-";
 const ONESELF_ONLY: &str = "?---+----??-??-";
 
 const SOMETHING: &str = "00000000000000000000000000000000";
+const DIFF: &str = "/api/v1/repositories/acme~app/artifacts/v1/diff?with=v1";
+/// Both are there for who may read both.
+const DIFF_OF_TWO: &str = "/api/v1/repositories/acme~app/artifacts/v1/diff?with=v1&repository=acme/app";
 const ABOUT_ADMIN: &str = "/api/v1/access?subject=user:admin&permission=pull&repository=acme/app";
 
 const API: &[Row] = &[
@@ -75,6 +78,9 @@ const API: &[Row] = &[
     Row("get", "/api/v1/repositories", "/api/v1/repositories?project=acme", "", LIST),
     Row("get", "/api/v1/repositories/{repository}", "", "", PULL),
     Row("delete", "/api/v1/repositories/{repository}", "", "", DELETE),
+    Row("get", "/api/v1/catalogue", "", "", ANYBODY),
+    Row("get", "/api/v1/repositories/{repository}/overview", "", "", PULL),
+    Row("put", "/api/v1/repositories/{repository}/overview", "", r#"{"text":""}"#, PUSH),
     Row("get", "/api/v1/repositories/{repository}/artifacts", "", "", PULL),
     Row("get", "/api/v1/repositories/{repository}/artifacts/{reference}", "", "", PULL),
     Row("get", "/api/v1/repositories/{repository}/artifacts/{reference}/referrers", "", "", PULL),
@@ -83,8 +89,13 @@ const API: &[Row] = &[
     Row("get", "/api/v1/repositories/{repository}/events", "", "", PULL),
     Row("get", "/api/v1/projects/{project}/events", "", "", PROJECT_READ),
     Row("get", "/api/v1/events", "", "", LIST),
+    Row("get", "/api/v1/search", "", "", LIST),
     Row("get", "/api/v1/repositories/{repository}/artifacts/{reference}/files", "", "", PULL),
     Row("get", "/api/v1/repositories/{repository}/artifacts/{reference}/file", "", "", PULL),
+    Row("get", "/api/v1/repositories/{repository}/artifacts/{reference}/diff", DIFF, "", PULL),
+    Row("get", "/api/v1/repositories/{repository}/artifacts/{reference}/diff", DIFF_OF_TWO, "", PULL),
+    Row("get", "/api/v1/repositories/{repository}/artifacts/{reference}/archive", "", "", PULL),
+    Row("post", "/api/v1/repositories/{repository}/artifacts/{reference}/links", "", r#"{"lives_secs":1}"#, LINK),
     Row("get", "/api/v1/repositories/{repository}/tags/{tag}/history", "", "", PULL),
     Row("post", "/api/v1/repositories/{repository}/tags/{tag}/restore", "", "", DELETE),
     Row("get", "/api/v1/trash", "", "", LOGGED_IN),
@@ -144,6 +155,8 @@ const API: &[Row] = &[
 const ENTER: &str = "?++++++++??++?+";
 const LIST: &str = "?++++++++??+??+";
 const PULL: &str = "?+++++-+-??++?-";
+/// What a token was made for does not last, and a link does.
+const LINK: &str = "?+++++-+-??+-?-";
 const PUSH: &str = "?-++++-+-??-+?-";
 /// What a token was made for does not last, so that another one could help who may delete.
 const DELETE: &str = "?--+++---??-??-";

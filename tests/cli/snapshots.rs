@@ -15,13 +15,16 @@ use wharf_testkit::server::{PASSWORD, wait_for};
 use super::{Desk, PASS};
 
 /// Commands of which only the help page is kept, and why.
-const ELSEWHERE: [(&str, &str); 6] = [
+const ELSEWHERE: [(&str, &str); 9] = [
     ("serve", "does not end by itself: tests/serve.rs"),
     ("admin reset", "needs a server that is stopped: tests/serve.rs"),
     ("config", "hangs on the machine: tests/config.rs"),
     ("completions", "is long, and written by clap_complete: tests/cli/pages.rs"),
     ("man", "is the help pages: below"),
     ("version", "is another with each release"),
+    ("share", "makes another link each time: tests/cli/front.rs"),
+    ("repository overview", "reads a file: tests/cli/front.rs"),
+    ("search", "finds what was pushed a moment later: tests/cli/search.rs"),
 ];
 
 fn folder() -> PathBuf {

@@ -50,7 +50,7 @@ pub(crate) fn image() -> Artifact {
 }
 
 /// A tar archive of files, and of folders, whose names end in a slash.
-fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn tar(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = Vec::new();
     for (name, content) in files {
         let mut header = [0_u8; 512];
@@ -134,6 +134,12 @@ pub(crate) fn stock(server: &Server) -> Client {
         request.body(body.to_string()).send().expect(200);
     };
     describe("open", json!({ "public": true, "description": HOSTILE }));
+    people(server);
+    Artifact::small(1).push(&admin, "old/app", "1.0");
+    admin.delete("/api/v1/repositories/old~app").expect(200);
+    let overview = json!({ "text": format!("# Hello\n\n{HOSTILE}\n\n[x](javascript:alert(1))\n") }).to_string();
+    let request = admin.request("PUT", "/api/v1/repositories/acme~app/overview");
+    request.header("Content-Type", "application/json").body(overview).send().expect(204);
     for (repository, reference) in
         [("acme~app", "1.1"), ("acme~charts~app", "1.0.0"), ("acme~files", "1"), ("acme~index", "multi")]
     {
@@ -144,4 +150,23 @@ pub(crate) fn stock(server: &Server) -> Client {
         });
     }
     admin
+}
+
+/// People and machines who describe themselves as badly as they can.
+fn people(server: &Server) {
+    let tell = |method: &str, path: &str, body: Value, status: u16| {
+        let admin = server.admin();
+        let request = admin.request(method, path).header("Content-Type", "application/json");
+        request.body(body.to_string()).send().expect(status);
+    };
+    tell("POST", "/api/v1/users", json!({ "name": "eve", "description": HOSTILE }), 201);
+    tell("PUT", "/api/v1/groups/eves", json!({ "description": HOSTILE, "members": ["eve"] }), 200);
+    tell("PUT", "/api/v1/roles/evil", json!({ "description": HOSTILE, "permissions": ["pull"] }), 200);
+    let token = json!({ "name": HOSTILE.chars().take(100).collect::<String>(), "limits": [{ "permissions": ["pull"], "repositories": "acme/**" }] });
+    tell("POST", "/api/v1/users/admin/tokens", token, 201);
+    let robot =
+        json!({ "name": "ci", "description": HOSTILE, "bindings": [{ "role": "evil", "repositories": "acme/**" }] });
+    tell("POST", "/api/v1/projects/acme/robots", robot, 201);
+    let binding = json!({ "subject": "group:eves", "role": "evil" });
+    tell("POST", "/api/v1/projects/acme/bindings", binding, 201);
 }

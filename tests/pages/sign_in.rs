@@ -50,7 +50,7 @@ fn a_session_opens_the_pages_and_nothing_else() {
     let cookie = signed_in(&server, PASSWORD);
     let found = with(&server, &cookie, "/acme/app").expect(200);
     page("/acme/app", &found);
-    assert!(found.text().contains("<span class=\"name\">kim</span>"));
+    assert!(found.text().contains("class=\"name\" href=\"/-/account\">kim</a>"));
     assert!(with(&server, &cookie, "/").expect(200).text().contains("acme/app"));
     // Neither API looks at cookies: what a page from elsewhere has a browser send is nobody's.
     assert_eq!(with(&server, &cookie, "/api/v1/me").status, 401);

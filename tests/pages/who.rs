@@ -10,7 +10,7 @@ use crate::{house, server};
 /// What is answered, but for the path itself.
 fn told(client: &Client, path: &str) -> (u16, String) {
     let answer = client.get(path);
-    let encoded = path.replace('/', "%2F").replace(':', "%3A");
+    let encoded = path.replace('/', "%2F").replace(':', "%3A").replace('?', "%3F").replace('=', "%3D");
     (answer.status, answer.text().replace(&encoded, "PATH"))
 }
 
@@ -45,9 +45,26 @@ fn hidden_and_missing_look_the_same() {
             "/acme/app/-/tags/1.1/files".to_owned(),
             "/acme/app/-/tags/1.1/manifest".to_owned(),
             "/acme/app/-/tags/1.1/history".to_owned(),
+            "/acme/app/-/tags/1.1/diff".to_owned(),
+            "/open/app/-/tags/none/diff".to_owned(),
             format!("/acme/app/-/digests/{digest}"),
             "/-/projects/acme".to_owned(),
             "/-/projects/nowhere".to_owned(),
+            "/-/projects/acme/settings".to_owned(),
+            "/-/projects/acme/members".to_owned(),
+            "/-/projects/acme/robots".to_owned(),
+            "/-/projects/acme/trash".to_owned(),
+            "/-/projects/nowhere/settings?do=delete".to_owned(),
+            "/-/projects/open/settings".to_owned(),
+            "/-/new-project".to_owned(),
+            "/-/admin".to_owned(),
+            "/-/admin/users/admin".to_owned(),
+            "/-/admin/users/nobody".to_owned(),
+            "/-/admin/roles".to_owned(),
+            "/acme/app/-/delete".to_owned(),
+            "/acme/none/-/delete".to_owned(),
+            "/open/app/-/delete".to_owned(),
+            "/acme/app/-/tags/1.1/delete".to_owned(),
             "/open/none".to_owned(),
             "/acme/app/".to_owned(),
             "/open/none/".to_owned(),

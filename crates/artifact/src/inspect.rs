@@ -33,6 +33,7 @@ mod kyverno;
 pub mod layer;
 mod model;
 mod olm;
+pub mod packages;
 mod pieces;
 mod policy;
 mod profile;

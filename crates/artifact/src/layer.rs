@@ -7,10 +7,12 @@
 //! - [`diff`]: how two images differ
 //! - [`stored`]: the entries of one layer in a form that rests, made in one pass, and read a few blocks at a time
 //! - [`stack`]: several such on one another, read folder by folder
+//! - [`compare`]: how two such differ, page by page
 //! - [`part`]: a part of the tar in a layer
 //!
 //! Nothing of a layer is to be trusted before its stream has come to its end, as only there its digest is known.
 
+pub mod compare;
 pub mod diff;
 pub mod index;
 pub(crate) mod member;
@@ -159,6 +161,14 @@ pub fn of_files(manifest: &Manifest) -> Result<Vec<&Descriptor>, String> {
         return Err("it holds no files".to_owned());
     }
     Ok(layers)
+}
+
+/// Whether an artifact of these layers holds files that can be told one by one.
+pub fn has_files(layers: &[Descriptor]) -> bool {
+    let mut layers = layers.iter().filter(|layer| layer.media_type.as_str() != OCI_EMPTY).peekable();
+    let is_of_files =
+        |layer: &Descriptor| file_name(layer).is_some() || Compression::of_type(&layer.media_type).is_some();
+    layers.peek().is_some() && layers.all(is_of_files)
 }
 
 /// More than the limit of something.

@@ -9,14 +9,16 @@
 //!
 //! What others made is told by its [`kind`]: data, asked in one order, with the commands that fetch it. [`facts`] reads what a kind
 //! declares, and [`publisher`] what the publisher says, made harmless. [`inspect`] reads what needs code to be understood;
-//! [`recognise`] does all of it.
+//! [`recognise`] does all of it. What is not the same in two is told by [`difference`].
 
+pub mod archive;
 pub mod bundle;
 pub mod cnab;
 pub mod compression;
 pub mod config;
 pub mod cut;
 pub mod detail;
+pub mod difference;
 pub mod facts;
 pub mod inspect;
 pub mod kind;

@@ -3,7 +3,7 @@
 //! The bytes hang on the entries and on what [`Keep`] says, not on machine, owner or time: the same tree is the same digest.
 //! (Compressed layers hang on the release of the compressor too; what is in a registry keeps its digest all the same.)
 
-mod header;
+pub(crate) mod header;
 mod sample;
 
 use std::collections::{HashMap, HashSet};

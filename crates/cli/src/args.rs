@@ -23,6 +23,8 @@ pub mod remote;
 pub mod repository;
 pub mod robot;
 pub mod role;
+pub mod search;
+pub mod share;
 pub mod token;
 pub mod trash;
 pub mod user;
@@ -224,6 +226,16 @@ pub enum Command {
         wharf attach registry.example.com/acme/app:1.0 scan.json:application/json \\\n    --artifact-type application/vnd.acme.scan -a by=ci"
     )]
     Attach(attach::AttachArgs),
+    /// Make a link that opens something of an artifact without a login, until it ends. Prints its address.
+    #[command(
+        after_help = "It takes the right to pull, and a project that allows links: wharf project set PROJECT --share yes.\n\
+        The link ends at its time, and earlier when one may not pull it any more, gets another password, or the artifact is deleted.\n\n\
+        Examples:\n  \
+        wharf share registry.example.com/acme/report:2026-11                     all of it, as a tar, for a day\n  \
+        wharf share registry.example.com/acme/report:2026-11 data.csv --for 7d\n  \
+        wharf share registry.example.com/acme/app:1.0 usr/share/doc --as zip --for 30m"
+    )]
+    Share(share::ShareArgs),
     /// Give more tags to what is there; nothing is copied. Prints its digest.
     #[command(after_help = "Examples:\n  \
         wharf tag registry.example.com/acme/app:1.0.3 1.0 1 latest\n  \
@@ -296,6 +308,9 @@ pub enum Command {
         after_help = "Examples:\n  wharf history acme/app:1.0\n  wharf history registry.example.com/acme/app:latest --json"
     )]
     History(trash::HistoryArgs),
+    /// Find what there is by what is in it: names, kinds, titles, tags, licences, platforms, labels.
+    #[command(after_help = search::help())]
+    Search(search::SearchArgs),
     /// What happened in a registry, a project or a repository: pushes, deletions, tags that moved.
     #[command(
         after_help = "Told is what happened where one may pull, and to projects that one may see; the latest comes first.\n\n\

@@ -21,8 +21,8 @@ use wharf_model::name::Reference;
 
 use crate::folder::stream::reader;
 use crate::found::Found;
+use crate::moment::moment;
 use crate::table::printable;
-use crate::units::moment;
 
 /// How many entries of a list are shown to people.
 const SHOWN: usize = 12;

@@ -13,11 +13,11 @@ pub mod folder;
 pub mod found;
 pub mod inside;
 pub mod known;
+pub mod moment;
 pub mod printer;
 pub mod progress;
 pub mod session;
 pub mod table;
-pub mod units;
 
 use std::process::ExitCode;
 
@@ -86,6 +86,7 @@ fn run(command: Command, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Discover(args) => cmd::discover::run(&args, printer),
         Command::Kinds(args) => cmd::kinds::run(&args, printer),
         Command::Attach(args) => cmd::attach::run(&args, printer),
+        Command::Share(args) => cmd::share::run(&args, printer),
         Command::Tag(args) => cmd::tag::run(&args, printer),
         Command::Rm(args) => cmd::rm::run(&args, printer),
         Command::Manifest(args) => cmd::manifest::run(&args, printer),
@@ -102,6 +103,7 @@ fn run(command: Command, printer: &Printer) -> anyhow::Result<Outcome> {
         Command::Access(args) => cmd::access::run(&args, printer),
         Command::Apply(args) => cmd::apply::apply(&args, printer),
         Command::Export(args) => cmd::apply::export(&args, printer),
+        Command::Search(args) => cmd::search::run(&args, printer),
         Command::Events(args) => cmd::event::run(&args, printer),
         Command::History(args) => cmd::trash::history(&args, printer),
         Command::Restore(args) => cmd::trash::restore(&args, printer),

@@ -20,6 +20,7 @@ mod config;
 mod people;
 mod projects;
 mod repositories;
+mod search;
 mod trash;
 
 use bytes::Bytes;

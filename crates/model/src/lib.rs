@@ -22,3 +22,6 @@ pub mod permission;
 pub mod range;
 pub mod route;
 pub mod scope;
+pub mod search;
+pub mod tag_order;
+pub mod units;

@@ -165,10 +165,29 @@ pub const STACK_BYTES_MAX: usize = 48 << 20;
 pub const STACK_LOOKUP_BYTES: usize = 200;
 /// Most bytes of memory that one page of a folder takes, all layers together; each gives one entry at least.
 pub const STACK_PAGE_BYTES_MAX: usize = 8 << 20;
+/// How often folders are looked into for one page of what is not the same in two stacks of layers; each time is at most
+/// [`COMPARE_FOLDER_ENTRIES`] of each.
+pub const COMPARE_LOOKS_MAX: usize = 2_000;
+/// How much of a folder is looked at in one go, of each of the two.
+pub const COMPARE_FOLDER_ENTRIES: usize = 500;
+/// How many entries are looked at for such a page, of both together, about.
+pub const COMPARE_ENTRIES_MAX: usize = 20_000;
 /// Most bytes of memory that the ends of the trees take which are looked at together.
 pub const STACK_FEET_BYTES_MAX: usize = 64 << 20;
 /// Most blocks of trees that are kept unpacked while layers are looked at on one another; one of each layer at least.
 pub const STACK_BLOCKS_MAX: usize = 512;
+/// Most entries of an archive that is made of a folder of an artifact; each costs some 200 bytes of memory.
+pub const SAVED_ENTRIES_MAX: usize = 200_000;
+/// Most bytes that their names and the targets of links have together: they are held in memory.
+pub const SAVED_NAME_BYTES_MAX: usize = 16 << 20;
+/// Longest time for which a link opens something without a login, in seconds: 30 days.
+pub const LINK_SECS_MAX: u64 = 30 * 24 * 3600;
+/// Most files that are pushed at once with a browser.
+pub const DROPPED_FILES_MAX: usize = 1_000;
+/// Longest overview of a repository, in bytes of Markdown.
+pub const OVERVIEW_BYTES_MAX: usize = 64 << 10;
+/// Of how many tags and digests pulls wait in memory to be written down, at most; each costs some 500 bytes.
+pub const PULLED_WAITING_MAX: usize = 10_000;
 /// Largest file that is searched for credentials, in bytes.
 pub const SECRET_FILE_BYTES_MAX: u64 = 1 << 20;
 /// How much of such a file is read, in bytes.
@@ -233,3 +252,13 @@ pub const KIND_TEXT_BYTES_MAX: usize = 4 << 10;
 pub const KIND_MATCHED_BYTES_MAX: usize = 4 << 10;
 /// Largest config of an artifact of which facts are told, in bytes: as JSON in memory it takes up to 30 times as much.
 pub const FACT_CONFIG_BYTES_MAX: usize = 1 << 20;
+/// Longest query, in bytes: what people type, and what a link to it has.
+pub const QUERY_BYTES_MAX: usize = 1_000;
+/// Most words and fields of one query; each is looked up by itself.
+pub const QUERY_CLAUSES_MAX: usize = 16;
+/// Longest word or value in a query, in bytes.
+pub const QUERY_TEXT_BYTES_MAX: usize = 256;
+/// How far what a search finds is counted; of more there are that many and more.
+pub const SEARCH_HITS_MAX: usize = 10_000;
+/// Most values that are told of one facet.
+pub const SEARCH_FACET_VALUES_MAX: usize = 30;

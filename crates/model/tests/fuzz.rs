@@ -5,6 +5,7 @@
 //! tests; `BOLERO_RANDOM_TEST_TIME_MS=60000 cargo test -p wharf-model --test fuzz` digs deeper.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -23,6 +24,8 @@ use wharf_model::page::Page;
 use wharf_model::range::{self, ByteRange, Requested};
 use wharf_model::route::Route;
 use wharf_model::scope::Scope;
+use wharf_model::search::{Query, Term, version};
+use wharf_model::tag_order;
 use wharf_testkit::fuzz::{BRIEFLY, Feed};
 
 const SHA256: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
@@ -419,6 +422,88 @@ fn check_descriptors(manifest: &Manifest) {
         let again: Descriptor = serde_json::from_str(&json).expect("what was just written");
         assert_eq!(again, *descriptor);
     }
+}
+
+// --- what is searched for
+
+fuzz_text!(
+    query,
+    &[
+        " ",
+        "-",
+        "\"",
+        "\\",
+        ":",
+        "*",
+        "=",
+        "<",
+        ">=",
+        "kind:",
+        "repo:",
+        "tag:",
+        "license:",
+        "label:a=",
+        "digest:",
+        "pkg:npm/%40",
+        "log4j<2.17",
+        "file:/usr/*",
+        "pushed:>",
+        "2026-01-01",
+        "signed:",
+        "acme/app",
+        "@sha256:",
+        "é",
+        "İ",
+        "\u{a0}",
+        "\u{0}",
+    ],
+    |text| {
+        let query = match Query::parse(text) {
+            Ok(query) => query,
+            Err(error) => {
+                let characters = text.chars().count();
+                assert!(error.at.start <= error.at.end && error.at.end <= characters, "{error} of {characters}");
+                return;
+            }
+        };
+        let terms = |query: &Query| -> Vec<(bool, Term)> {
+            query.clauses.iter().map(|clause| (clause.is_not, clause.term.clone())).collect()
+        };
+        // As it is understood it may be longer than as it was typed, and then be none.
+        if let Ok(again) = Query::parse(&query.to_string()) {
+            assert_eq!(terms(&again), terms(&query), "{query}");
+        } else {
+            assert!(text.len() > 200, "{query}");
+        }
+        for clause in &query.clauses {
+            assert!(clause.at.start < clause.at.end && clause.at.end <= text.chars().count());
+        }
+    }
+);
+
+/// How two versions compare.
+type Order = fn(&str, &str) -> Ordering;
+
+/// Versions have one order, whatever they are.
+#[test]
+fn versions() {
+    bolero::check!(name = "versions").with_test_time(BRIEFLY).for_each(|input: &[u8]| {
+        let letters: String = input.iter().map(|byte| char::from(b"0019.-+av_rc/~"[usize::from(*byte) % 14])).collect();
+        let all: Vec<&str> = letters.split('/').take(6).collect();
+        for order in [version::generic as Order, |one, other| tag_order::naming(one).cmp(&tag_order::naming(other))] {
+            for one in &all {
+                assert!(order(one, one).is_eq());
+                for other in &all {
+                    assert_eq!(order(one, other), order(other, one).reverse(), "{one} {other}");
+                    for third in &all {
+                        if order(one, other).is_le() && order(other, third).is_le() {
+                            assert!(order(one, third).is_le(), "{one} {other} {third}");
+                        }
+                    }
+                }
+            }
+        }
+    });
 }
 
 // --- the saved hash

@@ -173,7 +173,13 @@ mod tests {
             pattern: None,
         };
         let actor = Actor::User { id: Id([8; 16]), name: "kim".parse().expect("a name") };
-        Subject { actor, rights: Arc::new(Rights::compile(&[binding])), ceiling: Ceiling::default(), client: None }
+        Subject {
+            actor,
+            rights: Arc::new(Rights::compile(&[binding])),
+            ceiling: Ceiling::default(),
+            login: None,
+            client: None,
+        }
     }
 
     fn under(subject: Subject, scopes: Option<&str>, limits: &[(&str, Option<&str>)]) -> Subject {

@@ -13,6 +13,7 @@ use wharf_model::scope::Scope;
 use wharf_store::ledger::change::{Change, Commit};
 use wharf_store::ledger::readable::Readable;
 
+use crate::identity::token::Owner;
 use crate::rights::{Place, Rights, in_project};
 
 /// Somebody who asks. That everybody may do much in open mode is a policy, not an actor.
@@ -185,6 +186,8 @@ pub struct Subject {
     pub rights: Arc<Rights>,
     /// Limited to what.
     pub ceiling: Ceiling,
+    /// What was shown to log in, as far as it has to be asked for again: for what is to end when that does.
+    pub login: Option<Owner>,
     /// What its client calls itself, where that is to be remembered; at most 128 bytes. Nothing is decided by it.
     pub client: Option<Arc<str>>,
 }
@@ -192,7 +195,13 @@ pub struct Subject {
 impl Subject {
     /// A request without credentials.
     pub fn anonymous() -> Subject {
-        Subject { actor: Actor::Anonymous, rights: Arc::default(), ceiling: Ceiling::default(), client: None }
+        Subject {
+            actor: Actor::Anonymous,
+            rights: Arc::default(),
+            ceiling: Ceiling::default(),
+            login: None,
+            client: None,
+        }
     }
 
     /// The commit of these changes on behalf of whoever asks.

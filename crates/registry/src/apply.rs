@@ -322,6 +322,8 @@ fn settings(project: &Project) -> ProjectChange {
         artifact_types: project.artifact_types.clone().map(Some),
         trash_days: project.trash_days.map(Some),
         immutable: Some(project.immutable.clone()).filter(|rules| !rules.is_empty()),
+        share: project.share.then_some(true),
+        vouched: project.vouched.then_some(true),
         quota_bytes: project.quota_bytes.map(Some),
         quota_warn_bytes: project.quota_warn_bytes.map(Some),
         quota_repositories: project.quota_repositories.map(Some),

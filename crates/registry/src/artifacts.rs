@@ -308,18 +308,19 @@ impl Registry {
             size: found.map(|found| found.size),
             moved_at: row.moved_at,
             moved_by,
+            pulls: row.pulls,
         })
     }
 }
 
 /// What the kind with that identifier is called; of one that is in force no more its identifier is all there is.
-fn kind_name(kinds: &Kinds, id: &str) -> KindName {
+pub(crate) fn kind_name(kinds: &Kinds, id: &str) -> KindName {
     let unknown = || KindName { id: id.to_owned(), title: id.to_owned(), category: "generic".to_owned() };
     kinds.get(id).map_or_else(unknown, wharf_artifact::kind::Kind::name)
 }
 
 /// What is stored was parsed when it came; a stricter parser must not hide it.
-fn parsed(row: &ManifestRow) -> Manifest {
+pub(crate) fn parsed(row: &ManifestRow) -> Manifest {
     Manifest::parse(&row.bytes, Some(&row.media_type)).unwrap_or_else(|_| Manifest {
         media_type: row.media_type.clone(),
         artifact_type: row.artifact_type.clone(),
@@ -332,7 +333,7 @@ fn parsed(row: &ManifestRow) -> Manifest {
 }
 
 /// Facts as they were written; those that cannot be read will be made again.
-fn read_facts(text: &str, digest: &Digest) -> Option<Facts> {
+pub(crate) fn read_facts(text: &str, digest: &Digest) -> Option<Facts> {
     let read = serde_json::from_str(text);
     read.inspect_err(|error| tracing::warn!(%digest, %error, "the facts about an artifact cannot be read")).ok()
 }

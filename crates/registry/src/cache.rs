@@ -70,6 +70,7 @@ impl Observer for Versions {
                 Change::PutBlob { .. }
                 | Change::MountBlob { .. }
                 | Change::DeleteBlob { .. }
+                | Change::SetOverview { .. }
                 | Change::SweepMember { .. }
                 | Change::PurgeTrash { .. } => {}
                 Change::People(_) | Change::Found(_) | Change::AddTotals(_) | Change::SetTotals(_) => {}

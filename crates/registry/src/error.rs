@@ -7,10 +7,12 @@ use wharf_model::limits::{BLOB_BYTES_MAX, MANIFEST_BYTES_MAX, MANIFEST_DESCRIPTO
 use wharf_model::manifest::ManifestError;
 use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 use wharf_model::permission::Permissions;
+use wharf_model::search::QueryError;
 use wharf_store::blobs::BlobsError;
 use wharf_store::ledger::change::Refused;
 use wharf_store::ledger::project::{ImmutableTag, QuotaExceeded};
 use wharf_store::ledger::query::LedgerError;
+use wharf_store::search::SearchError;
 
 /// See the module.
 #[derive(Debug, thiserror::Error)]
@@ -129,6 +131,9 @@ pub enum Error {
         /// What may be.
         allowed: Vec<String>,
     },
+    /// Not allowed to anybody, as things are set; in words for people.
+    #[error("{0}")]
+    Forbidden(String),
     /// Not allowed; who asks is known.
     #[error("not allowed")]
     Denied,
@@ -138,6 +143,12 @@ pub enum Error {
     /// A layer is looked at before its files are told, and has not been yet.
     #[error("the layer {0} has not been looked into yet; try again in a moment")]
     NotReady(Digest),
+    /// What is searched for is no query.
+    #[error("the query is not understood: {0}")]
+    Query(#[from] QueryError),
+    /// The search index is not there yet, or behind what happened.
+    #[error("the search index is being made; try again in a moment")]
+    Indexing,
     /// Too much at once.
     #[error("too many requests at once; try again in a moment")]
     TooManyRequests,
@@ -260,8 +271,9 @@ impl Error {
             Error::ManifestInvalid(_) => ErrorCode::ManifestInvalid,
             Error::ManifestBlobUnknown(_) => ErrorCode::ManifestBlobUnknown,
             Error::SizeInvalid(_) => ErrorCode::SizeInvalid,
-            Error::Unsupported(_) => ErrorCode::Unsupported,
+            Error::Unsupported(_) | Error::Query(_) => ErrorCode::Unsupported,
             Error::Denied
+            | Error::Forbidden(_)
             | Error::Quota { .. }
             | Error::Immutable(_)
             | Error::ArtifactType { .. }
@@ -277,6 +289,7 @@ impl Error {
             | Error::Config(_)
             | Error::TagMoved(..)
             | Error::NotReady(_)
+            | Error::Indexing
             | Error::Full
             | Error::Unavailable(_)
             | Error::Internal(_) => return None,
@@ -291,6 +304,10 @@ impl Error {
             Error::TagMoved(tag, digest) => serde_json::json!({ "tag": tag, "digest": digest }),
             Error::BlobUnknown(digest) => serde_json::json!({ "digest": digest }),
             Error::NotReady(layer) => serde_json::json!({ "layer": layer, "retry_after_s": 1 }),
+            Error::Indexing => serde_json::json!({ "retry_after_s": 1 }),
+            Error::Query(QueryError { at, .. }) => {
+                serde_json::json!({ "parameter": "q", "from": at.start, "to": at.end })
+            }
             Error::Quota { exceeded, trash_bytes } => quota_detail(exceeded, *trash_bytes),
             Error::Immutable(held) => serde_json::json!({ "tag": held.tag, "rule": held.rule }),
             Error::ArtifactType { artifact_type, allowed } => {
@@ -323,6 +340,16 @@ impl From<LedgerError> for Error {
             LedgerError::Full => Error::Full,
             LedgerError::Unavailable(why) => Error::Unavailable(why),
             other => Error::Internal(other.to_string()),
+        }
+    }
+}
+
+impl From<SearchError> for Error {
+    fn from(error: SearchError) -> Self {
+        match error {
+            SearchError::Corrupt(_) => Error::Indexing,
+            SearchError::TooLong => Error::Unsupported(error.to_string()),
+            SearchError::Unavailable(why) => Error::Unavailable(why),
         }
     }
 }

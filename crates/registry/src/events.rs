@@ -340,6 +340,7 @@ fn what(change: &Change) -> Option<EventType> {
         Change::RestoreManifest { .. } => EventType::ArtifactRestored,
         Change::PointTag { .. } => EventType::TagMoved,
         Change::DeleteTag { .. } => EventType::TagDeleted,
+        Change::SetOverview { .. } => EventType::OverviewChanged,
         _ => return None,
     })
 }

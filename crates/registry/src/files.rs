@@ -5,6 +5,8 @@
 //! no time is looked at anew where its tree is not there yet. A tree is found through a repository that shows its layer, so that
 //! files are read only by who may read the layer.
 
+mod archive;
+pub(crate) mod both;
 mod content;
 mod derive;
 mod source;
@@ -17,6 +19,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use moka::sync::Cache;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use wharf_artifact::archive::Archive;
 use wharf_artifact::layer::index::{Index, Node};
 use wharf_artifact::layer::stack::{Child, Lookup, Page, Stack, StackError};
 use wharf_artifact::layer::stored::read::{Foot, Stored};
@@ -31,9 +34,11 @@ use wharf_model::limits::{STACK_BLOCKS_MAX, STACK_FEET_BYTES_MAX, STACK_LAYERS_M
 use wharf_model::manifest::Manifest;
 use wharf_model::name::Reference;
 
+pub use archive::FoundArchive;
 pub use content::FoundFile;
-pub(crate) use derive::jobs;
+pub(crate) use derive::{is_usable, jobs, layers};
 use source::Tree;
+pub(crate) use source::paths;
 
 use crate::access::Action;
 use crate::error::Error;
@@ -49,22 +54,38 @@ const LOOKS_MAX: usize = 8;
 const READS_MAX: usize = 4;
 /// How many small layers are looked at anew side by side.
 const MAKES_MAX: usize = 2;
+/// How many archives are made side by side. Each takes a thread, and up to 40 MiB for what is in it.
+const ARCHIVES_MAX: usize = 6;
 /// Threads that block, for all of this, and for the jobs that derive.
-pub const THREADS: usize = LOOKS_MAX + READS_MAX + MAKES_MAX + 1;
+pub const THREADS: usize = LOOKS_MAX + READS_MAX + MAKES_MAX + ARCHIVES_MAX + 1;
 /// How long a request waits for others.
 const WAIT: Duration = Duration::from_secs(10);
 /// How much memory the ends of trees may take, in bytes, and as much trees that are not kept.
 const CACHE_BYTES: u64 = 8 << 20;
+/// How much memory archives may take that were asked for of late, in bytes: whoever goes on with one asks again.
+const ARCHIVES_BYTES: u64 = 16 << 20;
+/// How long they are kept.
+const ARCHIVES_IDLE: Duration = Duration::from_secs(600);
 
 /// What all that look at files share.
 pub(crate) struct Shared {
     looks: Arc<Semaphore>,
     reads: Arc<Semaphore>,
     makes: Arc<Semaphore>,
+    archives: Arc<Semaphore>,
     /// The ends of trees on the heap, by where they are; a place is never used again.
     feet: Cache<String, Arc<Foot>>,
     /// Trees of small layers that were made to answer, by layer.
     made: Cache<Digest, Bytes>,
+    /// Archives by what names their bytes, with the checksums of what was read for them.
+    planned: Cache<Digest, Arc<Archive>>,
+}
+
+impl Shared {
+    /// The archive that `tag` names, as it was made before, or as it is made now.
+    fn archive(&self, tag: Digest, make: impl FnOnce() -> Archive) -> Arc<Archive> {
+        self.planned.get_with(tag, || Arc::new(make()))
+    }
 }
 
 impl Default for Shared {
@@ -75,6 +96,7 @@ impl Default for Shared {
             looks: places(LOOKS_MAX),
             reads: places(READS_MAX),
             makes: places(MAKES_MAX),
+            archives: places(ARCHIVES_MAX),
             feet: Cache::builder()
                 .max_capacity(CACHE_BYTES)
                 .weigher(move |place: &String, foot: &Arc<Foot>| weight(place.len() + foot.memory()))
@@ -82,6 +104,11 @@ impl Default for Shared {
             made: Cache::builder()
                 .max_capacity(CACHE_BYTES)
                 .weigher(move |_, tree: &Bytes| weight(tree.len() + size_of::<Digest>()))
+                .build(),
+            planned: Cache::builder()
+                .max_capacity(ARCHIVES_BYTES)
+                .weigher(move |_, archive: &Arc<Archive>| weight(archive.memory()))
+                .time_to_idle(ARCHIVES_IDLE)
                 .build(),
         }
     }
@@ -127,12 +154,25 @@ enum Slab {
 }
 
 impl Slab {
+    /// The layer that it is; none where it is several.
+    fn name(&self) -> Option<Digest> {
+        match self {
+            Slab::Tar { layer, .. } | Slab::Nothing(layer) => Some(*layer),
+            Slab::Files(_) => None,
+        }
+    }
+
     /// The layer that `node` is from; `None` of a folder that only names of files lead through.
     fn layer(&self, node: &Node) -> Option<Digest> {
         match self {
             Slab::Tar { layer, .. } | Slab::Nothing(layer) => Some(*layer),
             Slab::Files(_) => node.digest.as_deref().copied(),
         }
+    }
+
+    /// The layer, where it is a tar.
+    fn tar(&self) -> Option<Digest> {
+        if let Slab::Tar { layer, .. } = self { Some(*layer) } else { None }
     }
 
     /// The first layer whose name leads through the folder `path`.
@@ -199,27 +239,31 @@ impl Registry {
         only: Option<Digest>,
         alone: bool,
     ) -> Result<Opened, Error> {
-        let mut layers = of_files(&manifest).map_err(Error::Unsupported)?;
-        if let Some(only) = only {
-            let found = layers.iter().find(|layer| layer.digest == only);
-            let found = *found.ok_or_else(|| no_layer(&only))?;
-            if alone || file_name(found).is_some() {
-                layers = vec![found];
-            }
-        }
-        if layers.iter().filter(|layer| file_name(layer).is_none()).count() > STACK_LAYERS_MAX {
-            return Err(Error::Unsupported(format!("it has more than {STACK_LAYERS_MAX} layers")));
-        }
+        let layers = layers_of(&manifest, only, alone)?;
         let permit = place(&self.0.files.looks).await?;
+        self.open_all(access, artifact, layers, only, &permit, &mut Trees::default()).await
+    }
+
+    /// Opens these layers, the topmost first; the one that is asked for alone must be there.
+    async fn open_all(
+        &self,
+        access: &Access,
+        artifact: Digest,
+        layers: Vec<&Descriptor>,
+        only: Option<Digest>,
+        permit: &Permit,
+        trees: &mut Trees,
+    ) -> Result<Opened, Error> {
+        let permit = permit.clone();
         let mut opened = Opened { artifact, slabs: Vec::new(), incomplete: Vec::new(), permit };
-        let (mut files, mut trees) = (Vec::new(), Trees::default());
+        let mut files = Vec::new();
         for layer in layers {
             if let Some(name) = file_name(layer) {
                 files.push((name, layer));
                 continue;
             }
             opened.close_files(&mut files);
-            let tree = self.open_layer(access, layer.digest, &opened.permit, &mut trees).await?;
+            let tree = self.open_layer(access, layer.digest, &opened.permit, trees).await?;
             if tree.is_none() && only == Some(layer.digest) {
                 return Err(no_layer(&layer.digest));
             }
@@ -265,6 +309,22 @@ impl Registry {
         let looked = looked.await.map_err(|error| Error::Internal(format!("looking at files broke off: {error}")))?;
         looked.map_err(lost)
     }
+}
+
+/// The layers that hold files, the topmost first; where one is asked for that alone if it is one file, or is to be `alone`.
+fn layers_of(manifest: &Manifest, only: Option<Digest>, alone: bool) -> Result<Vec<&Descriptor>, Error> {
+    let mut layers = of_files(manifest).map_err(Error::Unsupported)?;
+    if let Some(only) = only {
+        let found = layers.iter().find(|layer| layer.digest == only);
+        let found = *found.ok_or_else(|| no_layer(&only))?;
+        if alone || file_name(found).is_some() {
+            layers = vec![found];
+        }
+    }
+    if layers.iter().filter(|layer| file_name(layer).is_none()).count() > STACK_LAYERS_MAX {
+        return Err(Error::Unsupported(format!("it has more than {STACK_LAYERS_MAX} layers")));
+    }
+    Ok(layers)
 }
 
 /// The trees that were opened for one request; of what is not here none.
@@ -370,7 +430,7 @@ fn told(opened: &Opened, folder: &str, child: Child) -> Option<File> {
         let slab = opened.slabs.get(number)?;
         slab.layer(&node).or_else(|| slab.layer_through(&path))
     };
-    let kind = kind(&node.kind);
+    let kind = FileKind::from(&node.kind);
     let target = match &node.kind {
         Kind::Symlink(target) | Kind::HardLink(target) => Some(target.to_string()),
         _ => None,
@@ -393,16 +453,4 @@ fn told(opened: &Opened, folder: &str, child: Child) -> Option<File> {
         }),
         hidden_by: hidden_by.and_then(layer_of),
     })
-}
-
-fn kind(kind: &Kind) -> FileKind {
-    match kind {
-        Kind::File => FileKind::File,
-        Kind::Folder => FileKind::Folder,
-        Kind::Symlink(_) => FileKind::Symlink,
-        Kind::HardLink(_) => FileKind::Hardlink,
-        Kind::Character | Kind::Block => FileKind::Device,
-        Kind::Fifo => FileKind::Fifo,
-        Kind::Unknown => FileKind::Unknown,
-    }
 }

@@ -116,6 +116,14 @@ struct Front {
     bearer: Option<Bearer>,
 }
 
+/// What is known of a header.
+enum Known {
+    /// All of it.
+    Whole(Subject),
+    /// No more than what its token says, where its signature was checked: people changed meanwhile.
+    Signature(Option<Bearer>),
+}
+
 impl Front {
     /// What it takes in memory, in bytes, about.
     fn bytes(&self) -> usize {
@@ -166,12 +174,13 @@ impl Login {
 
 /// Who asks, where somebody logged in, under the scopes of a token where it is one.
 fn subject(login: Option<&Login>, scopes: Option<Arc<[Scope]>>) -> Subject {
+    let owner = login.map(Login::owner);
     let Some(Login { account, secret, .. }) = login else {
         return Subject { ceiling: Ceiling { scopes, ..Ceiling::default() }, ..Subject::anonymous() };
     };
     let limits = secret.as_ref().map(|secret| secret.limits.clone()).unwrap_or_default();
     let ceiling = Ceiling { scopes, limits, by_token: secret.is_some() };
-    Subject { actor: account.actor(), rights: account.rights.clone(), ceiling, client: None }
+    Subject { actor: account.actor(), rights: account.rights.clone(), ceiling, login: owner, client: None }
 }
 
 impl Identity {
@@ -213,17 +222,30 @@ impl Identity {
         if header.len() > AUTHORIZATION_BYTES_MAX {
             return Err(AuthError::Malformed);
         }
-        let key = self.key(header);
-        let (version, now) = (self.users.version(), self.clock.now());
-        let known = self.fronts.get(&key).filter(|front| now < front.until);
-        let bearer = match known {
-            Some(front) if front.version == version => return Ok(front.subject.clone()),
-            Some(front) => front.bearer.clone(),
-            None => None,
+        let (key, version, now) = (self.key(header), self.users.version(), self.clock.now());
+        let bearer = match self.known(&key, version, now) {
+            Known::Whole(subject) => return Ok(subject),
+            Known::Signature(bearer) => bearer,
         };
-        let front = Arc::new(self.recognise(header, bearer, version, now, from).await?);
-        self.fronts.insert(key, front.clone());
-        Ok(front.subject.clone())
+        let front = self.recognise(header, bearer, version, now, from).await?;
+        Ok(self.remember(key, front))
+    }
+
+    /// What is known of a header that hashes to this, of people at this version.
+    fn known(&self, key: &[u8; 32], version: u64, now: Millis) -> Known {
+        let known = self.fronts.get(key).filter(|front| now < front.until);
+        match known {
+            Some(front) if front.version == version => Known::Whole(front.subject.clone()),
+            Some(front) => Known::Signature(front.bearer.clone()),
+            None => Known::Signature(None),
+        }
+    }
+
+    /// Who it is whose header hashes to this.
+    fn remember(&self, key: [u8; 32], front: Front) -> Subject {
+        let subject = front.subject.clone();
+        self.fronts.insert(key, Arc::new(front));
+        subject
     }
 
     /// `version` was read before anything else: what is found here holds as long as it stays.
@@ -287,6 +309,24 @@ impl Identity {
         let secret = secret.ok_or(AuthError::BadCredentials)?;
         self.note_use(id, now);
         Ok(Some(Login::new(account, Some(secret), bearer.until)))
+    }
+
+    /// What time it is for whatever ends.
+    pub(crate) fn now(&self) -> Millis {
+        self.clock.now()
+    }
+
+    /// Whoever logged in that way, as of now; `None` where that is over.
+    ///
+    /// # Errors
+    /// [`AuthError`]: nobody can be asked now.
+    pub(crate) async fn still(&self, owner: Owner) -> Result<Option<Subject>, AuthError> {
+        let bearer = Bearer { owner: Some(owner), scopes: Arc::default(), until: Millis::MAX };
+        match self.login_of(&bearer, self.clock.now()).await {
+            Ok(login) => Ok(login.as_ref().map(|login| subject(Some(login), None))),
+            Err(AuthError::BadCredentials | AuthError::Expired) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Has the use of a token noted, beside the request and not at every one.

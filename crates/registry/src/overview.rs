@@ -2,18 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use wharf_model::api::access::Binding;
 use wharf_model::api::list::List;
 use wharf_model::api::people::Me;
 use wharf_model::api::project::{ListedProject, Project};
 use wharf_model::name::ProjectName;
-use wharf_model::permission::Permission;
+use wharf_model::permission::{Permission, Permissions};
 
 use crate::access::{self, Decision};
 use crate::actor::Subject;
+use crate::bindings;
 use crate::error::Error;
 use crate::people::{Part, logged_in};
 use crate::registry::Registry;
-use crate::rights::Place;
+use crate::rights::{self, Place};
 
 impl Registry {
     /// Who asks, and what they may do in the whole system.
@@ -26,6 +28,34 @@ impl Registry {
         let permissions = subject.ceiling.leaves(subject.rights.system(), &Place::default());
         let groups = self.groups_of(id).await?;
         Ok(Me { subject: bound, id, groups, permissions, limits: subject.ceiling.limits.to_vec() })
+    }
+
+    /// All that `subject` may do in the project, or in the system, and in no repository in particular; what anybody may in open
+    /// mode does not count. For those who show only what may be done: every use case asks again.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`]; [`Error::ProjectUnknown`], also to whoever has nothing in it; or the ledger fails.
+    pub async fn may(&self, subject: &Subject, project: Option<&ProjectName>) -> Result<Permissions, Error> {
+        logged_in(subject)?;
+        let mut place = Place::default();
+        if let Some(name) = project {
+            let found = self.0.ledger.project(name).await?.filter(|project| subject.rights.knows(project.id));
+            let found = found.ok_or_else(|| Error::ProjectUnknown(name.clone()))?;
+            (place.project, place.public) = (Some(found.id), found.public);
+        }
+        Ok(subject.ceiling.leaves(subject.rights.at(&place), &place))
+    }
+
+    /// What `subject` has been given, itself or by its groups, in whatever place; nothing in a project that is in the trash. What its
+    /// credential leaves of that is not looked at.
+    ///
+    /// # Errors
+    /// [`Error::Unauthorized`]; or the ledger fails.
+    pub async fn own_bindings(&self, subject: &Subject) -> Result<Vec<Binding>, Error> {
+        let id = logged_in(subject)?;
+        let row = self.0.ledger.account_by_id(id).await?.ok_or(Error::Unauthorized)?;
+        let counting = rights::counting(&row, self.0.ledger.bindings_of(id).await?);
+        Ok(counting.into_iter().filter_map(bindings::told).collect())
     }
 
     /// The projects that `subject` may see, in the order of their names: those in which it is given something, which its

@@ -60,11 +60,14 @@ impl Registry {
         Err(Error::Denied)
     }
 
-    /// The changes that make it. Whoever makes one owns it, and may set all but what it may use.
+    /// The changes that make it. Whoever makes one owns it, and may set all but what it may use and who vouches for it.
     fn new_project(&self, subject: &Subject, name: &ProjectName, change: &ProjectChange) -> Result<Vec<Change>, Error> {
         self.authorise_system(subject, Permission::ProjectCreate)?;
         if change.sets_quota() {
             self.authorise_system(subject, Permission::QuotaWrite)?;
+        }
+        if change.vouched.is_some() {
+            self.authorise_system(subject, Permission::SystemWrite)?;
         }
         let id = ids::random()?;
         let mut changes = vec![put(name, Expects::Nothing, Some(id), change)];
@@ -103,6 +106,9 @@ fn needed(change: &ProjectChange) -> Vec<Permission> {
     let mut needed = Vec::new();
     if change.sets_quota() {
         needed.push(Permission::QuotaWrite);
+    }
+    if change.vouched.is_some() {
+        needed.push(Permission::SystemWrite);
     }
     if change.sets_policy() {
         needed.push(Permission::PolicyWrite);

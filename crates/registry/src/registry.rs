@@ -22,9 +22,12 @@ use crate::cursor::Cursors;
 use crate::error::Error;
 use crate::events::EventIds;
 use crate::files::Shared;
+use crate::front::Pulls;
 use crate::identity::Identity;
 use crate::jobs::KINDS;
+use crate::links::Links;
 use crate::rights::Place;
+use crate::search::Searching;
 use crate::secret::MasterKey;
 use crate::upload::Sessions;
 
@@ -68,8 +71,11 @@ pub(crate) struct Inner {
     pub(crate) identity: Identity,
     pub(crate) sessions: Sessions,
     pub(crate) cursors: Cursors,
+    pub(crate) links: Links,
     pub(crate) event_ids: EventIds,
     pub(crate) files: Shared,
+    pub(crate) searching: Arc<Searching>,
+    pub(crate) pulls: Pulls,
     /// Held for reading by what must not be cut off half way; [`Registry::close`] takes it for writing.
     open: Arc<RwLock<()>>,
 }
@@ -89,6 +95,8 @@ pub struct Access {
     pub(crate) project: Option<Id>,
     /// Whether the repository was there.
     pub(crate) is_there: bool,
+    /// Whether everybody may pull there.
+    pub(crate) is_public: bool,
     /// What the project is set to; `None` where nothing is.
     pub(crate) rules: Option<Arc<ProjectRules>>,
 }
@@ -108,6 +116,21 @@ impl Access {
         &self.repository
     }
 
+    /// Whether everybody may pull there, without a login.
+    pub fn is_public(&self) -> bool {
+        self.is_public
+    }
+
+    /// Whether its project lets links be made that open something of it.
+    pub fn may_be_shared(&self) -> bool {
+        self.rules().share
+    }
+
+    /// Whether those who administer the registry vouch for its project.
+    pub fn is_vouched(&self) -> bool {
+        self.rules().vouched
+    }
+
     /// Whether the subject may do that in the repository too.
     pub fn may(&self, permission: Permission) -> bool {
         self.given.has(permission)
@@ -115,8 +138,15 @@ impl Access {
 
     /// What its project is set to.
     pub(crate) fn rules(&self) -> &ProjectRules {
-        const NOTHING: &ProjectRules =
-            &ProjectRules { missing: None, artifact_types: None, trash_days: None, has_quota: false, warn_bytes: None };
+        const NOTHING: &ProjectRules = &ProjectRules {
+            missing: None,
+            artifact_types: None,
+            trash_days: None,
+            has_quota: false,
+            warn_bytes: None,
+            share: false,
+            vouched: false,
+        };
         self.rules.as_deref().unwrap_or(NOTHING)
     }
 
@@ -147,10 +177,26 @@ impl Registry {
     pub fn new(ledger: Arc<dyn Ledger>, blobs: Arc<dyn Blobs>, key: &MasterKey, settings: Settings) -> Registry {
         let caches = Arc::new(Caches::new(settings.manifest_cache_bytes));
         ledger.observe(caches.observer());
+        let searching = Arc::new(Searching::default());
+        ledger.observe(searching.clone());
         let identity = Identity::new(ledger.clone(), caches.clone(), key);
         let (sessions, cursors, event_ids) = (Sessions::new(key), Cursors::new(key), EventIds::new(key));
-        let (files, open) = Default::default();
-        let inner = Inner { ledger, blobs, caches, settings, identity, sessions, cursors, event_ids, files, open };
+        let (links, files, pulls, open) = (Links::new(key), Shared::default(), Pulls::default(), Arc::default());
+        let inner = Inner {
+            ledger,
+            blobs,
+            caches,
+            settings,
+            identity,
+            sessions,
+            cursors,
+            links,
+            event_ids,
+            files,
+            searching,
+            pulls,
+            open,
+        };
         Registry(Arc::new(inner))
     }
 
@@ -182,7 +228,9 @@ impl Registry {
         repository: &RepositoryName,
     ) -> Result<Access, Error> {
         let (row, place) = self.place(repository).await?;
-        let given = granted(access::allow(subject, &self.0.settings.policy, action, &place))?;
+        let policy = &self.0.settings.policy;
+        let given = granted(access::allow(subject, policy, action, &place))?;
+        let is_public = place.public || policy.open;
         Ok(Access {
             subject: subject.clone(),
             action,
@@ -190,6 +238,7 @@ impl Registry {
             given,
             project: row.project,
             is_there: row.repository.is_some(),
+            is_public,
             rules: row.rules,
         })
     }

@@ -122,5 +122,6 @@ impl Registry {
 }
 
 fn told(name: RepositoryName, row: &RepositoryRow) -> Repository {
-    Repository { id: row.id, project: name.project(), name, public: row.public, created_at: row.created_at }
+    let RepositoryRow { id, public, created_at, pulls } = *row;
+    Repository { id, project: name.project(), name, public, created_at, pulls }
 }

@@ -1,13 +1,12 @@
 //! The tags of a repository as people look for them: as versions, the newest first, without those that only attach something to
 //! something else. Names are cheap, so they are sorted all at once; what they point to is asked for a page.
 
-pub mod order;
-
 use futures_util::future::try_join_all;
 use wharf_artifact::kind::Kinds;
 use wharf_model::api::artifact::TagDetail;
 use wharf_model::name::Tag;
 use wharf_model::page::Page;
+pub use wharf_model::tag_order as order;
 
 use crate::access::Action;
 use crate::error::Error;

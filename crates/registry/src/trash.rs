@@ -35,6 +35,15 @@ const LOOKED_MAX: usize = 10_000;
 /// How many projects of one name are looked for.
 const CALLED_MAX: usize = 100;
 
+/// An entry of the trash, as somebody sees it who may restore it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// It.
+    pub item: TrashItem,
+    /// Whether they may purge it, too.
+    pub may_purge: bool,
+}
+
 impl Registry {
     /// Moves the repository to the trash with everything in it. The entry that this makes.
     ///
@@ -90,6 +99,20 @@ impl Registry {
         project: Option<&ProjectName>,
         part: &Part,
     ) -> Result<List<TrashItem>, Error> {
+        let seen = self.trash_seen(subject, project, part).await?;
+        Ok(List { items: seen.items.into_iter().map(|seen| seen.item).collect(), next: seen.next })
+    }
+
+    /// The same, with what may be done about it.
+    ///
+    /// # Errors
+    /// As [`Registry::trash`].
+    pub async fn trash_seen(
+        &self,
+        subject: &Subject,
+        project: Option<&ProjectName>,
+        part: &Part,
+    ) -> Result<List<Seen>, Error> {
         logged_in(subject)?;
         let about = project.map_or_else(String::new, ToString::to_string);
         let wanted = self.wanted(subject, format_args!("trash {about}"), part)?;
@@ -97,7 +120,8 @@ impl Registry {
         let (rows, next) = self.restorable(subject, projects, &wanted).await?;
         let (mut names, mut items) = (Names::for_whom(subject), Vec::with_capacity(rows.len()));
         for row in rows {
-            items.push(self.item(&mut names, row).await?);
+            let may_purge = matches!(may(subject, Permission::Purge, &row), Decision::Allow(_));
+            items.push(Seen { item: self.item(&mut names, row).await?, may_purge });
         }
         Ok(List { items, next: wanted.next(next.map(written))? })
     }

@@ -5,10 +5,13 @@ pub mod artifacts;
 pub mod bindings;
 pub mod conditional;
 pub mod config;
+pub mod diff;
 pub mod events;
 pub mod files;
+pub mod front;
 pub mod groups;
 pub mod kinds;
+pub mod links;
 pub mod me;
 pub mod openapi;
 pub mod projects;
@@ -16,6 +19,7 @@ pub mod repositories;
 pub mod request;
 pub mod robots;
 pub mod roles;
+pub mod search;
 pub mod trash;
 pub mod users;
 
@@ -45,6 +49,8 @@ fn routes() -> OpenApiRouter<Registry> {
         .routes(routes!(projects::get, projects::put, trash::delete_project))
         .routes(routes!(repositories::list))
         .routes(routes!(repositories::get, trash::delete_repository))
+        .routes(routes!(front::get, front::put))
+        .routes(routes!(front::catalogue))
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::get))
         .routes(routes!(artifacts::list_attached))
@@ -55,8 +61,12 @@ fn routes() -> OpenApiRouter<Registry> {
         .routes(routes!(events::list))
         .routes(routes!(events::list_in_project))
         .routes(routes!(events::list_in_repository))
+        .routes(routes!(search::get))
         .routes(routes!(files::list))
         .routes(routes!(files::get))
+        .routes(routes!(diff::get))
+        .routes(routes!(files::archive))
+        .routes(routes!(links::post))
         .routes(routes!(trash::list))
         .routes(routes!(trash::purge))
         .routes(routes!(trash::restore))

@@ -183,6 +183,10 @@ impl App {
         if path == "/v2" || path.starts_with("/v2/") {
             return self.distribution(&parts, body, &peer).await;
         }
+        if parts.method == Method::POST && path.ends_with(Pages::PUSH) {
+            // Files go up there, which take as long as blobs.
+            return self.page(&parts, body::incoming(body), &peer).await;
+        }
         let body = Within::new(body, self.0.settings.body_timeout);
         let is_read = parts.method == Method::GET || parts.method == Method::HEAD;
         match path {

@@ -80,14 +80,16 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let status = status(&error);
-        if status.is_server_error() && !matches!(error, Error::NotReady(_)) {
+        if status.is_server_error() && !matches!(error, Error::NotReady(_) | Error::Indexing) {
             tracing::error!(%error, "a request failed");
         }
         let (detail, message) = (error.detail(), told(&error));
         let failure = match error.code() {
             Some(code) => Failure::new(status, code, message),
             None if status == StatusCode::PRECONDITION_FAILED => Failure::unmet(message),
-            None if matches!(error, Error::NotReady(_)) => Failure::other(status, "NOT_READY", message),
+            None if matches!(error, Error::NotReady(_) | Error::Indexing) => {
+                Failure::other(status, "NOT_READY", message)
+            }
             None => Failure::other(status, own_code(status), message),
         };
         failure.detail(detail)
@@ -113,7 +115,8 @@ fn told(error: &Error) -> String {
     }
 }
 
-fn status(error: &Error) -> StatusCode {
+/// The status of an error.
+pub fn status(error: &Error) -> StatusCode {
     match error {
         Error::NameUnknown(_)
         | Error::ManifestUnknown(_)
@@ -132,10 +135,12 @@ fn status(error: &Error) -> StatusCode {
         | Error::ManifestInvalid(_)
         | Error::ManifestBlobUnknown(_)
         | Error::SizeInvalid(_)
+        | Error::Query(_)
         | Error::Unsupported(_) => StatusCode::BAD_REQUEST,
         Error::TagMoved(..) => StatusCode::PRECONDITION_FAILED,
         Error::Unauthorized => StatusCode::UNAUTHORIZED,
         Error::Denied
+        | Error::Forbidden(_)
         | Error::Quota { .. }
         | Error::Immutable(_)
         | Error::ArtifactType { .. }
@@ -145,7 +150,7 @@ fn status(error: &Error) -> StatusCode {
         | Error::PasswordNeeded(_) => StatusCode::FORBIDDEN,
         Error::TooManyRequests => StatusCode::TOO_MANY_REQUESTS,
         Error::Full => StatusCode::INSUFFICIENT_STORAGE,
-        Error::Unavailable(_) | Error::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Unavailable(_) | Error::NotReady(_) | Error::Indexing => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }

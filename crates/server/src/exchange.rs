@@ -148,7 +148,7 @@ impl Line {
             id,
             started,
             method: request.method().clone(),
-            path: cut(request.uri().path(), PATH_BYTES_MAX),
+            path: cut(told(request.uri().path()), PATH_BYTES_MAX),
             agent: cut(agent, AGENT_BYTES_MAX),
             peer,
             // What is left where the client went before there was an answer, as nginx writes it.
@@ -157,6 +157,12 @@ impl Line {
             actor: None,
         }
     }
+}
+
+/// The path, without what opens something for whoever has it.
+fn told(path: &str) -> &str {
+    let shared = "/-/shared/";
+    if path.starts_with(shared) { shared } else { path }
 }
 
 impl Drop for Line {

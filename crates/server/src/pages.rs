@@ -4,26 +4,44 @@
 //! [`route`] has every path. A page is a template and what it shows; what templates do not escape is in [`html`] and nowhere else.
 //! What is hidden and what is missing is answered in the same way, to the byte.
 
+pub mod account;
 pub mod activity;
+pub mod admin;
 pub mod artifact;
 pub mod assets;
+pub mod catalogue;
+pub mod client;
 pub mod commands;
 #[cfg(test)]
 mod contrast;
+pub mod delete;
+pub mod diff;
 pub mod facts;
 pub mod files;
+pub mod form;
 pub mod history;
 pub mod home;
 pub mod html;
 pub mod json;
+pub mod manage;
 pub mod manifest;
 pub mod markdown;
+pub mod members;
+pub mod overview;
 pub mod project;
+pub mod push;
 pub mod reply;
 pub mod repository;
+pub mod robots;
 pub mod route;
+pub mod search;
+pub mod sent;
 pub mod session;
+pub mod settings;
+pub mod share;
 pub mod shell;
+pub mod told;
+pub mod trash;
 pub mod trouble;
 
 use std::net::IpAddr;
@@ -48,7 +66,7 @@ use crate::extract::Query;
 use crate::origin::Origin;
 use crate::respond::Answer;
 use html::Moment;
-use route::{Page, Part, View};
+use route::{Page, Part, Room, View};
 use shell::Shell;
 use trouble::Trouble;
 
@@ -73,6 +91,9 @@ pub struct Visit<'a> {
 }
 
 impl Pages {
+    /// How the paths end to which files are pushed.
+    pub const PUSH: &str = "/-/push";
+
     /// The pages of a registry.
     pub fn new(registry: Registry, kinds: Arc<InForce>) -> Pages {
         Pages { registry, kinds }
@@ -110,7 +131,11 @@ impl Pages {
             Ok(answer) => answer,
             Err(trouble) => trouble.answer(&visit),
         };
-        reply::guarded(answer)
+        let mut answer = reply::guarded(answer);
+        if reply::is_page(&answer) && told::shown(&parts.headers, origin).is_some() {
+            told::say(&mut answer, origin, None);
+        }
+        answer
     }
 }
 
@@ -118,7 +143,7 @@ impl Visit<'_> {
     async fn answer(&self, body: &mut Body) -> Result<Answer, Trouble> {
         let path = self.parts.uri.path();
         let Some(page) = Page::parse(path) else { return self.without_slash(path).await };
-        let is_form = matches!(page, Page::SignIn | Page::SignOut) && self.parts.method == Method::POST;
+        let is_form = page.takes_forms() && self.parts.method == Method::POST;
         if !is_form && self.parts.method != Method::GET && self.parts.method != Method::HEAD {
             return Err(Trouble::Method);
         }
@@ -127,9 +152,27 @@ impl Visit<'_> {
             Page::SignIn => session::sign_in(self, body).await,
             Page::SignOut => session::sign_out(self, body).await,
             Page::Static(name) => assets::answer(&name, &self.parts.headers).ok_or(Trouble::NotHere),
+            Page::Search => search::show(self).await,
             Page::Projects => project::list(self).await,
             Page::Project(name) => project::show(self, &name).await,
-            Page::Repository(name, view) => self.repository(name, view).await,
+            Page::NewProject => settings::new(self, body).await,
+            Page::InProject(name, Room::Settings) => settings::show(self, &name, body).await,
+            Page::InProject(name, Room::Members) => members::show(self, Some(&name), body).await,
+            Page::InProject(name, Room::Robots) => robots::show(self, Some(&name), body).await,
+            Page::InProject(name, Room::Trash) => trash::show(self, Some(&name), body).await,
+            Page::Account => account::show(self, body).await,
+            Page::Trash => trash::show(self, None, body).await,
+            Page::Admin(desk) => admin::answer(self, desk, body).await,
+            Page::Catalogue => catalogue::show(self).await,
+            Page::Client => client::show(self).await,
+            Page::ClientFile(platform) => client::get(self, &platform).await,
+            Page::Shared(link) => share::open(self, &link).await,
+            Page::Repository(name, View::Push) => push::answer(self, &name, body).await,
+            Page::Repository(name, View::Overview) => overview::edit(self, &self.access(&name).await?, body).await,
+            Page::Repository(name, View::Artifact(reference, Part::Share)) => {
+                share::make(self, &self.access(&name).await?, &reference, body).await
+            }
+            Page::Repository(name, view) => self.repository(name, view, body).await,
         }
     }
 
@@ -146,17 +189,23 @@ impl Visit<'_> {
         Ok(reply::see(&page.to_string()))
     }
 
-    async fn repository(&self, name: RepositoryName, view: View) -> Result<Answer, Trouble> {
+    async fn repository(&self, name: RepositoryName, view: View, body: &mut Body) -> Result<Answer, Trouble> {
         let access = self.access(&name).await?;
         match view {
+            View::Delete => delete::repository(self, &access, body).await,
+            View::Artifact(reference, Part::Delete) => delete::artifact(self, &access, &reference, body).await,
             View::Tags => repository::tags(self, &access).await,
             View::Artifacts => repository::artifacts(self, &access).await,
             View::Activity => activity::show(self, &access).await,
             View::Artifact(reference, Part::Overview) => artifact::show(self, &access, &reference).await,
             View::Artifact(reference, Part::Files) => files::show(self, &access, &reference).await,
             View::Artifact(reference, Part::File) => files::get(self, &access, &reference).await,
+            View::Artifact(reference, Part::Archive) => files::archive(self, &access, &reference).await,
+            // Its form is answered where forms are.
+            View::Overview | View::Push | View::Artifact(_, Part::Share) => Err(Trouble::NotHere),
             View::Artifact(reference, Part::Manifest) => manifest::show(self, &access, &reference).await,
-            View::Artifact(reference, Part::History) => history::show(self, &access, &reference).await,
+            View::Artifact(reference, Part::Diff) => diff::show(self, &access, &reference).await,
+            View::Artifact(reference, Part::History) => history::show(self, &access, &reference, body).await,
         }
     }
 

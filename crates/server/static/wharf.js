@@ -89,22 +89,48 @@
 
   // --- what is still being found out
 
+  // The same page as it is now, or nothing where it cannot be had.
+  const again = async () => {
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      return answer.ok ? page.getElementById("main") : null;
+    } catch { return null; }
+  };
+
+  // Puts it in the place of what is shown; the focus stays on the link that has it.
+  const show = (main, text) => {
+    const focus = document.activeElement.getAttribute("href");
+    document.getElementById("main").replaceWith(document.adoptNode(main));
+    begin();
+    if (focus) all("main a").find((link) => link.getAttribute("href") === focus)?.focus();
+    tell(text);
+  };
+
   let waited = 0;
   const wait = async () => {
     if (!document.querySelector("[data-waiting]") || waited > 40) return;
     waited += 1;
     await new Promise((done) => setTimeout(done, Math.min(1000 * 1.2 ** waited, 10000)));
-    try {
-      const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const main = page.getElementById("main");
-      if (main && !main.querySelector("[data-waiting]")) {
-        document.getElementById("main").replaceWith(document.adoptNode(main));
-        begin();
-        return tell("This page is now complete");
-      }
-    } catch { /* the next time, perhaps */ }
+    const main = await again();
+    if (main && !main.querySelector("[data-waiting]")) return show(main, "This page is now complete");
     wait();
+  };
+
+  // --- what comes while somebody looks
+
+  const LIVE_MS = 5000;
+  const rows = (root) => all("[data-row]", root).map((row) => all("a, code", row).map((part) => part.textContent).join(" ")).join("\n");
+
+  const live = async () => {
+    const list = document.querySelector("[data-live]");
+    if (!list) return;
+    const is_busy = () => document.hidden || document.activeElement.matches("input, textarea, select");
+    if (!is_busy()) {
+      const main = await again();
+      if (main && rows(main) !== rows(document) && !is_busy()) show(main, "Something came: this page is up to date");
+    }
+    setTimeout(live, LIVE_MS);
   };
 
   // --- keys
@@ -121,8 +147,39 @@
     rows[at].scrollIntoView({ block: "nearest" });
   };
 
+  const KEYS = [["j", "the next row"], ["k", "the row before"], ["/", "look for something"], ["Enter", "open"], ["?", "these keys"]];
+
+  const keys = () => {
+    const box = document.createElement("dialog");
+    const title = document.createElement("h2");
+    const list = document.createElement("dl");
+    const close = document.createElement("button");
+    title.textContent = "Keys";
+    title.id = "keys";
+    box.setAttribute("aria-labelledby", "keys");
+    list.className = "pairs";
+    for (const [key, does] of KEYS) {
+      const pair = document.createElement("div");
+      const name = document.createElement("dt");
+      const what = document.createElement("dd");
+      const cap = document.createElement("kbd");
+      cap.textContent = key;
+      name.append(cap);
+      what.textContent = does;
+      pair.append(name, what);
+      list.append(pair);
+    }
+    close.textContent = "Close";
+    close.className = "button";
+    close.addEventListener("click", () => box.close());
+    box.append(title, list, close);
+    box.addEventListener("close", () => box.remove());
+    document.body.append(box);
+    box.showModal();
+  };
+
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
     if (event.key === "j") go(1);
     else if (event.key === "k") go(-1);
     else if (event.key === "/") {
@@ -130,9 +187,42 @@
       if (!field) return;
       field.focus();
       field.select();
-    } else return;
+    } else if (event.key === "?") keys();
+    else return;
     event.preventDefault();
   });
+
+  const dropping = (form) => {
+    const files = form.querySelector("input[type=file]");
+    const sent = form.querySelector("progress");
+    const note = form.querySelector("[data-drop-note]");
+    note.hidden = false;
+    document.addEventListener("dragover", (event) => { event.preventDefault(); form.classList.add("over"); });
+    document.addEventListener("dragleave", () => form.classList.remove("over"));
+    document.addEventListener("drop", (event) => {
+      event.preventDefault();
+      form.classList.remove("over");
+      if (event.dataTransfer.files.length) files.files = event.dataTransfer.files;
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const request = new XMLHttpRequest();
+      request.open("POST", form.action);
+      request.upload.addEventListener("progress", (step) => { sent.max = step.total; sent.value = step.loaded; });
+      request.addEventListener("load", () => {
+        if (request.status < 400) { location.href = request.responseURL; return; }
+        const page = new DOMParser().parseFromString(request.responseText, "text/html");
+        const why = page.querySelector(".lead");
+        failed(why ? why.textContent : "It was not pushed.");
+      });
+      request.addEventListener("error", () => failed("The registry cannot be reached. Nothing was pushed."));
+      const button = form.querySelector("button");
+      const failed = (why) => { sent.hidden = true; button.disabled = false; note.textContent = why; tell(why); };
+      sent.hidden = false;
+      button.disabled = true;
+      request.send(new FormData(form));
+    });
+  };
 
   const begin = () => {
     at = -1;
@@ -146,8 +236,10 @@
       choose(box);
     }
     for (const box of all("[data-searched]")) searched(box);
+    for (const form of all("[data-drop]")) dropping(form);
   };
 
   begin();
   wait();
+  setTimeout(live, LIVE_MS);
 })();

@@ -4,8 +4,10 @@
 pub mod artifacts;
 pub mod blobs;
 pub mod facts;
+pub mod front;
 pub mod ledger;
 pub mod model;
 pub mod people;
 pub mod projects;
+pub mod search;
 pub mod trash;

@@ -12,6 +12,7 @@ mod engine;
 pub mod events;
 pub mod facts;
 pub mod faulty;
+pub mod front;
 mod migrate;
 mod noted;
 pub mod notes;
@@ -40,6 +41,7 @@ use artifacts::Artifacts;
 use change::{Commit, Entry, Refused};
 use events::News;
 use facts::Facts;
+use front::Front;
 use notes::{Cursor, Job, UploadNote};
 use people::People;
 use query::{BlobRow, LedgerError, ManifestRow, PlaceRow, RepositoryPage, Totals};
@@ -81,7 +83,7 @@ pub trait Observer: Send + Sync {
 ///
 /// Every question is answered as of one moment that is not before the question was asked.
 #[async_trait]
-pub trait Ledger: Facts + People + Trash + Artifacts + News {
+pub trait Ledger: Facts + Front + People + Trash + Artifacts + News {
     // --- facts
 
     /// Makes all of the changes, or none of them. Returns the entry's number, or the latest one where nothing had an effect

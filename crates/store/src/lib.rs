@@ -9,3 +9,4 @@ pub mod contract;
 pub mod ids;
 pub mod ledger;
 pub mod open;
+pub mod search;

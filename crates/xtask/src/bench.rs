@@ -18,6 +18,7 @@ mod process;
 mod pull;
 mod push;
 mod report;
+mod search;
 mod small;
 mod tls;
 
@@ -81,6 +82,7 @@ enum Item {
     Inspect,
     Api,
     Access,
+    Search,
     Folder,
     Many,
     Large,
@@ -100,6 +102,7 @@ impl Item {
             Item::Inspect => inspect::measure(bench, report),
             Item::Api => api::measure(bench, report),
             Item::Access => access::measure(bench, report),
+            Item::Search => search::measure(bench, report),
             Item::Folder => client::folder::measure(bench, report),
             Item::Many => client::many::measure(bench, report),
             Item::Large => client::large::measure(bench, report),

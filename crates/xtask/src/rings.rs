@@ -11,6 +11,8 @@ use crate::{tidy, workspace};
 
 /// What the tests run against, as Debian calls it, and a program by which it is known to be there.
 const PACKAGES: &[(&str, &str)] = &[
+    ("chromium", "/usr/bin/chromium"),
+    ("chromium-driver", "/usr/bin/chromedriver"),
     ("curl", "/usr/bin/curl"),
     ("skopeo", "/usr/bin/skopeo"),
     ("podman", "/usr/bin/podman"),
@@ -28,9 +30,13 @@ const PACKAGES: &[(&str, &str)] = &[
     ("zstd", "/usr/bin/zstd"),
 ];
 
-/// What `tests/openapi.rs` and `tests/clients/made.rs` run, as PyPI has it, and where it goes below the target folder.
-const PYTHON_PACKAGES: &[(&str, &str)] =
-    &[("tests/openapi/requirements.txt", "schemathesis"), ("tests/clients/requirements.txt", "python")];
+/// What `tests/openapi.rs`, `tests/clients/made.rs` and `tests/browser.rs` use, as PyPI has it, and where it goes below the
+/// target folder.
+const PYTHON_PACKAGES: &[(&str, &str)] = &[
+    ("tests/openapi/requirements.txt", "schemathesis"),
+    ("tests/clients/requirements.txt", "python"),
+    ("tests/browser/requirements.txt", "axe"),
+];
 
 /// Installs what is missing, then runs everything; whether all of it passed.
 pub(crate) fn test() -> Result<bool> {

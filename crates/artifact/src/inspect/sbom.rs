@@ -51,16 +51,31 @@ pub(super) fn inspect(artifact: Artifact) -> Turn {
 /// # Errors
 /// It is none that is known, or broken; in words for people.
 pub(super) fn read(bytes: &[u8]) -> Result<(Sbom, Vec<String>), String> {
+    let mut book = Book::default();
+    fill(bytes, &mut book)?;
+    Ok(book.close())
+}
+
+/// Hands over each package of a document of any format, also those that lists leave out.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn packages(bytes: &[u8], each: &mut dyn FnMut(&Package)) -> Result<(), String> {
+    fill(bytes, &mut Book { each: Some(each), ..Book::default() })
+}
+
+fn fill(bytes: &[u8], book: &mut Book<'_>) -> Result<(), String> {
     let text = std::str::from_utf8(bytes).map_err(|error| format!("it is not UTF-8: {error}"))?;
     let text = text.trim_start_matches('\u{feff}').trim_start();
-    let mut book = Book::default();
     match text.as_bytes().first() {
-        Some(b'{') => json(text, &mut book)?,
-        Some(b'<') => cyclonedx::xml(text, &mut book)?,
-        _ if spdx::is_tag_value(text) => spdx::tag_value(text, &mut book),
-        _ => return Err(UNKNOWN.to_owned()),
+        Some(b'{') => json(text, book),
+        Some(b'<') => cyclonedx::xml(text, book),
+        _ if spdx::is_tag_value(text) => {
+            spdx::tag_value(text, book);
+            Ok(())
+        }
+        _ => Err(UNKNOWN.to_owned()),
     }
-    Ok(book.close())
 }
 
 const UNKNOWN: &str = "it is no bill of materials that is known: SPDX, CycloneDX or Syft";
@@ -86,7 +101,7 @@ const FIELDS: &[&str] = &[
     "files",
 ];
 
-fn json(text: &str, book: &mut Book) -> Result<(), String> {
+fn json(text: &str, book: &mut Book<'_>) -> Result<(), String> {
     let pieces = super::pieces::Pieces::read(text, FIELDS)?;
     if pieces.has("spdxVersion") {
         spdx::json(&pieces, book);
@@ -104,15 +119,20 @@ fn json(text: &str, book: &mut Book) -> Result<(), String> {
 
 /// A bill while it is read.
 #[derive(Default)]
-struct Book {
+struct Book<'e> {
+    /// Who sees each package as well.
+    each: Option<&'e mut dyn FnMut(&Package)>,
     sbom: Sbom,
     ecosystems: HashMap<Line, u64>,
     licenses: HashMap<Line, u64>,
     faults: Vec<String>,
 }
 
-impl Book {
+impl Book<'_> {
     fn package(&mut self, package: Package) {
+        if let Some(each) = &mut self.each {
+            each(&package);
+        }
         if let Some(kind) = package.purl.as_ref().and_then(|purl| purl_type(purl.as_str())) {
             count(&mut self.ecosystems, kind);
         }

@@ -9,6 +9,8 @@ use crate::layer::{LayerError, Limits};
 /// See the module. Ends after as many bytes as were asked for; errors are [`LayerError`]s within.
 pub struct Part<R: Read> {
     tar: BufReader<Tar<R>>,
+    /// Bytes of the tar that were read.
+    at: u64,
     left: u64,
 }
 
@@ -34,23 +36,35 @@ impl<R: Read> Part<R> {
         start: u64,
         length: u64,
     ) -> Result<Option<Part<R>>, LayerError> {
-        let mut tar = Tar::open(stream, None, limits, Arc::default())?;
-        let mut before = start;
+        let tar = Tar::open(stream, None, limits, Arc::default())?;
+        let mut part = Part { tar, at: 0, left: 0 };
+        Ok(part.go_on(is_wanted, start, length)?.then_some(part))
+    }
+
+    /// The `length` bytes from `start` on of the same tar come next, which are behind what was read; `false` as soon as they are
+    /// not wanted any more.
+    ///
+    /// # Errors
+    /// As [`Part::open`], or they were passed.
+    pub fn go_on(&mut self, is_wanted: impl Fn() -> bool, start: u64, length: u64) -> Result<bool, LayerError> {
+        let mut before = start.checked_sub(self.at).ok_or(LayerError::Malformed("a file begins in another"))?;
+        self.left = 0;
         while before > 0 {
             if !is_wanted() {
-                return Ok(None);
+                return Ok(false);
             }
-            let there = match tar.fill_buf() {
+            let there = match self.tar.fill_buf() {
                 Ok([]) => return Err(LayerError::Malformed("it ends before the file that is asked for")),
                 Ok(bytes) => bytes.len(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error.into()),
             };
             let taken = there.min(usize::try_from(before).unwrap_or(usize::MAX));
-            tar.consume(taken);
+            self.tar.consume(taken);
             before -= taken as u64;
         }
-        Ok(Some(Part { tar, left: length }))
+        (self.at, self.left) = (start, length);
+        Ok(true)
     }
 }
 
@@ -65,6 +79,7 @@ impl<R: Read> Read for Part<R> {
             return Err(io::Error::other(LayerError::Malformed("it ends in the middle of a file")));
         }
         self.left -= count as u64;
+        self.at += count as u64;
         Ok(count)
     }
 }

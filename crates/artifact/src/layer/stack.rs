@@ -189,6 +189,18 @@ impl<'a> Stack<'a> {
         Ok(page(found, limit, end))
     }
 
+    /// Whether a layer, counted from the top, has anything to say of what is at a path or below it. The path has been looked up: it
+    /// was told as a child.
+    pub(crate) fn concerns(&self, layer: usize, path: &str) -> bool {
+        let of_layer = self.view.layers().get(layer).zip(self.ways.get(layer));
+        of_layer.is_some_and(|(index, ways)| index.get(path).is_some() || index.hides_in(path) || ways.contains(path))
+    }
+
+    /// Whether so much has been looked up that who goes on begins another one: half of what is allowed.
+    pub(crate) fn is_half_full(&self) -> bool {
+        self.bytes > STACK_BYTES_MAX / 2 || self.links > STACK_LINKS_MAX / 2
+    }
+
     /// Whether one layer, counted from the top, has something at a path, or those below it do.
     ///
     /// # Errors
@@ -372,7 +384,7 @@ impl<'a> Stack<'a> {
 }
 
 /// The path of something in a folder; without a name, what all of them begin with.
-fn joined(folder: &str, name: &str) -> String {
+pub(crate) fn joined(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 

@@ -16,7 +16,7 @@ const SIZE_MAX: u64 = (1 << 33) - 1;
 const OWNER_MAX: u64 = (1 << 21) - 1;
 
 /// Appends the blocks that stand before the content of `entry`.
-pub(super) fn write(entry: &Entry, keep: Keep, out: &mut Vec<u8>) {
+pub(crate) fn write(entry: &Entry, keep: Keep, out: &mut Vec<u8>) {
     let mut records = Vec::new();
     let mut header = Header::new_ustar();
     set_names(entry, &mut header, &mut records);

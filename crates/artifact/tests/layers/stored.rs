@@ -2,7 +2,7 @@
 //! hostile ends.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::Read as _;
 use std::sync::Arc;
 
@@ -10,6 +10,8 @@ use proptest::prelude::*;
 use tar::EntryType;
 use wharf_artifact::compression::Compression;
 use wharf_artifact::layer::Limits;
+use wharf_artifact::layer::compare::{Budget, Difference, Place, Side as CompareSide, compare};
+use wharf_artifact::layer::diff::{Side, differences as differences_of};
 use wharf_artifact::layer::index::{Index, Node, unread};
 use wharf_artifact::layer::part::Part;
 use wharf_artifact::layer::stack::{Child, Lookup, Page, Stack, StackError};
@@ -17,8 +19,9 @@ use wharf_artifact::layer::stored::make;
 use wharf_artifact::layer::stored::read::Stored;
 use wharf_artifact::layer::stored::{Most, Portion, Record, StoredError, Summary};
 use wharf_artifact::layer::tree::{Change, Tree};
-use wharf_artifact::layer::view::Lost;
+use wharf_artifact::layer::view::{Lost, View};
 use wharf_artifact::layer::walk::{Kind, Reason};
+use wharf_model::digest::{Algorithm, Digest};
 use wharf_testkit::fuzz::{BRIEFLY, Feed};
 
 use crate::{Is, Op, Tar, all_of, gzip, is, op, stacked, tar, written_tars};
@@ -465,6 +468,81 @@ proptest! {
             expect.retain(|(path, _)| !path.is_empty());
             prop_assert_eq!(all_changes(&mut stack, indexes.len() - 1 - number, limit), expect);
         }
+    }
+}
+
+/// The digest by which a layer is known here.
+fn named(tar: &[u8]) -> Digest {
+    Digest::of(Algorithm::Sha256, tar)
+}
+
+/// All pages of what is not the same.
+fn compared(from: &[Vec<u8>], to: &[Vec<u8>], budget: Budget) -> Vec<Difference> {
+    // The topmost first.
+    let names = |tars: &[Vec<u8>]| tars.iter().rev().map(|tar| Some(named(tar))).collect::<Vec<_>>();
+    let (trees_from, trees_to, names_from, names_to) = (trees(from), trees(to), names(from), names(to));
+    let shared = |one: &[Option<Digest>], other: &[Option<Digest>]| -> Vec<Digest> {
+        one.iter().filter(|name| other.contains(name)).copied().flatten().collect()
+    };
+    let (one, other) = (shared(&names_from, &names_to), shared(&names_to, &names_from));
+    let same = if one == other { one.into_iter().collect() } else { HashSet::new() };
+    let (mut all, mut after) = (Vec::new(), None::<Place>);
+    loop {
+        let (mut one, mut other) = (boxed(&trees_from), boxed(&trees_to));
+        let from = CompareSide { stack: &mut one, layers: &names_from };
+        let to = CompareSide { stack: &mut other, layers: &names_to };
+        let found = compare(from, to, &same, after.as_ref(), budget).expect("trees");
+        all.extend(found.differences);
+        match found.next {
+            Some(next) => after = Some(next),
+            None => return all,
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// What is told of trees is what is told of layers that were read, but for what is in a folder of one side.
+    #[test]
+    fn trees_differ_as_their_layers_do(
+        shared in prop::collection::vec(prop::collection::vec(op(), 0..6), 0..3),
+        from in prop::collection::vec(prop::collection::vec(op(), 0..4), 0..3),
+        to in prop::collection::vec(prop::collection::vec(op(), 0..4), 0..3),
+        differences in 1..4_usize,
+    ) {
+        let is_link = |op: &Op| matches!(op, Op::HardLink(..));
+        let with = |own: &[Vec<Op>]| -> Vec<Vec<u8>> {
+            let layers = [&shared[..], own].concat();
+            let layers: Vec<Vec<Op>> =
+                layers.into_iter().map(|ops| ops.into_iter().filter(|op| !is_link(op)).collect()).collect();
+            written_tars(&layers).into_iter().map(Tar::end).collect()
+        };
+        let (tars_from, tars_to) = (with(&from), with(&to));
+        let found = compared(&tars_from, &tars_to, Budget { differences, looks: 9, entries: 5 });
+        prop_assert!(found.windows(2).all(|two| two[0].path.split('/').lt(two[1].path.split('/'))), "{:?}", found);
+        // Sizes are numbers here that no two files have, unless they are at one place in both.
+        let found: Vec<_> = found.into_iter().filter(|one| !one.is_content_unknown).collect();
+        let views = [&tars_from, &tars_to].map(|tars| {
+            let indexes: Vec<Arc<Index>> = tars.iter().map(|tar| Arc::new(plain_index(tar))).collect();
+            stacked(&indexes).0
+        });
+        let own = |side| if side == Side::From { from.len() } else { to.len() };
+        let expect = differences_of(&views[0], &views[1], |side, layer| layer < own(side)).expect("all is known");
+        let is_folder = |view: &View, path: &str| {
+            view.find(path).expect("all is known").is_some_and(|place| place.node.is_folder())
+        };
+        let is_told = |path: &str| {
+            path.match_indices('/').all(|(at, _)| views.iter().all(|view| is_folder(view, &path[..at])))
+        };
+        let expect: BTreeMap<String, _> = expect
+            .into_iter()
+            .filter(|one| is_told(&one.path))
+            .map(|one| (one.path, (one.from.map(is), one.to.map(is))))
+            .collect();
+        let found: BTreeMap<String, _> =
+            found.iter().map(|one| (one.path.clone(), (one.from.as_ref().map(is), one.to.as_ref().map(is)))).collect();
+        prop_assert_eq!(found, expect);
     }
 }
 

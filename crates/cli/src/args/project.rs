@@ -6,9 +6,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use wharf_model::api::project::{Immutable, Missing, ProjectChange};
 use wharf_model::name::ProjectName;
 use wharf_model::pattern::PatternError;
+use wharf_model::units::{Days, Size};
 
 use super::remote::{Or, RemoteArgs, or_default, or_none};
-use crate::units::{Days, Size};
 
 /// Arguments of `project`.
 #[derive(Debug, Args)]
@@ -52,6 +52,8 @@ pub enum ProjectCommand {
         wharf project set acme --trash 30d --missing refuse\n  \
         wharf project set acme --immutable 'acme/**=v*' --immutable 'acme/base=*'\n  \
         wharf project set acme --artifact-types \\\n    'application/vnd.oci.image.config.v1+json,application/vnd.cncf.helm.*'\n  \
+        wharf project set acme --share yes              whoever may pull may make links (wharf share)\n  \
+        wharf project set acme --vouched yes            by who administers the registry\n  \
         wharf project set acme --quota none")]
     Set {
         /// The project
@@ -135,9 +137,23 @@ pub struct ProjectSettingArgs {
     /// Tags that neither move nor vanish: REPOSITORIES=TAGS, two patterns; can be repeated; none for no rule
     #[arg(long, value_name = "RULE", value_parser = or_none::<ImmutableArg>)]
     pub immutable: Vec<Or<ImmutableArg>>,
+    /// Whoever may pull from it may make links that open something of it without a login (wharf share): yes or no
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
+    pub share: Option<bool>,
+    /// Those who administer the registry vouch for it: yes or no
+    #[arg(long, value_name = "YES|NO", value_parser = yes_or_no)]
+    pub vouched: Option<bool>,
     /// The limits of what it may use.
     #[command(flatten)]
     pub quota: QuotaLimitArgs,
+}
+
+fn yes_or_no(text: &str) -> Result<bool, &'static str> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("say yes or no"),
+    }
 }
 
 impl ProjectSettingArgs {
@@ -161,6 +177,8 @@ impl ProjectSettingArgs {
             artifact_types: self.artifact_types.as_ref().map(types),
             trash_days: self.trash.map(|days| days.option(|days| days.0)),
             immutable: (!self.immutable.is_empty()).then(|| rules.collect()),
+            share: self.share,
+            vouched: self.vouched,
             ..self.quota.change()
         }
     }
@@ -285,6 +303,7 @@ mod tests {
         check(&["--trash", "default"], r#"{"trash_days":null}"#);
         check(&["--immutable", "a/**=v*"], r#"{"immutable":[{"repositories":"a/**","tags":"v*"}]}"#);
         check(&["--immutable", "none"], r#"{"immutable":[]}"#);
+        check(&["--share", "yes", "--vouched", "no"], r#"{"share":true,"vouched":false}"#);
         check(
             &["--quota", "10GiB", "--quota-repositories", "5"],
             r#"{"quota_bytes":10737418240,"quota_repositories":5}"#,

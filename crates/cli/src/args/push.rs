@@ -7,9 +7,9 @@ use clap::Args;
 use wharf_content::platform::Platform;
 use wharf_model::image_ref::ImageRef;
 use wharf_model::name::Tag;
+use wharf_model::units::Seconds;
 
 use super::end::{End, ReachArgs};
-use crate::units::Seconds;
 
 /// The longest time that something is said to be of use for, in seconds: a hundred years.
 const LIFETIME_SECONDS_MAX: u64 = 100 * 365 * 86_400;

@@ -1,5 +1,7 @@
 //! `wharf repository`.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
 use wharf_model::name::{ProjectName, RepositoryName};
 
@@ -57,6 +59,21 @@ pub enum RepositoryCommand {
     Tags {
         /// The repository
         name: RepositoryName,
+    },
+    /// Show what its people say of a repository, or say it: Markdown, which stands on its page
+    #[command(after_help = "Examples:\n  \
+        wharf repository overview acme/app\n  \
+        wharf repository overview acme/app --set README.md\n  \
+        wharf repository overview acme/app --clear")]
+    Overview {
+        /// The repository
+        name: RepositoryName,
+        /// Say what is in this file; - for standard input
+        #[arg(long, value_name = "FILE")]
+        set: Option<PathBuf>,
+        /// Say nothing any more
+        #[arg(long, conflicts_with = "set")]
+        clear: bool,
     },
     /// Delete a repository with everything in it; it goes to the trash
     #[command(after_help = "Examples:\n  \

@@ -5,9 +5,9 @@ use wharf_model::handle::Handle;
 use wharf_model::name::ProjectName;
 use wharf_model::pattern::Pattern;
 use wharf_model::permission::Permissions;
+use wharf_model::units::{Days, Seconds};
 
 use super::remote::RemoteArgs;
-use crate::units::{Days, Seconds};
 
 /// Arguments of `robot`.
 #[derive(Debug, Args)]

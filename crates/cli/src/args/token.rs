@@ -5,9 +5,9 @@ use wharf_model::handle::Handle;
 use wharf_model::id::Id;
 use wharf_model::pattern::Pattern;
 use wharf_model::permission::Permissions;
+use wharf_model::units::Days;
 
 use super::remote::RemoteArgs;
-use crate::units::Days;
 
 /// Arguments of `token`.
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ use wharf_artifact::bundle::{LOCK, difference};
 use wharf_content::relocate::Plan;
 use wharf_model::api::list::List;
 use wharf_model::digest::Digest;
+use wharf_model::units::count;
 
 use crate::Outcome;
 use crate::args::bundle::{BundleArgs, BundleCommand, ImagesArgs, LockArgs, ResolveArgs};
@@ -17,7 +18,6 @@ use crate::end::Reach;
 use crate::printer::Printer;
 use crate::session;
 use crate::table::{Table, printable};
-use crate::units::count;
 
 /// An image that a lock names.
 #[derive(Serialize)]

@@ -20,6 +20,7 @@ use wharf_model::digest::Digest;
 use wharf_model::image_ref::ImageRef;
 use wharf_model::limits::CNAB_BYTES_MAX;
 use wharf_model::name::Reference;
+use wharf_model::units::count;
 
 use crate::Outcome;
 use crate::args::cnab::{CnabArgs, CnabCommand, PullCnabArgs, PushCnabArgs};
@@ -32,7 +33,6 @@ use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::session;
 use crate::table::printable;
-use crate::units::count;
 
 /// The file that says what a bundle is.
 const BUNDLE: &str = "bundle.json";

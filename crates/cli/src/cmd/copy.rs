@@ -12,6 +12,7 @@ use wharf_content::observer::Observer;
 use wharf_model::api::list::List;
 use wharf_model::digest::Digest;
 use wharf_model::name::{Reference, Tag};
+use wharf_model::units::{count, size};
 
 use crate::Outcome;
 use crate::args::copy::CopyArgs;
@@ -21,7 +22,6 @@ use crate::end::{Opened, Reach};
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::session;
-use crate::units::{count, size};
 
 /// One thing that was copied.
 #[derive(Serialize)]

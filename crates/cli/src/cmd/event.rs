@@ -7,10 +7,10 @@ use wharf_model::name::Tag;
 
 use crate::Outcome;
 use crate::args::event::EventsArgs;
+use crate::moment::moment;
 use crate::printer::Printer;
 use crate::session::{self, Session};
 use crate::table::Table;
-use crate::units::moment;
 
 /// Runs the command.
 ///

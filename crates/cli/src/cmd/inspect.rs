@@ -7,6 +7,7 @@ use wharf_content::platform::Platforms;
 use wharf_model::api::artifact::{ArtifactDetail, FactsState};
 use wharf_model::api::facts::image::Image;
 use wharf_model::api::facts::{Detail, Facts, Line, Listed};
+use wharf_model::units::size;
 
 use super::kinds;
 use crate::Outcome;
@@ -15,10 +16,10 @@ use crate::args::reference::InspectArgs;
 use crate::end::Reach;
 use crate::facts;
 use crate::found::{self, By, Found};
+use crate::moment::moment;
 use crate::printer::Printer;
 use crate::session;
 use crate::table::{Table, printable, sheet};
-use crate::units::{moment, size};
 
 /// How much of the line is shown that made a layer, in characters.
 const STEP_CHARS: usize = 60;

@@ -6,8 +6,10 @@ use serde::Serialize;
 use wharf_artifact::layer::view::Place;
 use wharf_artifact::layer::walk::Kind;
 use wharf_content::platform::Platform;
+use wharf_model::api::files::FileKind;
 use wharf_model::api::list::List;
 use wharf_model::digest::Digest;
+use wharf_model::units::size;
 
 use crate::Outcome;
 use crate::args::inside::FileRef;
@@ -15,11 +17,11 @@ use crate::args::reference::{Listed, LsArgs};
 use crate::end::Reach;
 use crate::found::Found;
 use crate::inside::Inside;
+use crate::moment::moment;
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::session::{self, DEFAULT_REGISTRY};
 use crate::table::{Table, printable};
-use crate::units::{moment, size};
 
 /// Something inside of an image or an artifact.
 #[derive(Serialize)]
@@ -27,7 +29,7 @@ use crate::units::{moment, size};
 struct Row {
     /// From the folder that is listed.
     path: String,
-    kind: &'static str,
+    kind: FileKind,
     /// Of a file, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u64>,
@@ -106,7 +108,7 @@ async fn files(args: &LsArgs, file: &FileRef, printer: &Printer) -> Result<Vec<R
                 found.push(row(joined(&folder, name), place, &layers));
             }
             if args.recursive {
-                ahead.extend(found.iter().filter(|row| row.kind == FOLDER).map(|row| row.path.clone()));
+                ahead.extend(found.iter().filter(|row| row.kind == FileKind::Folder).map(|row| row.path.clone()));
             }
             rows.extend(found);
         }
@@ -121,21 +123,6 @@ fn joined(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
-const FOLDER: &str = "folder";
-
-/// What kinds of things are called.
-pub(crate) fn kind(kind: &Kind) -> &'static str {
-    match kind {
-        Kind::File => "file",
-        Kind::Folder => FOLDER,
-        Kind::Symlink(_) => "symlink",
-        Kind::HardLink(_) => "hardlink",
-        Kind::Character | Kind::Block => "device",
-        Kind::Fifo => "fifo",
-        Kind::Unknown => "unknown",
-    }
-}
-
 fn row(path: String, place: Place<'_>, layers: &[Digest]) -> Row {
     let node = place.node;
     let target = match &node.kind {
@@ -145,7 +132,7 @@ fn row(path: String, place: Place<'_>, layers: &[Digest]) -> Row {
     let modified = Timestamp::from_nanosecond(i128::from(node.mtime)).unwrap_or_default();
     Row {
         path,
-        kind: kind(&node.kind),
+        kind: FileKind::from(&node.kind),
         size: Some(node.size).filter(|_| node.kind == Kind::File),
         mode: format!("{:04o}", node.mode),
         uid: node.uid,
@@ -160,7 +147,7 @@ fn row(path: String, place: Place<'_>, layers: &[Digest]) -> Row {
 
 fn text(rows: &[Row], is_long: bool) -> String {
     if !is_long {
-        let slash = |row: &Row| if row.kind == FOLDER { "/" } else { "" };
+        let slash = |row: &Row| if row.kind == FileKind::Folder { "/" } else { "" };
         return rows.iter().map(|row| printable(&row.path) + slash(row)).collect::<Vec<_>>().join("\n");
     }
     let mut table = Table::new(&["MODE", "OWNER", "SIZE", "MODIFIED", "NAME"]);
@@ -179,14 +166,14 @@ fn text(rows: &[Row], is_long: bool) -> String {
 }
 
 /// As `ls -l` has it.
-fn permissions(kind: &str, bits: u32) -> String {
+fn permissions(kind: FileKind, bits: u32) -> String {
     let first = match kind {
-        FOLDER => 'd',
-        "symlink" => 'l',
-        "hardlink" => 'h',
-        "device" => 'c',
-        "fifo" => 'p',
-        _ => '-',
+        FileKind::Folder => 'd',
+        FileKind::Symlink => 'l',
+        FileKind::Hardlink => 'h',
+        FileKind::Device => 'c',
+        FileKind::Fifo => 'p',
+        FileKind::File | FileKind::Unknown => '-',
     };
     let mut text = String::from(first);
     for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
@@ -209,9 +196,9 @@ mod tests {
 
     #[test]
     fn permissions_as_people_know_them() {
-        assert_eq!(permissions("file", 0o644), "-rw-r--r--");
-        assert_eq!(permissions(FOLDER, 0o1777), "drwxrwxrwt");
-        assert_eq!(permissions("file", 0o4755), "-rwsr-xr-x");
-        assert_eq!(permissions("symlink", 0o2640), "lrw-r-S---");
+        assert_eq!(permissions(FileKind::File, 0o644), "-rw-r--r--");
+        assert_eq!(permissions(FileKind::Folder, 0o1777), "drwxrwxrwt");
+        assert_eq!(permissions(FileKind::File, 0o4755), "-rwsr-xr-x");
+        assert_eq!(permissions(FileKind::Symlink, 0o2640), "lrw-r-S---");
     }
 }

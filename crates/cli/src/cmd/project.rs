@@ -4,14 +4,15 @@ use anyhow::{Result, bail};
 use wharf_client::error::Error;
 use wharf_model::api::project::{ListedProject, Missing, Project, ProjectChange};
 use wharf_model::name::ProjectName;
+use wharf_model::units::size;
 
 use super::access_of;
 use crate::Outcome;
 use crate::args::project::{ProjectArgs, ProjectCommand};
+use crate::moment::moment;
 use crate::printer::Printer;
 use crate::session::{self, Session};
 use crate::table::sheet;
-use crate::units::{moment, size};
 
 /// Runs the command.
 ///
@@ -80,6 +81,8 @@ fn text(project: &Project) -> String {
         ("artifact types", project.artifact_types.as_ref().map(|types| types.join(", "))),
         ("trash", project.trash_days.map(|days| format!("{days} days"))),
         ("immutable", Some(rules.collect::<Vec<_>>().join(", "))),
+        ("links", Some(if project.share { "whoever may pull makes them" } else { "none" }.to_owned())),
+        ("vouched for", project.vouched.then(|| "yes".to_owned())),
         ("created", Some(moment(project.created_at))),
         ("id", Some(project.id.to_string())),
     ]);

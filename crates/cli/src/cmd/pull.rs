@@ -18,6 +18,7 @@ use wharf_content::source::Source;
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::manifest::Manifest;
+use wharf_model::units;
 
 use crate::args::end::End;
 use crate::args::push::PullArgs;
@@ -29,7 +30,6 @@ use crate::found::Found;
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::table::printable;
-use crate::units;
 use crate::{Outcome, session};
 
 /// What a pull did, as `--json` tells it.

@@ -25,6 +25,7 @@ use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::Digest;
 use wharf_model::media::{MediaType, OCI_EMPTY};
 use wharf_model::name::Tag;
+use wharf_model::units;
 
 use crate::args::end::End;
 use crate::args::push::{PushArgs, subject};
@@ -35,7 +36,6 @@ use crate::folder::push::{Folder, Sent};
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::table::printable;
-use crate::units;
 use crate::{Outcome, ask, session};
 
 /// The annotation of when an artifact is of no use any more, as RFC 3339 writes it.

@@ -2,13 +2,13 @@
 
 use anyhow::Result;
 use wharf_model::api::project::Project;
+use wharf_model::units::size;
 
 use crate::Outcome;
 use crate::args::project::{QuotaArgs, QuotaCommand, QuotaSetArgs};
 use crate::printer::Printer;
 use crate::session::{self, Session};
 use crate::table::sheet;
-use crate::units::size;
 
 /// Runs the command. In JSON, the answer is the whole project.
 ///

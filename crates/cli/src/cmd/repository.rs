@@ -1,17 +1,24 @@
 //! `wharf repository`.
 
-use anyhow::Result;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result, ensure};
 use wharf_model::api::artifact::{Artifact, KindName, TagDetail};
+use wharf_model::api::front::{Overview, OverviewChange};
 use wharf_model::api::repository::Repository;
+use wharf_model::limits::OVERVIEW_BYTES_MAX;
 use wharf_model::name::Tag;
+use wharf_model::units::size;
 
 use super::access_of;
 use crate::Outcome;
 use crate::args::repository::{RepositoryArgs, RepositoryCommand};
+use crate::moment::{moment, moment_or};
 use crate::printer::Printer;
 use crate::session::{self, Session};
-use crate::table::sheet;
-use crate::units::{moment, moment_or, size};
+use crate::table::{printable, sheet};
 
 /// Runs the command.
 ///
@@ -35,6 +42,14 @@ pub fn run(args: &RepositoryArgs, printer: &Printer) -> Result<Outcome> {
             let tags = session.admin.tags(name).await?;
             session.list(tags, &["TAG", "DIGEST", "KIND", "SIZE", "MOVED", "BY"], tag)
         }
+        RepositoryCommand::Overview { name, set: None, clear: false } => {
+            session.show(&session.admin.overview(name).await?, |overview: &Overview| lines(&overview.text))
+        }
+        RepositoryCommand::Overview { name, set, .. } => {
+            let text = set.as_deref().map(read).transpose()?.unwrap_or_default();
+            session.admin.set_overview(name, &OverviewChange { text }).await?;
+            Ok(session.done(&format!("the overview of {name} was changed")))
+        }
         RepositoryCommand::Delete { name, yes } => {
             if !session.confirm(&format!("delete the repository {name} with everything in it"), *yes)? {
                 return Ok(Outcome::No);
@@ -44,6 +59,24 @@ pub fn run(args: &RepositoryArgs, printer: &Printer) -> Result<Outcome> {
             Ok(session.done(&format!("the repository {name} is in the trash; {back}")))
         }
     })
+}
+
+/// What is in a file, or what comes in.
+fn read(path: &Path) -> Result<String> {
+    let mut text = String::new();
+    let most = OVERVIEW_BYTES_MAX as u64 + 1;
+    let read = match path.to_str() {
+        Some("-") => std::io::stdin().take(most).read_to_string(&mut text),
+        _ => File::open(path).and_then(|file| file.take(most).read_to_string(&mut text)),
+    };
+    read.with_context(|| format!("cannot read {}", path.display()))?;
+    ensure!(text.len() <= OVERVIEW_BYTES_MAX, "an overview has at most {OVERVIEW_BYTES_MAX} bytes");
+    Ok(text)
+}
+
+/// A text of several lines that does nothing to a terminal.
+fn lines(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 
 fn artifact(artifact: &Artifact) -> Vec<String> {

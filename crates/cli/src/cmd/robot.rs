@@ -8,10 +8,10 @@ use wharf_model::handle::Handle;
 use super::user::state;
 use crate::Outcome;
 use crate::args::robot::{NewRobotArgs, RobotArgs, RobotCommand};
+use crate::moment::{moment, moment_or};
 use crate::printer::Printer;
 use crate::session::{self, Session};
 use crate::table::sheet;
-use crate::units::{moment, moment_or};
 
 /// Runs the command.
 ///

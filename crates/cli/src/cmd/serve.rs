@@ -15,6 +15,7 @@ use wharf_registry::identity::local;
 use wharf_registry::inspect::{InspectSettings, Inspector};
 use wharf_registry::jobs::Worker;
 use wharf_registry::registry::{Registry, Settings};
+use wharf_registry::search::index::Indexer;
 use wharf_registry::secret::MasterKey;
 use wharf_server::app::{App, AppSettings};
 use wharf_server::config::{ADMIN_PASSWORD_VARIABLE, Config, Open};
@@ -25,6 +26,7 @@ use wharf_server::metrics::Metrics;
 use wharf_store::blobs::fs;
 use wharf_store::ledger::{Ledger, LedgerOptions};
 use wharf_store::open;
+use wharf_store::search::sqlite as search_file;
 
 use crate::Outcome;
 use crate::args::SettingArgs;
@@ -35,10 +37,14 @@ use crate::printer::Printer;
 /// opening and for counting. With these there are more than all their users take, each of which is bounded by itself: none waits for a
 /// place that another sort of work holds. Threads are made when they are needed.
 const BLOCKING_THREADS_BESIDE: usize = 16;
+/// Threads that search, one that indexes, and one that opens a connection for each.
+const SEARCH_THREADS: usize = 2 * search_file::FINDS_MAX + 1;
 /// How long such a thread is kept for the next work.
 const BLOCKING_THREAD_KEPT: Duration = Duration::from_secs(5);
 /// How much freed memory glibc keeps at hand, in bytes, is twice this: see [`keep_freed_memory`].
 const PIECE_BYTES: usize = 2 << 20;
+/// What the search index is called, in the data folder; it may be deleted while no server runs.
+const SEARCH_FILE: &str = "search.db";
 /// How often the folder with an operator's kinds is looked at.
 const KINDS_LOOK: Duration = Duration::from_secs(2);
 /// How long uploads that were cut may take to note what they have.
@@ -58,7 +64,7 @@ pub fn run(args: &SettingArgs, printer: &Printer) -> anyhow::Result<Outcome> {
     keep_freed_memory();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .max_blocking_threads(fs::threads_max() + files::THREADS + BLOCKING_THREADS_BESIDE)
+        .max_blocking_threads(fs::threads_max() + files::THREADS + SEARCH_THREADS + BLOCKING_THREADS_BESIDE)
         .thread_keep_alive(BLOCKING_THREAD_KEPT)
         .build()?;
     let ended = runtime.block_on(serve(&config, printer));
@@ -82,7 +88,8 @@ async fn serve(config: &Config, printer: &Printer) -> anyhow::Result<()> {
     let kinds = Arc::new(InForce::new(config.kinds.clone()));
     keep_kinds(kinds.clone());
     let inspector = Inspector::new(&registry, kinds.clone(), InspectSettings::default());
-    start_beside(&registry, followers, inspector.clone(), config.gc.sweep_interval);
+    let indexer = Indexer::new(&registry, search_file::Sqlite::new(folder.path().join(SEARCH_FILE)));
+    start_beside(&registry, followers, inspector.clone(), indexer, config.gc.sweep_interval);
     let app = App::new(registry.clone(), app_settings(config, kinds), health);
 
     let line = format!("listening on {}", listener.url());
@@ -94,6 +101,9 @@ async fn serve(config: &Config, printer: &Printer) -> anyhow::Result<()> {
     }
     if timeout(CLOSE, registry.close()).await.is_err() {
         tracing::warn!("some uploads may not have noted the last that they received");
+    }
+    if !matches!(timeout(CLOSE, registry.write_pulls()).await, Ok(Ok(()))) {
+        tracing::warn!("how often things were pulled of late is not written down");
     }
     // Those that go on do no harm: they are done again.
     let _ = timeout(CLOSE, inspector.stop()).await;
@@ -175,6 +185,7 @@ fn start_beside(
     registry: &Registry,
     followers: Vec<Arc<Following>>,
     inspector: Arc<Inspector>,
+    indexer: Arc<Indexer>,
     sweep_interval: Duration,
 ) {
     for follower in followers {
@@ -186,7 +197,10 @@ fn start_beside(
         tokio::spawn(async move { worker.run().await });
     }
     tokio::spawn(async move { inspector.keep_up().await });
+    tokio::spawn(async move { indexer.run().await });
     let registry = registry.clone();
+    let pulled = registry.clone();
+    tokio::spawn(async move { pulled.write_pulls_for_ever().await });
     tokio::spawn(async move { registry.sweep_for_ever(sweep_interval).await });
 }
 

@@ -6,9 +6,9 @@ use wharf_model::handle::Handle;
 
 use crate::Outcome;
 use crate::args::token::{TokenArgs, TokenCommand};
+use crate::moment::{moment, moment_or};
 use crate::printer::Printer;
 use crate::session::{self, Session};
-use crate::units::{moment, moment_or};
 
 /// Runs the command.
 ///

@@ -7,9 +7,9 @@ use wharf_model::id::Id;
 
 use crate::Outcome;
 use crate::args::trash::{Deleted, HistoryArgs, PurgeArgs, RestoreArgs, TrashArgs, TrashCommand, WhichArgs};
+use crate::moment::moment;
 use crate::printer::Printer;
 use crate::session::{self, Session};
-use crate::units::moment;
 
 /// `wharf history`.
 ///

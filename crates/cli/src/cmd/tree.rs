@@ -14,6 +14,7 @@ use wharf_model::digest::Digest;
 use wharf_model::limits::COPY_DEPTH_MAX;
 use wharf_model::media::MediaType;
 use wharf_model::name::{Reference, Tag};
+use wharf_model::units::size;
 
 use crate::Outcome;
 use crate::args::reference::LookArgs;
@@ -22,7 +23,6 @@ use crate::found::{self, By, Found};
 use crate::printer::Printer;
 use crate::session;
 use crate::table::printable;
-use crate::units::size;
 
 /// Most manifests in one tree: more than people read.
 const NODES_MAX: usize = 10_000;

@@ -8,10 +8,10 @@ use wharf_model::handle::Handle;
 use crate::Outcome;
 use crate::args::user::{UserArgs, UserCommand};
 use crate::ask;
+use crate::moment::moment;
 use crate::printer::Printer;
 use crate::session::{self, Session};
 use crate::table::sheet;
-use crate::units::moment;
 
 /// What personal tokens begin with.
 const TOKEN_START: &str = "wharf_";

@@ -2,6 +2,7 @@
 
 use wharf_model::api::artifact::{Artifact, ArtifactDetail, TagDetail};
 use wharf_model::api::event::{Event, Events};
+use wharf_model::api::link::{Link, NewLink};
 use wharf_model::name::{ProjectName, Reference, RepositoryName};
 
 use super::repositories::of_repository;
@@ -55,6 +56,20 @@ impl Admin {
     pub async fn attached(&self, repository: &RepositoryName, reference: &Reference) -> Result<Vec<Artifact>, Error> {
         let reference = reference.to_string();
         self.list(&format!("{}/artifacts/{}/referrers", of_repository(repository), encoded(&reference))).await
+    }
+
+    /// Makes a link that opens something of an artifact without a login.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn make_link(
+        &self,
+        repository: &RepositoryName,
+        reference: &Reference,
+        new: &NewLink,
+    ) -> Result<Link, Error> {
+        let reference = encoded(&reference.to_string()).to_string();
+        self.post(&format!("{}/artifacts/{reference}/links", of_repository(repository)), new).await
     }
 
     /// The tags of a repository with what they point to.

@@ -1,5 +1,6 @@
 //! Repositories. What is in them is the Distribution API's.
 
+use wharf_model::api::front::{Overview, OverviewChange};
 use wharf_model::api::repository::Repository;
 use wharf_model::name::{ProjectName, RepositoryName};
 
@@ -24,6 +25,22 @@ impl Admin {
     /// [`Error`].
     pub async fn repository(&self, name: &RepositoryName) -> Result<Repository, Error> {
         self.get(&of_repository(name)).await
+    }
+
+    /// What the people of a repository say of it.
+    ///
+    /// # Errors
+    /// [`Error`]; also where they say nothing.
+    pub async fn overview(&self, name: &RepositoryName) -> Result<Overview, Error> {
+        self.get(&format!("{}/overview", of_repository(name))).await
+    }
+
+    /// Sets it.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn set_overview(&self, name: &RepositoryName, change: &OverviewChange) -> Result<(), Error> {
+        self.set(&format!("{}/overview", of_repository(name)), change).await
     }
 
     /// Deletes a repository with everything in it; it goes to the trash.

@@ -212,4 +212,7 @@ pub struct TagDetail {
     pub moved_at: i64,
     /// By whom, by name to whoever logged in.
     pub moved_by: String,
+    /// How often it was pulled, as far as that is known: by its name, or by the digest that it points to.
+    #[serde(default)]
+    pub pulls: u64,
 }

@@ -31,6 +31,9 @@ pub enum EventType {
     /// A repository came back from there.
     #[serde(rename = "wharf.repository.restored")]
     RepositoryRestored,
+    /// What the people of a repository say of it was changed.
+    #[serde(rename = "wharf.repository.overview_changed")]
+    OverviewChanged,
     /// An artifact came, or came again with another media type.
     #[serde(rename = "wharf.artifact.pushed")]
     ArtifactPushed,
@@ -50,7 +53,7 @@ pub enum EventType {
 
 impl EventType {
     /// All of them.
-    pub const ALL: [EventType; 12] = [
+    pub const ALL: [EventType; 13] = [
         EventType::ProjectCreated,
         EventType::ProjectChanged,
         EventType::ProjectDeleted,
@@ -58,6 +61,7 @@ impl EventType {
         EventType::RepositoryCreated,
         EventType::RepositoryDeleted,
         EventType::RepositoryRestored,
+        EventType::OverviewChanged,
         EventType::ArtifactPushed,
         EventType::ArtifactDeleted,
         EventType::ArtifactRestored,
@@ -75,6 +79,7 @@ impl EventType {
             EventType::RepositoryCreated => "wharf.repository.created",
             EventType::RepositoryDeleted => "wharf.repository.deleted",
             EventType::RepositoryRestored => "wharf.repository.restored",
+            EventType::OverviewChanged => "wharf.repository.overview_changed",
             EventType::ArtifactPushed => "wharf.artifact.pushed",
             EventType::ArtifactDeleted => "wharf.artifact.deleted",
             EventType::ArtifactRestored => "wharf.artifact.restored",

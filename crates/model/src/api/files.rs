@@ -87,6 +87,21 @@ pub enum FileKind {
     Unknown,
 }
 
+impl FileKind {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FileKind::File => "file",
+            FileKind::Folder => "folder",
+            FileKind::Symlink => "symlink",
+            FileKind::Hardlink => "hardlink",
+            FileKind::Device => "device",
+            FileKind::Fifo => "fifo",
+            FileKind::Unknown => "unknown",
+        }
+    }
+}
+
 /// What a layer did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]

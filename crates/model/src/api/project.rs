@@ -67,6 +67,12 @@ pub struct ProjectChange {
     /// Tags that neither move nor vanish; at most 100 rules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub immutable: Option<Vec<Immutable>>,
+    /// Whether whoever may pull from it may make links that open something of it without a login, until they end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub share: Option<bool>,
+    /// Whether those who administer the registry vouch for it. It takes `system:write`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vouched: Option<bool>,
     /// How many bytes it may use; `null` for any.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     #[schema(value_type = Option<u64>)]
@@ -134,8 +140,8 @@ impl ProjectChange {
 
     /// Whether it sets what the project says of itself, and what may be pushed.
     pub fn sets_itself(&self) -> bool {
-        let ProjectChange { public, description, missing, artifact_types, .. } = self;
-        public.is_some() || description.is_some() || missing.is_some() || artifact_types.is_some()
+        let ProjectChange { public, description, missing, artifact_types, share, .. } = self;
+        public.is_some() || description.is_some() || missing.is_some() || artifact_types.is_some() || share.is_some()
     }
 
     /// Looks whether everything is within its bounds.
@@ -215,6 +221,12 @@ pub struct Project {
     pub trash_days: Option<u32>,
     /// Tags that neither move nor vanish.
     pub immutable: Vec<Immutable>,
+    /// Whether links may be made that open something of it without a login.
+    #[serde(default)]
+    pub share: bool,
+    /// Whether those who administer the registry vouch for it.
+    #[serde(default)]
+    pub vouched: bool,
     /// How many bytes it may use.
     pub quota_bytes: Option<u64>,
     /// From how many bytes on pushes are warned.
@@ -238,6 +250,9 @@ pub struct ListedProject {
     pub public: bool,
     /// What it is for.
     pub description: String,
+    /// Whether those who administer the registry vouch for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub vouched: bool,
     /// Names it for good, whatever happens to its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -254,6 +269,9 @@ pub struct ListedProject {
     /// Tags that neither move nor vanish.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub immutable: Option<Vec<Immutable>>,
+    /// Whether links may be made that open something of it without a login.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<bool>,
     /// How many bytes it may use, where that is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quota_bytes: Option<u64>,
@@ -283,6 +301,8 @@ impl ListedProject {
             artifact_types: project.artifact_types,
             trash_days: project.trash_days,
             immutable: Some(project.immutable),
+            share: Some(project.share),
+            vouched: project.vouched,
             quota_bytes: project.quota_bytes,
             quota_warn_bytes: project.quota_warn_bytes,
             quota_repositories: project.quota_repositories,
@@ -293,16 +313,18 @@ impl ListedProject {
 
     /// To anybody else who is shown it.
     pub fn in_brief(project: Project) -> ListedProject {
-        let Project { name, public, description, .. } = project;
+        let Project { name, public, description, vouched, .. } = project;
         ListedProject {
             name,
             public,
             description,
+            vouched,
             id: None,
             missing: None,
             artifact_types: None,
             trash_days: None,
             immutable: None,
+            share: None,
             quota_bytes: None,
             quota_warn_bytes: None,
             quota_repositories: None,
@@ -327,6 +349,8 @@ impl Project {
         put(&mut self.artifact_types, &change.artifact_types);
         put(&mut self.trash_days, &change.trash_days);
         put(&mut self.immutable, &change.immutable);
+        put(&mut self.share, &change.share);
+        put(&mut self.vouched, &change.vouched);
         put(&mut self.quota_bytes, &change.quota_bytes);
         put(&mut self.quota_warn_bytes, &change.quota_warn_bytes);
         put(&mut self.quota_repositories, &change.quota_repositories);

@@ -22,4 +22,7 @@ pub struct Repository {
     pub public: bool,
     /// When it was made, in milliseconds since 1970.
     pub created_at: i64,
+    /// How often it was pulled, as far as that is known.
+    #[serde(default)]
+    pub pulls: u64,
 }

@@ -46,7 +46,7 @@ impl Registry {
     }
 
     /// What is in a config; nothing where it is not in the repository, or too large.
-    async fn small_blob(&self, access: &Access, descriptor: &Descriptor) -> Result<Option<Vec<u8>>, Error> {
+    pub(crate) async fn small_blob(&self, access: &Access, descriptor: &Descriptor) -> Result<Option<Vec<u8>>, Error> {
         let blob = match self.blob(access, &descriptor.digest).await {
             Ok(blob) => blob,
             Err(Error::BlobUnknown(_) | Error::NameUnknown(_)) => return Ok(None),

@@ -39,13 +39,13 @@ const CHUNKS_AHEAD: usize = 2;
 const GIVEN_UP: u32 = 0;
 
 /// The layers of an artifact that have trees, each once.
-fn layers(manifest: &Manifest) -> HashSet<Digest> {
+pub(crate) fn layers(manifest: &Manifest) -> HashSet<Digest> {
     let is_tar = |layer: &&Descriptor| Compression::of_type(&layer.media_type).is_some() && file_name(layer).is_none();
     manifest.layers.iter().filter(is_tar).map(|layer| layer.digest).collect()
 }
 
 /// Whether files are told by it.
-pub(super) fn is_usable(row: &DerivedRow) -> bool {
+pub(crate) fn is_usable(row: &DerivedRow) -> bool {
     matches!(row.version, VERSION | GIVEN_UP)
 }
 

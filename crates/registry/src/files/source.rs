@@ -7,7 +7,7 @@ use bytes::{Buf as _, Bytes};
 use tokio::runtime::Handle;
 use wharf_artifact::layer::Limits;
 use wharf_artifact::layer::stored::make::{self, MakeError};
-use wharf_artifact::layer::stored::read::Foot;
+use wharf_artifact::layer::stored::read::{Foot, Stored};
 use wharf_artifact::layer::stored::{ReadAt, StoredError};
 use wharf_content::body::Body;
 use wharf_model::digest::Digest;
@@ -74,6 +74,33 @@ impl ReadAt for &Source {
             }
         }
     }
+}
+
+/// All paths in the tree of a layer, at most so many: those of folders end with a slash. What it only deletes is left out.
+///
+/// # Errors
+/// The bytes cannot be had, or are those of no tree.
+pub(crate) async fn paths(
+    blobs: &Arc<dyn Blobs>,
+    place: Place,
+    size: u64,
+    most: usize,
+) -> Result<Vec<String>, StoredError> {
+    let (source, size) = match place {
+        Place::Ledger(bytes) => (Source::Here(bytes.clone()), bytes.len() as u64),
+        Place::Heap(location) => (Source::Heap { blobs: blobs.clone(), location, runtime: Handle::current() }, size),
+    };
+    let read = tokio::task::spawn_blocking(move || {
+        let mut paths = Vec::new();
+        Stored::open(&source, size)?.each(|path, record| {
+            if let Some(node) = record.node.filter(|_| !path.is_empty()) {
+                paths.push(if node.is_folder() { format!("{path}/") } else { path.to_owned() });
+            }
+            paths.len() < most
+        })?;
+        Ok::<_, StoredError>(paths)
+    });
+    read.await.map_err(|error| StoredError::Read(io::Error::other(error)))?
 }
 
 fn elsewhere() -> io::Error {

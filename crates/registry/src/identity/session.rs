@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use wharf_store::clock::Millis;
 
 use super::token::{Audience, SESSION_SECS};
-use super::{AuthError, Bearer, Front, Identity, check_form, subject};
+use super::{AuthError, Bearer, Front, Identity, Known, check_form, subject};
 use crate::actor::Subject;
 
 /// What comes before a session where it is looked up among headers: no header has a NUL, so none is ever taken for one.
@@ -44,15 +44,27 @@ impl Identity {
     pub async fn signed_in(&self, session: &str) -> Result<Subject, AuthError> {
         let key = self.key(&[KEY, session.as_bytes()].concat());
         let (version, now) = (self.users.version(), self.clock.now());
-        let known = self.fronts.get(&key).filter(|front| now < front.until);
-        let bearer = match known {
-            Some(front) if front.version == version => return Ok(front.subject.clone()),
-            Some(front) => front.bearer.clone(),
-            None => None,
+        let bearer = match self.known(&key, version, now) {
+            Known::Whole(subject) => return Ok(subject),
+            Known::Signature(bearer) => bearer,
         };
-        let front = std::sync::Arc::new(self.recognise_session(session, bearer, version, now).await?);
-        self.fronts.insert(key, front.clone());
-        Ok(front.subject.clone())
+        let front = self.recognise_session(session, bearer, version, now).await?;
+        Ok(self.remember(key, front))
+    }
+
+    /// `subject` again, as whoever it is would come who shows that password now: for what a session does not open. Wrong ones
+    /// count as they do anywhere else; `from` is as in [`Identity::authenticate`].
+    ///
+    /// # Errors
+    /// [`AuthError`].
+    pub async fn confirm(&self, asks: &Subject, password: &str, from: IpAddr) -> Result<Subject, AuthError> {
+        let name = asks.actor.name().ok_or(AuthError::BadCredentials)?;
+        check_form(name.as_str(), password)?;
+        let login = self.log_in_as(name.as_str(), password, self.clock.now(), from).await?;
+        if asks.actor.id() != Some(login.account.row.id) {
+            return Err(AuthError::BadCredentials);
+        }
+        Ok(Subject { client: asks.client.clone(), ..subject(Some(&login), None) })
     }
 
     async fn recognise_session(

@@ -24,6 +24,7 @@ fn access(repository: &str) -> Access {
         given: Permissions::ALL,
         project: None,
         is_there: true,
+        is_public: false,
         rules: None,
     }
 }

@@ -1,12 +1,13 @@
 //! Files inside of artifacts: of trees that jobs have made and of small layers at once, by who may read the layer, and by nobody
 //! else.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
+use wharf_artifact::archive::Format;
 use wharf_artifact::kind::folder::InForce;
 use wharf_model::api::files::{FileChange, FileKind, FolderPage};
 use wharf_model::digest::Digest;
@@ -31,9 +32,9 @@ use crate::house::{House, IDLE, name, noise, tagged};
 
 const A: &str = "acme/app";
 const GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
-const TAR: &str = "application/vnd.oci.image.layer.v1.tar";
+pub(crate) const TAR: &str = "application/vnd.oci.image.layer.v1.tar";
 
-fn layer(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn layer(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (path, bytes) in files {
         let mut header = tar::Header::new_gnu();
@@ -52,7 +53,12 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 impl House {
     /// Pushes an artifact of these layers, each with its media type and its title.
-    async fn push_layers(&self, repository: &str, tag: &str, layers: &[(&str, Option<&str>, &[u8])]) -> Vec<Digest> {
+    pub(crate) async fn push_layers(
+        &self,
+        repository: &str,
+        tag: &str,
+        layers: &[(&str, Option<&str>, &[u8])],
+    ) -> Vec<Digest> {
         let config = self.push_blob(repository, b"{}").await;
         let (mut digests, mut descriptors) = (Vec::new(), Vec::new());
         for (media_type, title, bytes) in layers {
@@ -89,7 +95,7 @@ impl House {
     }
 
     /// Makes the tree of a layer and writes it down.
-    async fn derive(&self, repository: &str, layer: &Digest) -> bool {
+    pub(crate) async fn derive(&self, repository: &str, layer: &Digest) -> bool {
         let change = self.registry.derive_tree(&name(repository), layer).await.expect("no fault");
         let is_new = change.is_some();
         let changes = change.into_iter().collect();
@@ -116,7 +122,7 @@ impl House {
     }
 
     /// Pushes a layer that is too large to be looked at while somebody waits.
-    async fn push_large(&self, repository: &str) -> Digest {
+    pub(crate) async fn push_large(&self, repository: &str) -> Digest {
         let long = noise(2, 5 << 20);
         self.push_layers(repository, "v1", &[(TAR, None, &layer(&[("long", &long)]))]).await[0]
     }
@@ -421,5 +427,138 @@ async fn files_end_within_their_layer() {
         house.push_layers(A, tag, &[(TAR, None, &bytes)]).await;
         let answer = house.cat(tag, &at("long"), None).await;
         assert!(matches!(answer, Err(Error::Unsupported(_) | Error::NotThere { .. })), "{tag}: {answer:?}");
+    }
+}
+
+impl House {
+    /// All bytes of an archive, and that each part of it is that part of them.
+    async fn archive(&self, tag: &str, at: &Where, format: Format) -> Result<Bytes, Error> {
+        let access = self.access(Action::Pull, A).await;
+        let found = self.registry.archive(&access, &tagged(tag), at, format).await?;
+        let (size, name) = (found.size(), found.tag);
+        let whole =
+            self.registry.open_archive(found, None).collect(1 << 24).await.expect("whole").expect("not so large");
+        assert_eq!(whole.len() as u64, size);
+        for start in (0..size).step_by(size as usize / 7 + 1) {
+            let found = self.registry.archive(&access, &tagged(tag), at, format).await?;
+            assert_eq!(found.tag, name);
+            let range = ByteRange { start, end: size.min(start + 5_000) };
+            let part = self.registry.open_archive(found, Some(range)).collect(1 << 24).await;
+            let part = part.expect("whole").expect("not so large");
+            assert!(part == whole[range.start as usize..range.end as usize], "{format} {range:?}");
+        }
+        Ok(whole)
+    }
+
+    /// Names, contents and targets of what is in a tar of it.
+    async fn tar(&self, tag: &str, at: &Where) -> Vec<(String, Vec<u8>, String)> {
+        let bytes = self.archive(tag, at, Format::Tar).await.expect("an archive");
+        let mut told = Vec::new();
+        for entry in tar::Archive::new(&*bytes).entries().expect("a tar") {
+            let mut entry = entry.expect("an entry");
+            let mut content = Vec::new();
+            entry.read_to_end(&mut content).expect("content");
+            let target = entry.link_name().expect("a name").map(|name| name.display().to_string()).unwrap_or_default();
+            told.push((entry.path().expect("a path").display().to_string(), content, target));
+        }
+        told
+    }
+}
+
+/// A layer of whatever these are.
+fn odd_layer(links: &[(&str, tar::EntryType, &str)], files: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut tar = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    for (path, bytes) in files {
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o4755);
+        tar.append_data(&mut header, path, *bytes).expect("memory");
+    }
+    for (path, kind, target) in links {
+        header.set_entry_type(*kind);
+        header.set_size(0);
+        tar.append_link(&mut header, path, target).expect("memory");
+    }
+    tar.into_inner().expect("memory")
+}
+
+/// Folders of several layers as one file, whole and in part; what is hidden is not in it, and no link leads out.
+#[tokio::test]
+async fn archives_of_folders() {
+    use tar::EntryType::{Fifo, Link, Symlink};
+    let house = House::new().await;
+    let long = noise(1, 300_000);
+    let links = [("etc/rel", Symlink, "../bin/tool"), ("etc/out", Symlink, "/../../../etc/passwd"), ("p", Fifo, "x")];
+    let first = odd_layer(&links, &[("etc/conf", b"old"), ("etc/gone", b"1"), ("bin/tool", &long), ("etc/z", b"z")]);
+    let second = odd_layer(
+        &[("etc/hard", Link, "etc/conf"), ("bin/tool2", Link, "bin/tool")],
+        &[("etc/conf", b"newer"), ("etc/.wh.gone", b"")],
+    );
+    let digests = house.push_layers(A, "v1", &[(GZIP, None, &gzip(&first)), (TAR, None, &second)]).await;
+    let file = |path: &str, content: &[u8]| (path.to_owned(), content.to_vec(), String::new());
+    let link = |path: &str, target: &str| (path.to_owned(), Vec::new(), target.to_owned());
+    for round in ["looked at anew", "of trees at rest"] {
+        let expect = [
+            file("bin/", b""),
+            file("etc/", b""),
+            file("bin/tool", &long),
+            link("bin/tool2", "bin/tool"),
+            file("etc/z", b"z"),
+            file("etc/conf", b"newer"),
+            link("etc/hard", "etc/conf"),
+            link("etc/out", "passwd"),
+            link("etc/rel", "../bin/tool"),
+        ];
+        assert_eq!(house.tar("v1", &at("")).await, expect, "{round}");
+        let expect = [file("z", b"z"), file("conf", b"newer"), link("hard", "conf"), link("out", "passwd")];
+        assert_eq!(house.tar("v1", &at("/etc/")).await, expect, "{round}");
+        assert_eq!(house.tar("v1", &at("etc/rel")).await, [file("tool", &long)], "{round}");
+        let names = house.tar("v1", &of(digests[0], "etc")).await;
+        assert!(names.contains(&file("gone", b"1")), "{names:?}");
+        let zip = house.archive("v1", &at(""), Format::Zip).await.expect("an archive");
+        assert!(zip.starts_with(b"PK") && zip.windows(long.len()).any(|part| part == &*long), "{round}");
+        for digest in &digests {
+            assert_eq!(house.derive(A, digest).await, round == "looked at anew");
+        }
+    }
+    assert!(matches!(house.archive("v1", &at("none"), Format::Tar).await, Err(Error::NotThere { .. })));
+}
+
+#[tokio::test]
+async fn archives_of_files_that_are_layers_of_their_own() {
+    let house = House::new().await;
+    let layers: [(&str, Option<&str>, &[u8]); 4] = [
+        ("text/plain", Some("b.txt"), b"hello"),
+        ("text/plain", Some("docs/a.txt"), b"22"),
+        ("text/plain", Some("c.txt"), b"hello"),
+        ("text/plain", Some("../out"), b"no"),
+    ];
+    house.push_layers(A, "v1", &layers[..3]).await;
+    let told = house.tar("v1", &at("")).await;
+    let told: Vec<_> = told.iter().map(|(path, content, _)| (&**path, &**content)).collect();
+    let expect: [(&str, &[u8]); 4] = [("docs/", b""), ("b.txt", b"hello"), ("c.txt", b"hello"), ("docs/a.txt", b"22")];
+    assert_eq!(told, expect);
+    house.push_layers(A, "out", &layers).await;
+    let error = house.archive("out", &at(""), Format::Tar).await.expect_err("one has no name");
+    assert!(error.to_string().contains("its name is no path"), "{error}");
+}
+
+/// Where something may be missing, nobody is to take what is there for all.
+#[tokio::test]
+async fn what_is_not_wholly_known_has_no_archive() {
+    let house = House::new().await;
+    let bytes = layer(&[("a", b"x")]);
+    house.push_layers(A, "broken", &[(TAR, None, &bytes), (TAR, None, b"no tar, whatever is said")]).await;
+    let error = house.archive("broken", &at(""), Format::Tar).await.expect_err("a layer is no tar");
+    assert!(error.to_string().contains("not all is known of its layer"), "{error}");
+    let wrong = json!({ "mediaType": "text/plain", "digest": crate::house::sha256(b"x"), "size": 9,
+        "annotations": { "org.opencontainers.image.title": "a" } });
+    house.push_blob(A, b"x").await;
+    let config = house.push_blob(A, b"{}").await;
+    let config = json!({ "mediaType": "application/x", "digest": config, "size": 2 });
+    let manifest = json!({ "schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": [wrong] });
+    if house.put(A, tagged("size"), manifest.to_string().into()).await.is_ok() {
+        let error = house.archive("size", &at(""), Format::Tar).await.expect_err("it is shorter");
+        assert!(error.to_string().contains("its layer ends before"), "{error}");
     }
 }

@@ -68,7 +68,7 @@ pub(crate) fn admin() -> Subject {
         pattern: None,
     };
     let rights = Arc::new(Rights::compile(&[everything]));
-    Subject { actor: Actor::User { id, name }, rights, ceiling: Ceiling::default(), client: None }
+    Subject { actor: Actor::User { id, name }, rights, ceiling: Ceiling::default(), login: None, client: None }
 }
 
 pub(crate) fn name(text: &str) -> RepositoryName {

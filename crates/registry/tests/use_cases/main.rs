@@ -4,6 +4,7 @@
 mod access;
 mod apply;
 mod caches;
+mod diff;
 mod faults;
 mod files;
 mod followers;
@@ -18,5 +19,6 @@ mod people;
 mod permissions;
 mod projects;
 mod referrers;
+mod search;
 mod trash;
 mod uploads;

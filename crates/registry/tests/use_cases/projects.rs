@@ -80,17 +80,21 @@ async fn each_setting_takes_its_permission() {
     let policy = ProjectChange { trash_days: Some(Some(3)), ..ProjectChange::default() };
     let both = ProjectChange { immutable: Some(Vec::new()), ..itself.clone() };
     let nothing = ProjectChange::default();
+    let shared = ProjectChange { share: Some(true), ..ProjectChange::default() };
+    // Nobody vouches for what is their own.
+    let vouched = ProjectChange { vouched: Some(true), ..ProjectChange::default() };
     for (given, expect) in [
-        ("reader", [false; 5]),
-        ("maintainer", [false, true, false, false, false]),
-        ("owner", [true, true, true, false, true]),
+        ("reader", [false; 7]),
+        ("maintainer", [false, true, false, false, false, false, false]),
+        ("owner", [true, true, true, false, true, true, false]),
         // What may be used is not for those to say who use it.
-        ("administrator", [true, true, true, false, true]),
-        ("project:write", [true, false, false, false, true]),
+        ("administrator", [true, true, true, false, true, true, false]),
+        ("project:write", [true, false, false, false, true, true, false]),
     ] {
         house.bind(10, 2, given, Some("acme"), None).await;
         let kim = house.who(&header).await;
-        for (change, expect) in [&itself, &policy, &both, &quota(5), &nothing].into_iter().zip(expect) {
+        let changes = [&itself, &policy, &both, &quota(5), &nothing, &shared, &vouched];
+        for (change, expect) in changes.into_iter().zip(expect) {
             let outcome = put(&house, &kim, change).await;
             assert_eq!(outcome.is_ok(), expect, "{given} {change:?} {outcome:?}");
             assert!(expect || matches!(outcome, Err(Error::Denied)), "{outcome:?}");
@@ -100,6 +104,7 @@ async fn each_setting_takes_its_permission() {
     house.unbind(10, "acme").await;
     let kim = house.who(&header).await;
     put(&house, &kim, &quota(5)).await.expect("in the system it may");
+    assert!(matches!(put(&house, &kim, &vouched).await, Err(Error::Denied)));
     assert!(matches!(put(&house, &kim, &itself).await, Err(Error::Denied)));
     let found = house.registry.project(&admin(), &acme()).await.expect("it is there");
     assert_eq!((found.quota_bytes, found.trash_days, &*found.description), (Some(5), Some(3), "ours"));

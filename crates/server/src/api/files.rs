@@ -1,33 +1,29 @@
-//! `/api/v1/repositories/<repository>/artifacts/<reference>/files` and `…/file`: what is inside of artifacts.
+//! `/api/v1/repositories/<repository>/artifacts/<reference>/files`, `…/file` and `…/archive`: what is inside of artifacts.
 //!
 //! The content of files is what people pushed: it is told as bytes and nothing else, to be saved, and never runs as a page of ours.
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, State};
 use axum::{Extension, Json};
+use http::StatusCode;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, header};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use utoipa::IntoParams;
+use wharf_artifact::archive::{Format, FormatError};
 use wharf_model::api::files::FolderPage;
 use wharf_model::code::ErrorCode;
 use wharf_model::digest::Digest;
 use wharf_model::limits::{TREE_DEPTH_MAX, TREE_PATH_BYTES_MAX};
-use wharf_model::media;
 use wharf_model::name::Reference;
-use wharf_model::range::{self, ByteRange, Requested};
 use wharf_registry::access::Action;
 use wharf_registry::actor::Subject;
-use wharf_registry::files::{FoundFile, Where};
-use wharf_registry::pull::Served;
+use wharf_registry::files::Where;
 use wharf_registry::registry::Registry;
 
 use super::repositories::repository;
-use super::request::{Paging, Segments, named};
-use crate::body::ResponseBody;
+use super::request::{Asked, FromQuery, Paging, Segments, misasked, named};
+use crate::download;
 use crate::error::Failure;
 use crate::extract::Query;
-use crate::respond::{self, Answer};
 
 /// Where to look.
 #[derive(Debug, IntoParams)]
@@ -40,19 +36,35 @@ pub struct Looked {
 }
 
 impl Looked {
-    fn at(self) -> Result<Where, Failure> {
+    /// What a request asks for.
+    pub(crate) fn of(parts: &Parts) -> Looked {
+        let query = Query::of(parts);
+        let text = |name| query.get(name).map(|text| text.into_owned());
+        Looked { path: text("path"), layer: text("layer").filter(|layer| !layer.is_empty()) }
+    }
+
+    /// The place that it names.
+    ///
+    /// # Errors
+    /// 400: it is none.
+    pub(crate) fn at(self) -> Result<Where, Failure> {
         let path = self.path.unwrap_or_default();
-        if path.contains('\0') {
-            let message = "no path has a NUL".to_owned();
-            return Err(wrong_path(message));
-        }
-        if path.len() > TREE_PATH_BYTES_MAX || path.split('/').count() > TREE_DEPTH_MAX {
-            let message = format!("a path has at most {TREE_PATH_BYTES_MAX} bytes and {TREE_DEPTH_MAX} names");
-            return Err(wrong_path(message));
-        }
+        check_path(&path)?;
         let layer = self.layer.map(|layer| named::<Digest>(&layer)).transpose()?;
         Ok(Where { path, layer })
     }
+}
+
+/// Refuses a path that is none.
+pub(crate) fn check_path(path: &str) -> Result<(), Failure> {
+    if path.contains('\0') {
+        return Err(wrong_path("no path has a NUL".to_owned()));
+    }
+    if path.len() > TREE_PATH_BYTES_MAX || path.split('/').count() > TREE_DEPTH_MAX {
+        let message = format!("a path has at most {TREE_PATH_BYTES_MAX} bytes and {TREE_DEPTH_MAX} names");
+        return Err(wrong_path(message));
+    }
+    Ok(())
 }
 
 fn wrong_path(reason: String) -> Failure {
@@ -64,9 +76,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Looked {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
-        let query = Query::of(parts);
-        let text = |name| query.get(name).map(|text| text.into_owned());
-        Ok(Looked { path: text("path"), layer: text("layer").filter(|layer| !layer.is_empty()) })
+        Ok(Looked::of(parts))
     }
 }
 
@@ -114,10 +124,57 @@ pub async fn get(
 ) -> Result<http::Response<Body>, Failure> {
     let access = registry.authorise(&subject, Action::Pull, &repository(&name)?).await?;
     let file = registry.file(&access, &named::<Reference>(&reference)?, &looked.at()?).await?;
-    let mut answer = answer(&registry, &file, &request.0).await?;
-    let headers = answer.headers_mut();
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
+    Ok(download::file(&registry, file, &request.0).await?.map(Body::new))
+}
+
+/// In what form files are wanted.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct Form {
+    /// `tar`, which is meant where nothing is said, or `zip`.
+    format: Option<String>,
+}
+
+impl FromQuery for Form {
+    fn read(query: &Query<'_>) -> Result<Form, Failure> {
+        let format = query.get("format").map(|format| format.into_owned());
+        Ok(Form { format: format.filter(|format| !format.is_empty()) })
+    }
+}
+
+impl Form {
+    fn format(&self) -> Result<Format, Failure> {
+        let format = self.format.as_deref().map_or(Ok(Format::Tar), str::parse);
+        format.map_err(|error: FormatError| misasked("format", error.to_string()))
+    }
+}
+
+/// All files of an artifact, or of a folder in it, as one: a tar or a zip, not compressed, or a part of that (`Range`). It takes
+/// `pull`.
+///
+/// Of a file it has that alone. Links are told within the folder; those that lead out of it, devices and fifos are left out, and so
+/// is what upper layers hide. The same artifact, path, layer and format give the same bytes, which the entity tag names, so that
+/// what broke off can be gone on with (`Range` with `If-Range`).
+#[utoipa::path(get, path = "/api/v1/repositories/{repository}/artifacts/{reference}/archive", tag = "artifacts",
+    operation_id = "get_archive",
+    params(("repository" = String, Path, description = "`/` is written `~`"),
+        ("reference" = String, Path, description = "A tag or a digest"), Looked, Form),
+    responses((status = 200, description = "The archive", content_type = "application/x-tar"),
+        (status = 206, description = "A part of it", content_type = "application/x-tar"),
+        (status = 304, description = "Whoever asks has it"),
+        (status = 416, description = "It has no such part"),
+        (status = 503, description = "A layer has not been looked into yet; `Retry-After` says when to ask again")))]
+pub async fn archive(
+    State(registry): State<Registry>,
+    Extension(subject): Extension<Subject>,
+    Segments((name, reference)): Segments<(String, String)>,
+    looked: Looked,
+    Asked(form): Asked<Form>,
+    request: Request,
+) -> Result<http::Response<Body>, Failure> {
+    let access = registry.authorise(&subject, Action::Pull, &repository(&name)?).await?;
+    let (reference, looked) = (named::<Reference>(&reference)?, looked.at()?);
+    let answer = download::archive(&registry, &access, &reference, &looked, form.format()?, &request.0).await?;
     Ok(answer.map(Body::new))
 }
 
@@ -130,54 +187,4 @@ impl<S: Send + Sync> FromRequestParts<S> for Request {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Failure> {
         Ok(Request(parts.clone()))
     }
-}
-
-/// The content of a file, or the part that is asked for: to be saved, under its name.
-///
-/// # Errors
-/// There is no such part, or the heap fails.
-pub(crate) async fn answer(registry: &Registry, file: &FoundFile, request: &Parts) -> Result<Answer, Failure> {
-    let headers = &request.headers;
-    if let Some(mut answer) = respond::conditional(headers, &file.tag) {
-        // It is not the digest of what is answered.
-        answer.headers_mut().remove(respond::DOCKER_CONTENT_DIGEST);
-        return Ok(answer);
-    }
-    let range = headers.get(header::RANGE).filter(|_| respond::may_be_part(headers, &file.tag));
-    let is_head = request.method == http::Method::HEAD;
-    let part = match range::requested(range.and_then(|range| range.to_str().ok()), file.size) {
-        Requested::Part(part) if !is_head => Some(part),
-        Requested::Whole | Requested::Part(_) => None,
-        Requested::Unsatisfiable => {
-            let message = format!("the file has {} bytes", file.size);
-            let failure = Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, ErrorCode::SizeInvalid, message);
-            let mut answer = failure.detail(serde_json::json!({ "size": file.size })).response();
-            respond::set(&mut answer, header::CONTENT_RANGE, format_args!("bytes */{}", file.size));
-            return Ok(answer);
-        }
-    };
-    let mut answer = if is_head { respond::empty(StatusCode::OK) } else { body(registry, file, part).await? };
-    let length = part.map_or(file.size, |part| part.len());
-    respond::set(&mut answer, header::CONTENT_LENGTH, length);
-    respond::set(&mut answer, header::ETAG, format_args!("\"{}\"", file.tag));
-    let name = utf8_percent_encode(&file.name, NON_ALPHANUMERIC);
-    respond::set(&mut answer, header::CONTENT_DISPOSITION, format_args!("attachment; filename*=UTF-8''{name}"));
-    let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media::OCTET_STREAM));
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    Ok(answer)
-}
-
-async fn body(registry: &Registry, file: &FoundFile, part: Option<ByteRange>) -> Result<Answer, Failure> {
-    let Served::Body(body) = registry.open_file(file, part).await? else {
-        let error = wharf_registry::error::Error::Internal("the heap names an address for its bytes".to_owned());
-        return Err(error.into());
-    };
-    let mut answer = Answer::new(ResponseBody::stream(body));
-    if let Some(part) = part {
-        *answer.status_mut() = StatusCode::PARTIAL_CONTENT;
-        let range = format_args!("bytes {}-{}/{}", part.start, part.end - 1, file.size);
-        respond::set(&mut answer, header::CONTENT_RANGE, range);
-    }
-    Ok(answer)
 }

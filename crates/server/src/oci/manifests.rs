@@ -32,6 +32,9 @@ pub async fn get(call: Call<'_>, reference: Reference) -> Outcome {
     if let Some(answer) = respond::conditional(&call.parts.headers, &row.digest) {
         return Ok(answer);
     }
+    if call.parts.method == http::Method::GET {
+        call.registry.count_pull(&call.access, &reference);
+    }
     let mut answer = respond::bytes(row.media_type.as_str(), row.bytes.clone());
     respond::set_digest(&mut answer, &row.digest);
     Ok(answer)

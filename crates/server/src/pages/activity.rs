@@ -67,6 +67,7 @@ fn what(kind: EventType, is_again: bool) -> &'static str {
         EventType::RepositoryCreated => "made the repository",
         EventType::RepositoryDeleted => "deleted the repository",
         EventType::RepositoryRestored => "restored the repository",
+        EventType::OverviewChanged => "changed the overview",
         EventType::ArtifactPushed => "pushed",
         EventType::ArtifactDeleted => "deleted",
         EventType::ArtifactRestored => "restored",

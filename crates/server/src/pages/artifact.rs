@@ -1,16 +1,19 @@
 //! An artifact: what it is, how to get it, then everything else.
 
+use wharf_artifact::layer::has_files;
 use wharf_model::api::artifact::{Artifact, ArtifactDetail, FactsState, PublisherSays};
 use wharf_model::api::facts::{Facts, Line as Words, Link};
 use wharf_model::digest::Digest;
 use wharf_model::media::{self, MediaType};
 use wharf_model::name::{Reference, RepositoryName};
+use wharf_model::permission::Permission;
 use wharf_registry::error::Error;
 use wharf_registry::people::Part as ListPart;
 use wharf_registry::registry::Access;
 
 use super::commands::Commands;
 use super::facts::{self, Cell, Pair, Section};
+use super::files::Save;
 use super::html::{Copy, Icon, Moment, Prose, Short, Size};
 use super::repository::{self, Line};
 use super::route::{Page, Part, View};
@@ -58,6 +61,7 @@ impl Head {
         if is_tag {
             tabs.push(tab("History", Part::History));
         }
+        tabs.push(tab("Compare", Part::Diff));
         let mut crumbs = repository::crumbs(name);
         crumbs.push(Crumb::new(below_project(name), Page::repository(name)));
         Head { crumbs, repository: name.to_string(), name: text, is_tag, icon: Icon::of("generic"), kind: None, tabs }
@@ -102,6 +106,7 @@ struct Overview {
     is_waiting: bool,
     faults: Vec<(String, String)>,
     commands: Commands,
+    save: Option<Save>,
     about: Vec<Pair>,
     tags: Vec<(String, String)>,
     tags_left_out: u64,
@@ -116,6 +121,8 @@ struct Overview {
     sections: Vec<Section>,
     attached: Vec<Line>,
     attached_more: bool,
+    /// Where it can be deleted: what that is called, and the path.
+    deletes: Vec<(&'static str, String)>,
 }
 
 /// What is to be known at a glance.
@@ -138,8 +145,10 @@ pub async fn show(visit: &Visit<'_>, access: &Access, reference: &Reference) -> 
         (head.icon, head.kind) = (Icon::of(&kind.category), Some(kind.title.clone()));
     }
     let sections = facts::sections(access, reference, &detail);
+    let save = || Save::new(visit, access, reference, "", None, access.is_public());
+    let save = has_files(&detail.layers).then(save);
     let ArtifactDetail { artifact, reference: full, rule, publisher, commands, facts, .. } = detail;
-    let badges = badges(&attached.items);
+    let (badges, digest) = (badges(&attached.items), artifact.digest);
     let facts = facts.unwrap_or_default();
     let summary = artifact.summary.as_ref().map(|text| text.as_str().to_owned()).unwrap_or_default();
     let mut shell = visit.shell(&format!("{name}{}{}", if head.is_tag { ":" } else { "@" }, head.name));
@@ -157,11 +166,12 @@ pub async fn show(visit: &Visit<'_>, access: &Access, reference: &Reference) -> 
         is_waiting: artifact.state == FactsState::Waiting,
         faults: facts.faults.iter().map(|fault| (fault.at.as_str().into(), fault.what.as_str().into())).collect(),
         commands: Commands::new(commands),
+        save,
         about: about(&publisher, &facts),
         tags_left_out: artifact.tags_total.saturating_sub(tags.len() as u64),
         tags,
         subject: artifact.subject.map(|digest| (Short::new(&digest), Page::digest(name, &digest).to_string())),
-        digest: Short::new(&artifact.digest),
+        digest: Short::new(&digest),
         copies: (Copy::new("the digest", artifact.digest.to_string()), Copy::new("the reference", &*full)),
         reference: full,
         media_type: artifact.media_type.to_string(),
@@ -171,9 +181,21 @@ pub async fn show(visit: &Visit<'_>, access: &Access, reference: &Reference) -> 
         sections,
         attached: attached.items.into_iter().map(|one| repository::artifact_line(visit, name, one)).collect(),
         attached_more: attached.next.is_some(),
+        deletes: deletes(access, reference, &digest),
         summary,
     };
     found(visit, &page)
+}
+
+/// Where it can be deleted, by whoever may.
+fn deletes(access: &Access, reference: &Reference, digest: &Digest) -> Vec<(&'static str, String)> {
+    if !access.may(Permission::Delete) {
+        return Vec::new();
+    }
+    let page =
+        |of: Reference| Page::Repository(access.repository().clone(), View::Artifact(of, Part::Delete)).to_string();
+    let tag = matches!(reference, Reference::Tag(_)).then(|| ("Delete the tag", page(reference.clone())));
+    tag.into_iter().chain([("Delete the artifact", page(Reference::Digest(*digest)))]).collect()
 }
 
 /// What it is called, where that is not how its repository is.

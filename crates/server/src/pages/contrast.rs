@@ -43,7 +43,11 @@ fn both_schemes_can_be_read() {
         for ground in ["paper", "sunk"] {
             check("soft", ground, 4.5);
         }
+        for ground in ["paper", "tint"] {
+            ["plus", "minus", "warn"].iter().for_each(|text| check(text, ground, 4.5));
+        }
         check("warn", "warn-tint", 4.5);
+        check("warn", "paper", 4.5);
         check("on-accent", "accent", 4.5);
         check("edge", "paper", 3.0);
         check("accent", "paper", 3.0);

@@ -1,20 +1,20 @@
 //! What is inside of an artifact: a folder at a time, and the files themselves, to be saved.
 
-use http::{HeaderValue, header};
+use wharf_artifact::archive::{Format, FormatError};
 use wharf_model::api::facts;
 use wharf_model::api::files::{File, FileChange, FileKind};
 use wharf_model::digest::Digest;
 use wharf_model::name::Reference;
 use wharf_registry::error::Error;
-use wharf_registry::files::Where;
 use wharf_registry::registry::Access;
 
 use super::artifact::Head;
-use super::html::{Icon, Moment, Short, Size};
+use super::html::{Copy, Icon, Moment, Short, Size};
 use super::route::{Page, Part, View};
 use super::shell::{Crumb, Shell};
 use super::{Trouble, Visit, found, further, plain};
-use crate::api::files;
+use crate::api::files::Looked;
+use crate::download;
 use crate::respond::Answer;
 
 /// Entries of a folder on one page.
@@ -31,6 +31,7 @@ struct Files {
     layer: Option<Short>,
     whole: String,
     incomplete: Vec<(Short, String)>,
+    save: Option<Save>,
     next: Option<String>,
 }
 
@@ -57,17 +58,6 @@ struct Line {
     hidden_by: Option<Short>,
 }
 
-/// What is asked for: a path, and a layer.
-fn asked(visit: &Visit<'_>) -> Result<Where, Trouble> {
-    let layer = visit.asked("layer").map(|layer| layer.parse::<Digest>());
-    let layer = layer.transpose().map_err(|error| Trouble::Asked(error.to_string()))?;
-    let path = visit.asked("path").unwrap_or_default();
-    if path.contains('\0') {
-        return Err(Trouble::Asked("No path has a NUL.".to_owned()));
-    }
-    Ok(Where { path, layer })
-}
-
 /// Where a file or folder of an artifact is.
 fn at(access: &Access, reference: &Reference, part: Part, path: &str, layer: Option<&Digest>) -> String {
     let page = Page::Repository(access.repository().clone(), View::Artifact(reference.clone(), part));
@@ -84,7 +74,7 @@ fn at(access: &Access, reference: &Reference, part: Part, path: &str, layer: Opt
 
 /// `…/files`
 pub async fn show(visit: &Visit<'_>, access: &Access, reference: &Reference) -> Result<Answer, Trouble> {
-    let place = asked(visit)?;
+    let place = Looked::of(visit.parts).at()?;
     let head = Head::brief(visit, access, reference, Part::Files).await?;
     let folder = match visit.registry().files(access, reference, &place, &visit.part(ENTRIES)).await {
         Err(Error::Unsupported(why)) if visit.asked("last").is_none() => {
@@ -123,6 +113,7 @@ pub async fn show(visit: &Visit<'_>, access: &Access, reference: &Reference) -> 
         let of_layer = at(access, reference, Part::Files, &folder.path, Some(&file.layer));
         told(file, path, of_layer)
     };
+    let save = Save::new(visit, access, reference, &folder.path, layer, access.is_public());
     let page = Files {
         shell: visit.shell(&format!("Files of {} {reference}", access.repository())),
         head,
@@ -131,6 +122,7 @@ pub async fn show(visit: &Visit<'_>, access: &Access, reference: &Reference) -> 
         layer: layer.map(Short::new),
         whole: at(access, reference, Part::Files, &folder.path, None),
         incomplete: folder.incomplete.iter().map(|one| (Short::new(&one.layer), plain(&one.reason))).collect(),
+        save: Some(save).filter(|_| folder.incomplete.is_empty() && !is_file),
         next: further(visit, &here, &["path", "layer"], folder.next.clone()),
         files: folder.items.iter().cloned().map(line).collect(),
     };
@@ -192,16 +184,91 @@ fn mode(kind: FileKind, octal: &str) -> String {
 
 /// `…/file`: the bytes, to be saved. They never run as a page of ours.
 pub async fn get(visit: &Visit<'_>, access: &Access, reference: &Reference) -> Result<Answer, Trouble> {
-    let file = visit.registry().file(access, reference, &asked(visit)?).await?;
-    let mut answer = files::answer(visit.registry(), &file, visit.parts).await?;
-    let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox"));
-    Ok(answer)
+    let file = visit.registry().file(access, reference, &Looked::of(visit.parts).at()?).await?;
+    Ok(download::file(visit.registry(), file, visit.parts).await?)
+}
+
+/// `…/archive`: a folder with all that is below, to be saved.
+pub async fn archive(visit: &Visit<'_>, access: &Access, reference: &Reference) -> Result<Answer, Trouble> {
+    let format = visit.asked("format").map_or(Ok(Format::Tar), |format| format.parse());
+    let format = format.map_err(|error: FormatError| Trouble::Asked(error.to_string()))?;
+    Ok(download::archive(visit.registry(), access, reference, &Looked::of(visit.parts).at()?, format, visit.parts)
+        .await?)
+}
+
+/// How a folder of an artifact is saved by whoever has no client for it.
+pub struct Save {
+    /// Where it is as a zip.
+    pub zip: String,
+    /// Where it is as a tar.
+    pub tar: String,
+    /// The same with curl.
+    pub line: String,
+    /// Copies that.
+    pub copy: Copy,
+    /// Where a link to it is made, by whoever may.
+    pub share: Option<Share>,
+}
+
+/// What is sent to have a link made.
+pub struct Share {
+    /// Where to.
+    pub action: String,
+    /// Of which folder.
+    pub path: String,
+    /// Of which layer; empty for all together.
+    pub layer: String,
+}
+
+impl Save {
+    /// Of the folder `path`, of all layers or of one.
+    pub fn new(
+        visit: &Visit<'_>,
+        access: &Access,
+        reference: &Reference,
+        path: &str,
+        layer: Option<&Digest>,
+        is_public: bool,
+    ) -> Save {
+        let page = |format: Format| {
+            let path = at(access, reference, Part::Archive, path, layer);
+            let between = if path.contains('?') { '&' } else { '?' };
+            format!("{path}{between}format={format}")
+        };
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("format", Format::Tar.as_str());
+        if !path.is_empty() {
+            query.append_pair("path", path);
+        }
+        if let Some(layer) = layer {
+            query.append_pair("layer", &layer.to_string());
+        }
+        let segment = access.repository().as_str().replace('/', "~");
+        let url = format!("{}/api/v1/repositories/{segment}/artifacts/{reference}/archive", visit.origin);
+        let login = match visit.subject.actor.name() {
+            Some(name) if !is_public => format!(" -u {name}"),
+            _ => String::new(),
+        };
+        let short = segment.rsplit('~').next().unwrap_or_default();
+        let name = download::plain_name(path.rsplit('/').find(|name| !name.is_empty()).unwrap_or(short));
+        let share = (access.may_be_shared() && !visit.subject.actor.is_anonymous()).then(|| Share {
+            action: at(access, reference, Part::Share, "", None),
+            path: path.to_owned(),
+            layer: layer.map(ToString::to_string).unwrap_or_default(),
+        });
+        let line = format!("curl -fL{login} -C - -o {name}.tar '{url}?{}'", query.finish());
+        Save { zip: page(Format::Zip), tar: page(Format::Tar), copy: Copy::new("the command", &*line), line, share }
+    }
 }
 
 /// Where a file is saved from.
 pub fn file_path(access: &Access, reference: &Reference, path: &str) -> String {
     at(access, reference, Part::File, path, None)
+}
+
+/// Where a folder is looked into.
+pub fn folder_path(access: &Access, reference: &Reference, path: &str) -> String {
+    at(access, reference, Part::Files, path, None)
 }
 
 /// Where a layer is looked into.

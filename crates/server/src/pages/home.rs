@@ -12,7 +12,8 @@ use wharf_registry::people::Part as ListPart;
 use super::html::{Copy, Icon, Moment, Size};
 use super::route::Page;
 use super::shell::Shell;
-use super::{Trouble, Visit, actor, found, plain};
+use super::{Trouble, Visit, actor, client, found, plain};
+use crate::origin::is_local;
 use crate::respond::Answer;
 
 /// Of how many repositories in which a tag moved last it is told.
@@ -26,6 +27,7 @@ const LISTED: usize = 12;
 #[template(path = "home.html")]
 struct Home {
     shell: Shell,
+    query: String,
     is_open: bool,
     latest: Vec<Latest>,
     projects: Vec<ProjectLine>,
@@ -64,6 +66,8 @@ pub struct ProjectLine {
     pub description: String,
     /// Whether everybody may pull from it.
     pub public: bool,
+    /// Whether those who administer the registry vouch for it.
+    pub vouched: bool,
 }
 
 impl ProjectLine {
@@ -75,6 +79,7 @@ impl ProjectLine {
             name: project.name.to_string(),
             description: plain(&project.description),
             public: project.public,
+            vouched: project.vouched,
         }
     }
 }
@@ -103,17 +108,37 @@ pub struct FirstLine {
 impl First {
     /// The lines for whoever looks, into a repository called so.
     pub fn new(visit: &Visit<'_>, repository: &str) -> First {
+        let mut lines = vec![("Get the client, which this registry is", client::fetch_line(visit))];
+        lines.extend(First::pushing(visit, repository));
+        First::of(lines)
+    }
+
+    /// The same for whoever has the client.
+    pub fn with_client(visit: &Visit<'_>, repository: &str) -> First {
+        First::of(First::pushing(visit, repository))
+    }
+
+    fn pushing(visit: &Visit<'_>, repository: &str) -> Vec<(&'static str, String)> {
         let host = visit.origin.host();
-        let login = match visit.subject.actor.name() {
-            Some(name) => format!("wharf login -u {name} {host}"),
-            None => format!("wharf login {host}"),
-        };
-        let push = format!("wharf push ./folder {host}/{repository}:1.0");
-        let copy = format!("wharf copy docker.io/library/busybox:latest {host}/{repository}:latest");
-        let mut lines = vec![("Log in", login), ("Push a folder", push), ("Or copy an image from elsewhere", copy)];
+        // Whoever is not told so does not send a password in the clear.
+        let plain = if visit.origin.is_secure() || is_local(host) { "" } else { " --plain-http" };
+        let who = visit.subject.actor.name().map(|name| format!(" -u {name}")).unwrap_or_default();
+        let login = format!("wharf login{plain}{who} {host}");
+        let push = format!(
+            "mkdir -p hello && echo Hello > hello/hello.txt && wharf push{plain} ./hello {host}/{repository}:1.0"
+        );
+        let mut lines = vec![("Log in", login), ("Push a folder", push)];
+        if plain.is_empty() {
+            let copy = format!("wharf copy docker.io/library/busybox:latest {host}/{repository}:latest");
+            lines.push(("Or copy an image from elsewhere", copy));
+        }
         if visit.registry().settings().policy.open {
             lines.remove(0);
         }
+        lines
+    }
+
+    fn of(lines: Vec<(&'static str, String)>) -> First {
         let line =
             |(about, line): (&'static str, String)| FirstLine { about, copy: Copy::new("the command", &*line), line };
         First { lines: lines.into_iter().map(line).collect() }
@@ -134,7 +159,8 @@ pub async fn show(visit: &Visit<'_>) -> Result<Answer, Trouble> {
     let line =
         |name: RepositoryName| RepositoryLine { path: Page::repository(&name).to_string(), name: name.to_string() };
     let page = Home {
-        shell,
+        shell: Shell { has_box: false, ..shell },
+        query: String::new(),
         is_open: registry.settings().policy.open,
         latest,
         more_projects: projects.next.is_some(),

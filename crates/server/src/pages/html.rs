@@ -7,6 +7,7 @@ use askama::Template;
 use askama::filters::HtmlSafe;
 use jiff::Timestamp;
 use wharf_model::digest::Digest;
+use wharf_model::units;
 
 /// A moment: how long ago, and exactly when.
 #[derive(Clone, Debug, PartialEq, Eq, Template)]
@@ -68,25 +69,13 @@ impl HtmlSafe for Size {}
 impl Size {
     /// So many bytes.
     pub fn new(bytes: u64) -> Size {
-        Size { text: size(bytes), exact: format!("{} bytes", grouped(bytes)) }
+        Size { text: units::size(bytes), exact: format!("{} bytes", grouped(bytes)) }
     }
 
     /// As it is read.
     pub fn text(&self) -> &str {
         &self.text
     }
-}
-
-/// Three digits and a unit.
-fn size(bytes: u64) -> String {
-    let unit = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let power = (bytes.max(1).ilog2() / 10) as usize;
-    if power == 0 {
-        return format!("{bytes} B");
-    }
-    let value = bytes as f64 / (1u64 << (10 * power)) as f64;
-    let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
-    format!("{value:.digits$} {}", unit[power - 1])
 }
 
 /// A number with a comma before each three digits.
@@ -193,6 +182,39 @@ impl Icon {
     }
 }
 
+/// A text of which parts are marked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Template)]
+#[template(
+    ext = "html",
+    source = r#"{% for (is_marked, part) in parts %}{% if *is_marked %}<mark>{{ part }}</mark>{% else %}{{ part }}{% endif %}{% endfor %}"#
+)]
+pub struct Marked {
+    parts: Vec<(bool, String)>,
+}
+
+impl HtmlSafe for Marked {}
+
+impl Marked {
+    /// Marks these characters of a text, counted from 0, each range up to and without its end; ranges come in their order, and what of
+    /// them is nowhere marks nothing.
+    pub fn new(text: &str, ranges: &[(u32, u32)]) -> Marked {
+        let mut parts: Vec<(bool, String)> = Vec::new();
+        for (at, character) in text.chars().enumerate() {
+            let is_marked = ranges.iter().any(|(from, to)| (*from as usize..*to as usize).contains(&at));
+            match parts.last_mut() {
+                Some((was_marked, part)) if *was_marked == is_marked => part.push(character),
+                _ => parts.push((is_marked, character.to_string())),
+            }
+        }
+        Marked { parts }
+    }
+
+    /// Whether there is nothing to read.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+}
+
 /// HTML that was made of text that nobody trusts by [`super::markdown`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Prose(pub(super) String);
@@ -236,6 +258,15 @@ mod tests {
         check(0, r#"<span class="size" title="0 bytes">0 B</span>"#);
         check(1_234_567, r#"<span class="size" title="1,234,567 bytes">1.18 MiB</span>"#);
         check(1 << 44, r#"<span class="size" title="17,592,186,044,416 bytes">16.0 TiB</span>"#);
+    }
+
+    #[test]
+    fn marks() {
+        let check = |ranges: &[(u32, u32)], expect: &str| assert_eq!(Marked::new("añb<c", ranges).to_string(), expect);
+        check(&[], "añb&#60;c");
+        check(&[(1, 2)], "a<mark>ñ</mark>b&#60;c");
+        check(&[(0, 1), (1, 2), (3, 9)], "<mark>añ</mark>b<mark>&#60;c</mark>");
+        check(&[(7, 9), (2, 2)], "añb&#60;c");
     }
 
     #[test]

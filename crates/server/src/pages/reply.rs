@@ -35,6 +35,12 @@ pub fn see(path: &str) -> Answer {
     answer
 }
 
+/// Whether it is a page, and not what one is drawn with or what somebody saves.
+pub fn is_page(answer: &Answer) -> bool {
+    let content_type = answer.headers().get(header::CONTENT_TYPE);
+    content_type.is_some_and(|value| value.as_bytes().starts_with(b"text/html"))
+}
+
 /// What every page says, a file of an artifact apart, which is more careful still.
 pub fn guarded(mut answer: Answer) -> Answer {
     let headers = answer.headers_mut();

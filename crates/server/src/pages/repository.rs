@@ -2,17 +2,20 @@
 
 use futures_util::future::OptionFuture;
 use wharf_model::api::artifact::{Artifact, FactsState, TagDetail};
+use wharf_model::api::facts::Text;
 use wharf_model::name::{Reference, RepositoryName, Tag};
+use wharf_model::permission::Permission;
 use wharf_registry::artifacts::Filter;
 use wharf_registry::registry::Access;
 use wharf_registry::tags::WantedTags;
 
+use super::catalogue;
 use super::commands::Commands;
 use super::home::First;
-use super::html::{Icon, Moment, Short, Size, grouped};
+use super::html::{Icon, Moment, Prose, Short, Size, grouped};
 use super::route::{Page, View};
 use super::shell::{Crumb, Shell};
-use super::{ENTRIES, Trouble, Visit, actor, found, further};
+use super::{ENTRIES, Trouble, Visit, actor, found, further, markdown};
 use crate::respond::Answer;
 
 /// Longest text that tags are looked for by, in bytes.
@@ -26,6 +29,12 @@ pub struct Head {
     pub name: String,
     /// Whether everybody may pull from it.
     pub public: bool,
+    /// Where it can be deleted.
+    pub delete: Option<String>,
+    /// Whether those who administer the registry vouch for its project.
+    pub vouched: bool,
+    /// How often it was pulled, in words; empty where that is not known.
+    pub pulls: String,
     /// The pages in it: title, path, whether it is this one.
     pub tabs: Vec<(&'static str, String, bool)>,
 }
@@ -40,7 +49,11 @@ impl Head {
             (title, Page::Repository(name.clone(), at).to_string(), is_here)
         };
         let tabs = vec![tab("Tags", View::Tags), tab("Artifacts", View::Artifacts), tab("Activity", View::Activity)];
-        Ok(Head { crumbs: crumbs(name), name: name.to_string(), public: repository.public, tabs })
+        let pulls = catalogue::pulls(repository.pulls);
+        let (public, vouched) = (repository.public, access.is_vouched());
+        let delete = access.may(Permission::Delete);
+        let delete = delete.then(|| Page::Repository(name.clone(), View::Delete).to_string());
+        Ok(Head { crumbs: crumbs(name), delete, name: name.to_string(), public, vouched, pulls, tabs })
     }
 }
 
@@ -66,6 +79,12 @@ struct Tags {
     path: String,
     next: Option<String>,
     first: First,
+    has_pulls: bool,
+    overview: Option<Prose>,
+    /// Whose words those are, where they are not the people's of the repository.
+    of_newest: bool,
+    /// Where the overview is changed, by whoever may.
+    edit: Option<String>,
 }
 
 /// What a repository is about: what its newest tag points to.
@@ -74,6 +93,7 @@ struct Newest {
     kind: String,
     summary: String,
     commands: Commands,
+    readme: Option<String>,
 }
 
 /// A tag or an artifact in a list.
@@ -100,6 +120,8 @@ pub struct Line {
     pub by: String,
     /// Whether it is attached to something else.
     pub attached: bool,
+    /// How often it was pulled, where it was.
+    pub pulls: Option<String>,
 }
 
 /// `/<repository>`
@@ -118,6 +140,11 @@ pub async fn tags(visit: &Visit<'_>, access: &Access) -> Result<Answer, Trouble>
     let newest = sorted.items.first().filter(|_| is_first).map(|tag| newest(visit, access, tag));
     let newest = OptionFuture::from(newest).await.flatten();
     let tags: Vec<Line> = sorted.items.into_iter().map(|tag| tag_line(visit, name, tag)).collect();
+    let has_pulls = tags.iter().any(|tag| tag.pulls.is_some());
+    let own = if is_first { visit.registry().overview(access).await? } else { None };
+    let of_newest = own.is_none();
+    let text = own.map(|own| own.text).or_else(|| newest.as_ref().and_then(|newest| newest.readme.clone()));
+    let may_edit = is_first && access.may(Permission::Push) && !visit.subject.actor.is_anonymous();
     let has_kinds = tags.iter().any(|tag| tag.kind != tags[0].kind);
     let mut shell = visit.shell(name.as_str());
     shell.about = newest.as_ref().map(|newest| newest.summary.clone()).filter(|text| !text.is_empty());
@@ -135,6 +162,10 @@ pub async fn tags(visit: &Visit<'_>, access: &Access) -> Result<Answer, Trouble>
         next: further(visit, &here, &["q", "all"], sorted.next),
         holding,
         first: First::new(visit, name.as_str()),
+        has_pulls,
+        overview: text.map(|text| markdown::render(Text::new(&text).as_str())),
+        of_newest,
+        edit: may_edit.then(|| Page::Repository(name.clone(), View::Overview).to_string()),
     };
     found(visit, &page)
 }
@@ -149,6 +180,7 @@ async fn newest(visit: &Visit<'_>, access: &Access, tag: &TagDetail) -> Option<N
         kind: kind.title,
         summary: summary.map(|text| text.as_str().to_owned()).unwrap_or_default(),
         commands: Commands::fetching(detail.commands),
+        readme: detail.facts.and_then(|facts| facts.readme).map(|text| text.as_str().to_owned()),
     })
 }
 
@@ -169,6 +201,7 @@ fn tag_line(visit: &Visit<'_>, name: &RepositoryName, tag: TagDetail) -> Line {
         at: Some(visit.moment(tag.moved_at)),
         by: actor(&tag.moved_by),
         attached: false,
+        pulls: Some(tag.pulls).filter(|pulls| *pulls > 0).map(grouped),
     }
 }
 
@@ -193,6 +226,7 @@ pub fn artifact_line(visit: &Visit<'_>, name: &RepositoryName, artifact: Artifac
         at: artifact.pushed_at.map(|at| visit.moment(at)),
         by: artifact.pushed_by.as_deref().map(actor).unwrap_or_default(),
         attached,
+        pulls: None,
     }
 }
 

@@ -12,7 +12,7 @@ use wharf_registry::identity::{AuthError, Session};
 
 use super::shell::Shell;
 use super::{Pages, Trouble, Visit, render, reply};
-use crate::extract::Query;
+use crate::extract::{self, Query};
 use crate::origin::Origin;
 use crate::respond::Answer;
 
@@ -20,6 +20,8 @@ use crate::respond::Answer;
 const SESSION_BYTES_MAX: usize = 4 << 10;
 /// Longest path that is gone back to, in bytes.
 const BACK_BYTES_MAX: usize = 2 << 10;
+/// How many fields are read of what is sent to sign in.
+const FIELDS_MAX: usize = 16;
 
 /// What the cookie is called. Where it travels in secret it is bound to this host by its name.
 fn cookie_name(origin: &Origin) -> &'static str {
@@ -28,10 +30,14 @@ fn cookie_name(origin: &Origin) -> &'static str {
 
 /// The session that a browser shows.
 fn shown<'a>(headers: &'a HeaderMap, origin: &Origin) -> Option<&'a str> {
+    cookie(headers, cookie_name(origin)).filter(|value| value.len() <= SESSION_BYTES_MAX)
+}
+
+/// The cookie of that name, if it says something.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
     let mut cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-    let found = cookies.find(|(name, _)| *name == cookie_name(origin)).map(|(_, value)| value);
-    found.filter(|value| !value.is_empty() && value.len() <= SESSION_BYTES_MAX)
+    cookies.find(|(key, _)| *key == name).map(|(_, value)| value).filter(|value| !value.is_empty())
 }
 
 /// Who looks at a page: whoever the `Authorization` header says, else whose session it is; one that is over is nobody's.
@@ -41,7 +47,7 @@ fn shown<'a>(headers: &'a HeaderMap, origin: &Origin) -> Option<&'a str> {
 pub async fn visitor(pages: &Pages, parts: &Parts, origin: &Origin) -> Result<Subject, Trouble> {
     let Some(session) = shown(&parts.headers, origin) else { return Ok(Subject::anonymous()) };
     match pages.registry.identity().signed_in(session).await {
-        Ok(subject) => Ok(subject),
+        Ok(subject) => Ok(Subject { client: extract::client(parts), ..subject }),
         Err(AuthError::BadCredentials | AuthError::Expired | AuthError::Malformed) => Ok(Subject::anonymous()),
         Err(error) => Err(Trouble::from(error)),
     }
@@ -53,6 +59,12 @@ fn set_cookie(origin: &Origin, session: Option<&Session>) -> Option<HeaderValue>
     let secure = if origin.is_secure() { "; Secure" } else { "" };
     let name = cookie_name(origin);
     HeaderValue::try_from(format!("{name}={text}; Path=/; Max-Age={secs}; HttpOnly; SameSite=Lax{secure}")).ok()
+}
+
+/// Has the browser keep the session, or forget the one that it has.
+pub fn keep(answer: &mut Answer, origin: &Origin, session: Option<&Session>) {
+    let cookie = set_cookie(origin, session);
+    cookie.map(|cookie| answer.headers_mut().append(header::SET_COOKIE, cookie));
 }
 
 /// Whether a form was sent by one of our pages. Browsers say so in one of two ways; who says neither is none.
@@ -98,16 +110,14 @@ pub async fn sign_in(visit: &Visit<'_>, body: &mut Body) -> Result<Answer, Troub
         }
         return form(visit, StatusCode::OK, back, "", None);
     }
-    let sent = read(visit, body).await?;
+    let sent = read(visit, body, TOKEN_BODY_BYTES_MAX, FIELDS_MAX).await?;
     let field = |name: &str| sent.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let (name, back) = (field("name").unwrap_or_default().trim(), back(field("next")));
     let identity = visit.pages.registry.identity();
     match identity.sign_in(name, field("password").unwrap_or_default(), visit.from).await {
         Ok(session) => {
             let mut answer = reply::see(back);
-            answer
-                .headers_mut()
-                .extend(set_cookie(visit.origin, Some(&session)).map(|cookie| (header::SET_COOKIE, cookie)));
+            keep(&mut answer, visit.origin, Some(&session));
             Ok(answer)
         }
         Err(AuthError::BadCredentials | AuthError::Malformed) => {
@@ -143,19 +153,30 @@ pub async fn sign_out(visit: &Visit<'_>, body: &mut Body) -> Result<Answer, Trou
     if visit.parts.method != Method::POST {
         return Ok(reply::see("/"));
     }
-    read(visit, body).await?;
+    read(visit, body, TOKEN_BODY_BYTES_MAX, FIELDS_MAX).await?;
     let mut answer = reply::see("/");
-    answer.headers_mut().extend(set_cookie(visit.origin, None).map(|cookie| (header::SET_COOKIE, cookie)));
+    keep(&mut answer, visit.origin, None);
     Ok(answer)
 }
 
-/// The fields of a form that one of our pages sent.
-async fn read(visit: &Visit<'_>, body: &mut Body) -> Result<Vec<(String, String)>, Trouble> {
+/// The fields of a form that one of our pages sent: so many at most, of so many bytes together.
+///
+/// # Errors
+/// It came from elsewhere, or is none.
+pub async fn read(
+    visit: &Visit<'_>,
+    body: &mut Body,
+    bytes_max: usize,
+    fields_max: usize,
+) -> Result<Vec<(String, String)>, Trouble> {
     if !is_ours(&visit.parts.headers, visit.origin) {
         return Err(Trouble::Foreign);
     }
-    let all = body.collect(TOKEN_BODY_BYTES_MAX).await.ok().and_then(Result::ok).ok_or(Trouble::Form)?;
-    Ok(form_urlencoded::parse(&all).take(16).map(|(key, value)| (key.into_owned(), value.into_owned())).collect())
+    let all = body.collect(bytes_max).await.ok().and_then(Result::ok).ok_or(Trouble::Form)?;
+    Ok(form_urlencoded::parse(&all)
+        .take(fields_max)
+        .map(|(key, value)| (key.into_owned(), value.into_owned()))
+        .collect())
 }
 
 #[cfg(test)]

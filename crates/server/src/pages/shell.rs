@@ -1,8 +1,8 @@
 //! What every page has around it: its title, who looks at it, and where its style and script are.
 
-use super::Visit;
 use super::assets::ASSETS;
 use super::html::Icon;
+use super::{Visit, admin, told};
 
 /// See the module.
 pub struct Shell {
@@ -14,10 +14,16 @@ pub struct Shell {
     pub host: String,
     /// Who looks at it, if somebody has signed in.
     pub visitor: Option<String>,
+    /// Whether they administer the registry.
+    pub is_admin: bool,
+    /// What has just been done.
+    pub told: Option<String>,
     /// Where it is, to come back to.
     pub here: String,
     /// Whether it is the page that asks who somebody is.
     pub is_sign_in: bool,
+    /// Whether its head has the box that searches: where the page has one itself it has not.
+    pub has_box: bool,
     /// Where the style sheet is.
     pub css: &'static str,
     /// Where the script is.
@@ -37,8 +43,11 @@ impl Shell {
             about: None,
             host: visit.origin.host().to_owned(),
             visitor: visit.subject.actor.name().map(ToString::to_string),
+            is_admin: admin::may_look(visit),
+            told: told::shown(&visit.parts.headers, visit.origin),
             here: form_urlencoded::byte_serialize(target.as_bytes()).collect(),
             is_sign_in: false,
+            has_box: true,
             css: &ASSETS.css.path,
             js: &ASSETS.js.path,
             mark: &ASSETS.mark.path,

@@ -6,7 +6,7 @@ use wharf_registry::identity::AuthError;
 
 use super::shell::Shell;
 use super::{Visit, render, reply};
-use crate::error::Failure;
+use crate::error::{Failure, status};
 use crate::respond::Answer;
 
 /// Why there is nothing to show.
@@ -35,13 +35,7 @@ pub enum Trouble {
 impl From<Error> for Trouble {
     fn from(error: Error) -> Trouble {
         match error {
-            Error::NameUnknown(_)
-            | Error::ManifestUnknown(_)
-            | Error::BlobUnknown(_)
-            | Error::ProjectUnknown(_)
-            | Error::NotThere { .. }
-            | Error::Unauthorized
-            | Error::Denied => Trouble::NotHere,
+            Error::Unauthorized | Error::Denied => Trouble::NotHere,
             Error::NotReady(_) => Trouble::NotReady,
             Error::TooManyRequests => Trouble::Busy,
             Error::Unavailable(why) => {
@@ -49,6 +43,7 @@ impl From<Error> for Trouble {
                 Trouble::Unavailable
             }
             Error::Internal(why) => Trouble::Failed(why),
+            other if status(&other) == StatusCode::NOT_FOUND => Trouble::NotHere,
             other => Trouble::Asked(other.to_string()),
         }
     }

@@ -169,6 +169,12 @@ pub async fn tags_are_told_with_what_they_point_to(bench: &Bench) {
     let one = one.expect("it is there");
     assert_eq!((one.moved_by.as_str(), one.found.map(|found| found.title)), ("tester", Some("the n".to_owned())));
     assert_eq!(bench.ledger.tag(&name("p/b"), &tag("v2")).await.unwrap(), None);
+    let of = async |text: &str, limit| {
+        let tags = bench.ledger.tags_of(&name("p/a"), &digest(text), limit).await.unwrap();
+        tags.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!((of("n", 9).await, of("n", 1).await), (vec!["v10".to_owned(), "v2".to_owned()], vec!["v10".to_owned()]));
+    assert_eq!((of("m", 9).await, of("none", 9).await), (vec!["latest".to_owned()], Vec::new()));
     bench.made(vec![delete_tag("p/a", "v2")]).await;
     assert_eq!(bench.ledger.tag(&name("p/a"), &tag("v2")).await.unwrap(), None);
     assert!(bench.ledger.tagged(&name("p/none"), None, 9).await.unwrap().is_empty());

@@ -130,6 +130,9 @@ macro_rules! ledger_contract {
             an_artifact_is_told_in_brief
             tags_are_told_with_what_they_point_to
             news_are_found_by_place
+            an_overview_is_its_repositorys
+            pulls_are_counted_where_tags_point
+            the_catalogue_is_of_what_is_public
             facts_live_with_their_manifest
             facts_are_of_the_manifest_that_was_read
             what_lives_is_found
@@ -159,6 +162,7 @@ macro_rules! ledger_contract {
 
 pub use super::artifacts::*;
 pub use super::facts::*;
+pub use super::front::*;
 pub use super::people::*;
 pub use super::projects::*;
 pub use super::trash::*;

@@ -14,6 +14,7 @@ use wharf_model::id::Id;
 use wharf_model::manifest::Role;
 use wharf_model::name::{Reference, RepositoryName, Tag};
 
+use super::front::set_overview;
 use super::ledger::{Bench, GRACE, START, digest, make_project, name, purge, tag};
 use super::trash::{delete_repository, restore_manifest, restore_repository};
 use crate::blobs::Location;
@@ -29,7 +30,7 @@ use crate::ledger::trash::TrashRow;
 pub type Step = [u8; 4];
 
 /// How many kinds of steps there are.
-const KINDS: u8 = 19;
+const KINDS: u8 = 20;
 
 const REPOSITORIES: [&str; 3] = ["open/a", "shut/b", "shut/c"];
 const BLOBS: [&str; 5] = ["b0", "b1", "b2", "b3", "b4"];
@@ -86,6 +87,8 @@ struct Model {
     trash: Vec<Trashed>,
     /// The repositories in the trash, under numbers that none of the others has; what is in them goes by that number.
     bins: BTreeMap<usize, Bin>,
+    /// What is said of repositories.
+    overviews: BTreeMap<usize, String>,
     /// Members that were taken out while something, live or in the trash, named them; whether they come back with that.
     lost: BTreeMap<(usize, usize), bool>,
     tags: BTreeMap<(usize, usize), usize>,
@@ -208,6 +211,7 @@ impl Model {
             self.live.retain(|(repository, _), _| *repository != at);
             self.trash.retain(|trashed| trashed.repository != at);
             self.tags.retain(|(repository, _), _| *repository != at);
+            self.overviews.remove(&at);
             self.lost.retain(|(repository, _), _| *repository != at);
         }
         self.free();
@@ -221,6 +225,7 @@ impl Model {
         self.live = std::mem::take(&mut self.live).into_iter().map(|((r, m), held)| ((at(r), m), held)).collect();
         self.tags = std::mem::take(&mut self.tags).into_iter().map(|((r, t), to)| ((at(r), t), to)).collect();
         self.lost = std::mem::take(&mut self.lost).into_iter().map(|((r, b), back)| ((at(r), b), back)).collect();
+        self.overviews = std::mem::take(&mut self.overviews).into_iter().map(|(r, text)| (at(r), text)).collect();
         self.trash.iter_mut().for_each(|trashed| trashed.repository = at(trashed.repository));
     }
 
@@ -350,6 +355,13 @@ impl Model {
             Change::DeleteTag { repository, tag, .. } => {
                 let repository = self.there(repository)?;
                 self.tags.remove(&(repository, tag_at(tag))).ok_or_else(|| Refused::TagUnknown(tag.clone()))?;
+            }
+            Change::SetOverview { repository, text, .. } => {
+                let repository = self.there(repository)?;
+                self.overviews.remove(&repository);
+                if !text.is_empty() {
+                    self.overviews.insert(repository, text.clone());
+                }
             }
             Change::DeleteManifest { repository, digest, keep, .. } => {
                 let (repository, manifest) = (self.there(repository)?, manifest_at(digest)?);
@@ -489,6 +501,10 @@ impl Model {
                 let bins: Vec<(usize, Bin)> = self.bins.iter().map(|(at, bin)| (*at, *bin)).collect();
                 let Some((entry, bin)) = bins.get(pick(c, bins.len().max(1))) else { return Vec::new() };
                 vec![restore_repository(REPOSITORIES[bin.was], Id([*entry as u8; 16]))]
+            }
+            19 => {
+                let text = [BLOBS[blob], ""][pick(c, 4) / 3].to_owned();
+                vec![set_overview(REPOSITORIES[at], &text)]
             }
             _ => Vec::new(),
         }
@@ -647,6 +663,8 @@ async fn compare_repository(bench: &Bench, model: &Model, at: usize) {
         let expect: BTreeSet<Digest> = referrers.map(|(_, other)| digest(MANIFESTS[*other].0)).collect();
         assert_eq!(found, expect.into_iter().collect::<Vec<_>>(), "referrers of {text} in {repository}");
     }
+    let found = bench.ledger.overview(&repository).await.unwrap().map(|row| row.text);
+    assert_eq!(found.as_ref(), model.overviews.get(&at));
     let found = bench.ledger.tags(&repository, None, 10).await.unwrap();
     let here: Vec<(usize, usize)> =
         model.tags.iter().filter(|((there, _), _)| *there == at).map(|((_, tag), to)| (*tag, *to)).collect();

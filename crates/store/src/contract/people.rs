@@ -8,6 +8,7 @@ use wharf_model::id::Id;
 use wharf_model::name::RepositoryName;
 use wharf_model::permission::{ADMINISTRATOR, Permissions, built_in};
 
+use super::front::set_overview;
 use super::ledger::{
     Bench, START, delete_blob, delete_manifest, delete_tag, digest, ensure, inline, make_project, mount, name, point,
     put_blob, put_manifest,
@@ -136,6 +137,7 @@ pub async fn what_is_changed_is_in_the_expected_project(bench: &Bench) {
         match &mut change {
             Change::PointTag { expects, .. }
             | Change::DeleteTag { expects, .. }
+            | Change::SetOverview { expects, .. }
             | Change::DeleteManifest { expects, .. }
             | Change::DeleteBlob { expects, .. }
             | Change::MountBlob { from_project: expects, .. } => *expects = expected,
@@ -147,6 +149,7 @@ pub async fn what_is_changed_is_in_the_expected_project(bench: &Bench) {
     let changes = [
         (mount("q/a", "x", "p/a", Readable::All), Refused::BlobUnknown(digest("x"))),
         (point("p/a", "v2", "m"), Refused::ProjectChanged),
+        (set_overview("p/a", "x"), Refused::ProjectChanged),
         (delete_tag("p/a", "v1"), Refused::ProjectChanged),
         (delete_manifest("p/a", "m", 0), Refused::ProjectChanged),
         (delete_blob("p/a", "x"), Refused::ProjectChanged),

@@ -78,6 +78,8 @@ pub async fn a_project_keeps_what_is_set_of_it(bench: &Bench) {
         artifact_types: Some(Some(vec!["a/*+json".to_owned()])),
         trash_days: Some(Some(0)),
         immutable: Some(vec![keep("p/**", "v*")]),
+        share: Some(true),
+        vouched: Some(true),
         quota_bytes: Some(Some(i64::MAX as u64)),
         quota_warn_bytes: Some(Some(7)),
         quota_repositories: Some(Some(3)),
@@ -93,6 +95,8 @@ pub async fn a_project_keeps_what_is_set_of_it(bench: &Bench) {
         trash_days: Some(0),
         has_quota: true,
         warn_bytes: Some(7),
+        share: true,
+        vouched: true,
     };
     assert_eq!(*known, told);
     assert_eq!(bench.filled(set_project("p", everything)).await, None, "it is so already");

@@ -130,6 +130,9 @@ impl<S: Sql> Context<'_, S> {
                 *previous = Some(self.delete_tag(repository, *expects, tag).await?);
                 Ok(true)
             }
+            Change::SetOverview { repository, expects, text, .. } => {
+                self.set_overview(repository, *expects, text).await
+            }
             Change::DeleteManifest { repository, expects, digest, keep, tags, children } => {
                 (*tags, *children) = self.delete_manifest(repository, *expects, digest, *keep).await?;
                 Ok(true)

@@ -76,6 +76,8 @@ pub struct TagRow {
     pub artifact_type: Option<String>,
     /// What was found out about it, where that is done.
     pub found: Option<InBrief>,
+    /// How often it was pulled, as far as that was written down.
+    pub pulls: u64,
 }
 
 /// The questions about artifacts.
@@ -109,4 +111,12 @@ pub trait Artifacts: Send + Sync {
 
     /// The tag, with what it points to.
     async fn tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<TagRow>, LedgerError>;
+
+    /// The tags that point to a manifest, in byte order, at most `limit`.
+    async fn tags_of(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Tag>, LedgerError>;
 }

@@ -276,6 +276,20 @@ pub enum Change {
         /// Filled: what it pointed to.
         previous: Option<Digest>,
     },
+    /// What the people of a repository say of it is this from now on; nothing where it is empty. Refused where the repository is not
+    /// there.
+    SetOverview {
+        /// The repository.
+        repository: RepositoryName,
+        /// What its project has to be; else it is refused.
+        #[serde(skip)]
+        expects: Expects,
+        /// Markdown. The log does not repeat it.
+        #[serde(skip)]
+        text: String,
+        /// How long that is.
+        bytes: u64,
+    },
     /// Moves the manifest to the trash, with the tags that point to it; what it names stays held until it is purged.
     /// Children of an index that have no tag, and that no other live manifest names, go with it. Refused where it is not
     /// there, or where it has a tag that is immutable, or such a tag needs it.

@@ -16,6 +16,7 @@ use super::artifacts::{self, ArtifactRow, Artifacts, TagRow};
 use super::change::{Commit, Entry, Refused};
 use super::events::{self, Direction, News, NewsRow, Whence};
 use super::facts::{self, DerivedRow, Facts, FactsRow, Inspectable, LiveManifest};
+use super::front::{self, CatalogueRow, Front, OverviewRow, Pulled};
 use super::notes::{Cursor, Job, UploadNote};
 use super::people::{self, AccountRow, Accounts, BindingRow, GroupRow, People, RoleRow, SecretRow};
 use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, RepositoryPage, Totals};
@@ -245,6 +246,26 @@ impl<E: Engine> Ledger for SqlLedger<E> {
 }
 
 #[async_trait]
+impl<E: Engine> Front for SqlLedger<E> {
+    async fn overview(&self, repository: &RepositoryName) -> Result<Option<OverviewRow>, LedgerError> {
+        front::read::overview(&mut self.engine.reader().await?, repository).await
+    }
+
+    async fn catalogue(
+        &self,
+        public_only: bool,
+        after: Option<(u64, u64)>,
+        limit: usize,
+    ) -> Result<Vec<CatalogueRow>, LedgerError> {
+        front::read::catalogue(&mut self.engine.reader().await?, public_only, after, limit).await
+    }
+
+    async fn note_pulls(&self, pulled: &[Pulled]) -> Result<(), LedgerError> {
+        self.note(Work::NotePulls(pulled.to_vec())).await.map(|_| ())
+    }
+}
+
+#[async_trait]
 impl<E: Engine> Artifacts for SqlLedger<E> {
     async fn artifacts(
         &self,
@@ -275,6 +296,15 @@ impl<E: Engine> Artifacts for SqlLedger<E> {
 
     async fn tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<TagRow>, LedgerError> {
         artifacts::read::tag(&mut self.engine.reader().await?, repository, tag).await
+    }
+
+    async fn tags_of(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Tag>, LedgerError> {
+        artifacts::read::tags_of(&mut self.engine.reader().await?, repository, digest, limit).await
     }
 }
 

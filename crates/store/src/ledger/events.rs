@@ -44,6 +44,7 @@ impl Change {
             | Change::PutManifest { repository, .. }
             | Change::PointTag { repository, .. }
             | Change::DeleteTag { repository, .. }
+            | Change::SetOverview { repository, .. }
             | Change::DeleteManifest { repository, .. }
             | Change::DeleteRepository { repository, .. }
             | Change::RestoreManifest { repository, .. }

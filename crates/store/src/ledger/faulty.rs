@@ -16,6 +16,7 @@ use super::artifacts::{ArtifactRow, Artifacts, TagRow};
 use super::change::{Commit, Entry, Refused};
 use super::events::{Direction, News, NewsRow, Whence};
 use super::facts::{DerivedRow, Facts, FactsRow, Inspectable, LiveManifest};
+use super::front::{CatalogueRow, Front, OverviewRow, Pulled};
 use super::notes::{Cursor, Job, UploadNote};
 use super::people::{AccountRow, Accounts, BindingRow, GroupRow, People, RoleRow, SecretRow};
 use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, RepositoryPage, Totals};
@@ -294,6 +295,26 @@ impl Ledger for Faulty {
 }
 
 #[async_trait]
+impl Front for Faulty {
+    async fn overview(&self, repository: &RepositoryName) -> Result<Option<OverviewRow>, LedgerError> {
+        self.call(self.inner.overview(repository)).await
+    }
+
+    async fn catalogue(
+        &self,
+        public_only: bool,
+        after: Option<(u64, u64)>,
+        limit: usize,
+    ) -> Result<Vec<CatalogueRow>, LedgerError> {
+        self.call(self.inner.catalogue(public_only, after, limit)).await
+    }
+
+    async fn note_pulls(&self, pulled: &[Pulled]) -> Result<(), LedgerError> {
+        self.call(self.inner.note_pulls(pulled)).await
+    }
+}
+
+#[async_trait]
 impl Artifacts for Faulty {
     async fn artifacts(
         &self,
@@ -324,6 +345,15 @@ impl Artifacts for Faulty {
 
     async fn tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<TagRow>, LedgerError> {
         self.call(self.inner.tag(repository, tag)).await
+    }
+
+    async fn tags_of(
+        &self,
+        repository: &RepositoryName,
+        digest: &Digest,
+        limit: usize,
+    ) -> Result<Vec<Tag>, LedgerError> {
+        self.call(self.inner.tags_of(repository, digest, limit)).await
     }
 }
 

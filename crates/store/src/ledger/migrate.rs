@@ -10,6 +10,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0003_project.sql"),
     include_str!("../../migrations/0004_trash.sql"),
     include_str!("../../migrations/0005_facts.sql"),
+    include_str!("../../migrations/0006_front.sql"),
 ];
 
 /// Brings the schema up to date. Runs inside a transaction that excludes every other writer.

@@ -23,6 +23,10 @@ pub struct ProjectRules {
     pub has_quota: bool,
     /// From how many bytes on pushes are warned.
     pub warn_bytes: Option<u64>,
+    /// Whether links may be made that open something of it.
+    pub share: bool,
+    /// Whether those who administer the registry vouch for it.
+    pub vouched: bool,
 }
 
 /// A project would use more than it may. The figures are from before the change that was refused.
@@ -102,12 +106,16 @@ pub(crate) struct Settings {
     pub(crate) trash_days: Option<u32>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) immutable: Vec<Immutable>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) share: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) vouched: bool,
 }
 
 impl Settings {
     pub(crate) fn of(project: &Project) -> Settings {
-        let Project { missing, artifact_types, trash_days, immutable, .. } = project.clone();
-        Settings { missing, artifact_types, trash_days, immutable }
+        let Project { missing, artifact_types, trash_days, immutable, share, vouched, .. } = project.clone();
+        Settings { missing, artifact_types, trash_days, immutable, share, vouched }
     }
 
     /// Reads the text of a row.
@@ -145,6 +153,8 @@ pub(crate) fn project(mut row: Row, name: &ProjectName) -> Result<Project, Ledge
         artifact_types: settings.artifact_types,
         trash_days: settings.trash_days,
         immutable: settings.immutable,
+        share: settings.share,
+        vouched: settings.vouched,
         quota_bytes: row.maybe_unsigned(4)?,
         quota_warn_bytes: row.maybe_unsigned(5)?,
         quota_repositories: row.maybe_unsigned(6)?,
@@ -167,6 +177,8 @@ pub(crate) fn rules(row: &mut Row, at: usize) -> Result<Option<ProjectRules>, Le
         trash_days: settings.trash_days,
         has_quota: row.maybe_unsigned(at + 1)?.is_some(),
         warn_bytes: row.maybe_unsigned(at + 2)?,
+        share: settings.share,
+        vouched: settings.vouched,
     };
     Ok(Some(rules).filter(|rules| *rules != ProjectRules::default()))
 }

@@ -88,6 +88,8 @@ pub struct RepositoryRow {
     pub public: bool,
     /// When it was made.
     pub created_at: Millis,
+    /// How often it was pulled, as far as that was written down.
+    pub pulls: u64,
 }
 
 /// One move of a tag.

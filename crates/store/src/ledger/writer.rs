@@ -10,6 +10,7 @@ use wharf_model::id::Id;
 
 use super::apply::Applied;
 use super::change::{Commit, Entry, Refused};
+use super::front::{self, Pulled};
 use super::notes::{Cursor, Job, UploadNote};
 use super::query::LedgerError;
 use super::sql::Sql;
@@ -38,6 +39,8 @@ pub(crate) enum Work {
     },
     /// See [`People::note_uses`](super::people::People::note_uses).
     NoteUses(Vec<(Id, Millis)>),
+    /// See [`Front::note_pulls`](super::front::Front::note_pulls).
+    NotePulls(Vec<Pulled>),
     RenewJobs {
         jobs: Vec<i64>,
         lease: Millis,
@@ -214,6 +217,7 @@ impl Desk {
                 return Ok(Done::Claimed(noted::claim_jobs(sql, kind, *lease, *limit).await?));
             }
             Work::NoteUses(uses) => people::apply::note_uses(sql, uses).await?,
+            Work::NotePulls(pulled) => front::apply::note_pulls(sql, pulled).await?,
             Work::RenewJobs { jobs, lease } => noted::renew_jobs(sql, jobs, *lease).await?,
         }
         Ok(Done::Noted(true))

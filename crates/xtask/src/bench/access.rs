@@ -141,10 +141,21 @@ pub(crate) fn reader_of(server: &Server, project: &str, repositories: impl Itera
     let bindings: Vec<_> = repositories
         .map(|name| json!({ "subject": "user:reader", "permissions": ["pull"], "repositories": name }))
         .collect();
+    reader(server, &json!({ project: { "bindings": bindings } }))
+}
+
+/// Makes somebody who may read these projects, which are made, and nothing else.
+pub(crate) fn reader_of_projects(server: &Server, projects: impl Iterator<Item = String>) -> Result<Place> {
+    let bindings = json!({ "bindings": [{ "subject": "user:reader", "role": "reader" }] });
+    let projects: Map<String, Value> = projects.map(|name| (name, bindings.clone())).collect();
+    reader(server, &Value::Object(projects))
+}
+
+fn reader(server: &Server, projects: &Value) -> Result<Place> {
     let mut connection: Connection = server.connect()?;
     let user = json!({ "name": "reader", "password": PASSWORD }).to_string();
     connection.request("POST", "/api/v1/users", &Body::Bytes("application/json", user.as_bytes()))?.expect(201)?;
-    let document = json!({ "projects": { project: { "bindings": bindings } } }).to_string();
+    let document = json!({ "projects": projects }).to_string();
     connection.request("POST", "/api/v1/config", &Body::Bytes("application/json", document.as_bytes()))?.expect(200)?;
     Ok(logged_in(server, "reader"))
 }

@@ -1,5 +1,5 @@
-//! Pages of our API over a repository with many artifacts, all of them inspected: from the latest, by kind, with tags, tags, and what
-//! happened.
+//! A repository with many artifacts, all of them inspected: pages of our API's lists (from the latest, by kind, with tags, tags, and
+//! what happened), and the pages that people see.
 
 use std::time::Instant;
 
@@ -24,6 +24,18 @@ const ENTRIES: usize = 100;
 const RARE: usize = 50;
 const REPOSITORY: &str = "bench/api";
 const BASE: &str = "/api/v1/repositories/bench~api";
+/// Pages that people see, and what is read there.
+const SEEN: [(&str, &str); 9] = [
+    ("the first page", "/"),
+    ("projects", "/-/projects"),
+    ("a project", "/-/projects/bench"),
+    ("a repository with its tags", "/bench/api"),
+    ("all that is in a repository", "/bench/api/-/artifacts"),
+    ("what happened in it", "/bench/api/-/activity"),
+    ("an artifact", "/bench/api/-/tags/v000050"),
+    ("files of an artifact", "/bench/api/-/tags/v000050/files"),
+    ("history of a tag", "/bench/api/-/tags/v000050/history"),
+];
 
 /// Measures each list's pages, at their median and at their slowest.
 pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
@@ -45,6 +57,14 @@ pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
             (median, slowest)
         })
         .collect();
+    let mut seen: Vec<(Series, Series)> = SEEN
+        .iter()
+        .map(|(what, _)| {
+            let time = Series::new(format!("{what}, as people see it, 100,000 artifacts: 99 of 100 within"), "ms");
+            let size = Series::new(format!("{what}, as people see it, not compressed"), "KiB");
+            (time.target(Peer::Wharf, Target::Below(20.0)), size.target(Peer::Wharf, Target::Below(100.0)))
+        })
+        .collect();
     let is_asked = |peer: &Peer| *peer == Peer::Wharf || *peer == Peer::WharfPostgres && bench.thorough();
     for peer in bench.registries().into_iter().filter(is_asked) {
         let server = bench.yard.start(peer)?;
@@ -54,8 +74,13 @@ pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
             medians.add(peer, median(&times).context("no page")?);
             slowest.add(peer, percentile_99(&times).context("no page")?);
         }
+        for ((_, path), (slowest, sizes)) in SEEN.iter().zip(&mut seen) {
+            let (times, size) = looks(&server.target, path)?;
+            slowest.add(peer, percentile_99(&times).context("no page")?);
+            sizes.add(peer, size);
+        }
     }
-    for (medians, slowest) in all {
+    for (medians, slowest) in all.into_iter().chain(seen) {
         report.add(medians);
         report.add(slowest);
     }
@@ -114,4 +139,18 @@ fn pages(target: &Place, path: &str) -> Result<Vec<f64>> {
         }
     }
     Ok(times)
+}
+
+/// The time of a page that people see in milliseconds, again and again, and its size in KiB.
+fn looks(target: &Place, path: &str) -> Result<(Vec<f64>, f64)> {
+    let mut connection = Connection::open(target)?;
+    let mut times = Vec::with_capacity(PAGES);
+    let mut size = 0.0;
+    for _ in 0..PAGES {
+        let begin = Instant::now();
+        let answer = connection.request("GET", path, &Body::Empty)?.expect(200)?;
+        times.push(begin.elapsed().as_secs_f64() * 1000.0);
+        size = answer.body.len() as f64 / 1024.0;
+    }
+    Ok((times, size))
 }

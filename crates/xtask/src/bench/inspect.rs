@@ -64,7 +64,8 @@ fn start(bench: &Bench<'_>, peer: Peer) -> Result<Server> {
     Ok(server)
 }
 
-fn push(server: &Server, numbers: std::ops::Range<usize>, rate: Option<u32>) -> Result<Duration> {
+/// Pushes those artifacts, under the tags `a0` and so on of `bench/inspect`; so many a second where that is said.
+pub(super) fn push(server: &Server, numbers: std::ops::Range<usize>, rate: Option<u32>) -> Result<Duration> {
     let artifacts: Vec<Artifact> = numbers.clone().map(artifact).collect::<Result<_>>()?;
     let begin = Instant::now();
     parallel(&server.target, CONNECTIONS, artifacts.len(), |connection, at| {

@@ -225,9 +225,18 @@ pub(crate) fn median(figures: &[f64]) -> Option<f64> {
 
 /// The figure that all but one in a hundred are not above.
 pub(crate) fn percentile_99(figures: &[f64]) -> Option<f64> {
+    percentile(figures, 99)
+}
+
+/// What 95 of 100 do not exceed.
+pub(crate) fn percentile_95(figures: &[f64]) -> Option<f64> {
+    percentile(figures, 95)
+}
+
+fn percentile(figures: &[f64], of: usize) -> Option<f64> {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
-    sorted.get((sorted.len() * 99).div_ceil(100).saturating_sub(1)).copied()
+    sorted.get((sorted.len() * of).div_ceil(100).saturating_sub(1)).copied()
 }
 
 fn pairwise(one: &[f64], other: &[f64]) -> Vec<f64> {

@@ -14,7 +14,7 @@ use crate::inspect::pieces::Pieces;
 const DEPTH_MAX: usize = 16;
 
 /// As JSON.
-pub(super) fn json(pieces: &Pieces<'_>, book: &mut Book) {
+pub(super) fn json(pieces: &Pieces<'_>, book: &mut Book<'_>) {
     let version = pieces.value("specVersion").plain().unwrap_or_default();
     book.sbom.format = Line::new(&format!("CycloneDX {version}"));
     let metadata = pieces.value("metadata");
@@ -30,7 +30,7 @@ pub(super) fn json(pieces: &Pieces<'_>, book: &mut Book) {
     book.sbom.vulnerabilities = pieces.each("vulnerabilities", |_| ()).0;
 }
 
-fn add(component: &Value, book: &mut Book, depth: usize) {
+fn add(component: &Value, book: &mut Book<'_>, depth: usize) {
     if component.at("type").as_str() == Some("file") {
         book.sbom.files += 1;
     } else {
@@ -66,7 +66,7 @@ struct Open {
 }
 
 /// As XML. Entities of its own are not expanded: there is no such thing in a bill.
-pub(super) fn xml(text: &str, book: &mut Book) -> Result<(), String> {
+pub(super) fn xml(text: &str, book: &mut Book<'_>) -> Result<(), String> {
     let broken = |error: &dyn std::fmt::Display| format!("it is no XML that can be read: {error}");
     let mut reader = Reader::from_str(text);
     let (mut path, mut open, mut content) = (Vec::new(), Vec::new(), String::new());
@@ -125,7 +125,7 @@ fn attribute(tag: &quick_xml::events::BytesStart<'_>, name: &str) -> Option<Stri
     Some(found.value.into_owned())
 }
 
-fn root(name: &str, tag: &quick_xml::events::BytesStart<'_>, book: &mut Book) -> Result<(), String> {
+fn root(name: &str, tag: &quick_xml::events::BytesStart<'_>, book: &mut Book<'_>) -> Result<(), String> {
     let space = attribute(tag, "xmlns").or_else(|| {
         let spaces = tag.attributes().flatten().map(|one| one.value.into_owned());
         spaces.into_iter().find(|value| value.contains("cyclonedx.org/schema/bom"))
@@ -138,7 +138,7 @@ fn root(name: &str, tag: &quick_xml::events::BytesStart<'_>, book: &mut Book) ->
 }
 
 /// An element has ended, with this content.
-fn end(path: &[String], open: &mut Vec<Open>, content: &str, book: &mut Book) {
+fn end(path: &[String], open: &mut Vec<Open>, content: &str, book: &mut Book<'_>) {
     let parts: Vec<&str> = path.iter().rev().take(4).map(String::as_str).collect();
     match (parts.as_slice(), open.last_mut()) {
         (["component", ..], Some(_)) => close(path, open, book),
@@ -155,7 +155,7 @@ fn end(path: &[String], open: &mut Vec<Open>, content: &str, book: &mut Book) {
     }
 }
 
-fn close(path: &[String], open: &mut Vec<Open>, book: &mut Book) {
+fn close(path: &[String], open: &mut Vec<Open>, book: &mut Book<'_>) {
     let Some(Open { is_file, group, licenses, mut package }) = open.pop() else { return };
     package.name = Line::new(&format!("{group}{}", package.name.as_str()));
     package.license = all_of(licenses.into_iter());

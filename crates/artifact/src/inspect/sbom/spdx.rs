@@ -11,7 +11,7 @@ use crate::inspect::document::Look;
 use crate::inspect::pieces::Pieces;
 
 /// SPDX 2.x.
-pub(super) fn json(pieces: &Pieces<'_>, book: &mut Book) {
+pub(super) fn json(pieces: &Pieces<'_>, book: &mut Book<'_>) {
     let version = pieces.value("spdxVersion").plain().unwrap_or_default();
     book.sbom.format = format(&version);
     book.sbom.name = pieces.value("name").line("");
@@ -37,7 +37,7 @@ fn format(version: &str) -> Line {
     Line::new(&version.replacen("SPDX-", "SPDX ", 1))
 }
 
-fn tool(creator: &str, book: &mut Book) {
+fn tool(creator: &str, book: &mut Book<'_>) {
     if let Some(tool) = creator.trim().strip_prefix("Tool:").and_then(Line::some) {
         book.sbom.tools.push(tool);
     }
@@ -62,7 +62,7 @@ fn supplier(text: &str) -> Option<Line> {
 }
 
 /// SPDX 3.x: a graph of elements.
-pub(super) fn graph(pieces: &Pieces<'_>, book: &mut Book) {
+pub(super) fn graph(pieces: &Pieces<'_>, book: &mut Book<'_>) {
     book.sbom.format = Line::new("SPDX 3");
     let mut files = 0;
     let counts = pieces.each("@graph", |element| {
@@ -100,7 +100,7 @@ pub(super) fn is_tag_value(text: &str) -> bool {
 }
 
 /// SPDX 2.x as lines of `Tag: value`. Texts over several lines hold nothing that is told.
-pub(super) fn tag_value(text: &str, book: &mut Book) {
+pub(super) fn tag_value(text: &str, book: &mut Book<'_>) {
     let mut open: Option<Package> = None;
     let mut is_long = false;
     for line in text.lines() {

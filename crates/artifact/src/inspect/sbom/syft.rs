@@ -8,7 +8,7 @@ use super::{Book, all_of};
 use crate::inspect::document::Look;
 use crate::inspect::pieces::Pieces;
 
-pub(super) fn json(pieces: &Pieces<'_>, book: &mut Book) {
+pub(super) fn json(pieces: &Pieces<'_>, book: &mut Book<'_>) {
     let version = pieces.value("schema").line("version");
     book.sbom.format = Line::new(&format!("Syft {}", version.unwrap_or_default().as_str()));
     let tool = pieces.value("descriptor");

@@ -214,6 +214,18 @@ impl<S: ReadAt> Stored<S> {
         Ok(found)
     }
 
+    /// Hands over all that the layer itself has, by path, until `each` says that it is enough. What a hard link leads to is not
+    /// looked up.
+    ///
+    /// # Errors
+    /// [`StoredError`].
+    pub fn each(&mut self, mut each: impl FnMut(&str, Record) -> bool) -> Result<(), StoredError> {
+        self.scan(b"", |key, record| {
+            let path = super::path(key).ok_or(StoredError::Broken("a path is no text"))?;
+            Ok(each(&path, record))
+        })
+    }
+
     fn raw(&mut self, path: &str) -> Result<Record, StoredError> {
         let (wanted, mut found) = (key(path), Record::default());
         self.scan(&wanted, |key, record| {

@@ -14,6 +14,7 @@ use wharf_content::source::Source;
 use wharf_model::digest::Digest;
 use wharf_model::image_ref::ImageRef;
 use wharf_model::name::Reference;
+use wharf_model::units::count;
 
 use crate::Outcome;
 use crate::args::bundle::PullBundleArgs;
@@ -25,7 +26,6 @@ use crate::found::{fetch, parse};
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::session;
-use crate::units::count;
 
 /// What a pull did, as `--json` tells it.
 #[derive(Serialize)]

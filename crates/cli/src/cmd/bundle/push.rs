@@ -14,6 +14,7 @@ use wharf_content::observer::{Observer, Outcome as Fate};
 use wharf_content::target::Rank;
 use wharf_model::digest::Digest;
 use wharf_model::image_ref::ImageRef;
+use wharf_model::units;
 
 use crate::Outcome;
 use crate::args::bundle::PushBundleArgs;
@@ -25,7 +26,6 @@ use crate::folder::push::Folder;
 use crate::printer::Printer;
 use crate::progress::Progress;
 use crate::table::printable;
-use crate::units;
 
 /// What a push did, as `--json` tells it.
 #[derive(Serialize)]

@@ -15,9 +15,11 @@ use wharf_artifact::pack::{Keep, Packer};
 use wharf_artifact::tree::{self, ScanOptions};
 use wharf_content::platform::Platform;
 use wharf_model::api::artifact::KindName;
+use wharf_model::api::diff::{Diff, FileDiff, FileState};
+use wharf_model::api::files::FileKind;
 
-use super::files::{File, State, file};
-use super::{Layers, Named, Told, found, named};
+use super::files::file;
+use super::{begun, found, named, side as told};
 use crate::args::end::End;
 use crate::args::inside::DiffArgs;
 use crate::end::Reach;
@@ -31,7 +33,7 @@ pub(super) async fn compare(
     end: &End,
     reach: &Reach,
     progress: &Arc<Progress>,
-) -> Result<Told> {
+) -> Result<Diff> {
     ensure!(!args.no_files, "a folder is nothing but files: without them there is nothing to compare");
     let (side, path) = folder;
     let here = view(path, &args.exclude).await?;
@@ -44,11 +46,10 @@ pub(super) async fn compare(
     }
     let files = files(side, &here, inside.view())?;
     let kind = KindName { id: "folder".to_owned(), title: "Folder".to_owned(), category: "generic".to_owned() };
-    let local = Named { reference: path.display().to_string(), digest: None, kind };
+    let local = told(path.display().to_string(), None, kind);
     let (from, to) = if side == Side::From { (local, stored) } else { (stored, local) };
     let same = files.is_empty();
-    let (facts, manifests, layers) = (Vec::new(), Vec::new(), Layers::default());
-    Ok(Told { from, to, same, facts, manifests, layers, files: Some(files) })
+    Ok(Diff { files: Some(files), ..begun(from, to, same) })
 }
 
 /// All that is in the folder.
@@ -65,7 +66,7 @@ async fn view(path: &Path, exclude: &[String]) -> Result<View> {
     Ok(view)
 }
 
-fn files(side: Side, here: &View, there: &View) -> Result<Vec<File>> {
+fn files(side: Side, here: &View, there: &View) -> Result<Vec<FileDiff>> {
     let (from, to) = if side == Side::From { (here, there) } else { (there, here) };
     let found = differences(from, to, |_, _| true).map_err(|DeeperAt(_)| anyhow!("not all layers have been read"))?;
     let files = found.into_iter().map(file).map(|mut file| {
@@ -79,7 +80,7 @@ fn files(side: Side, here: &View, there: &View) -> Result<Vec<File>> {
 }
 
 /// Takes what does not count in a folder from what it is compared with.
-fn settle(local: &mut State, stored: &State) {
+fn settle(local: &mut FileState, stored: &FileState) {
     (local.uid, local.gid) = (stored.uid, stored.gid);
     if normal(local) == stored.mode {
         local.mode.clone_from(&stored.mode);
@@ -87,7 +88,7 @@ fn settle(local: &mut State, stored: &State) {
 }
 
 /// The permissions that a push gives what has these, unless it is told to keep them.
-fn normal(state: &State) -> &'static str {
+fn normal(state: &FileState) -> &'static str {
     let mode = u32::from_str_radix(&state.mode, 8).unwrap_or_default();
-    if state.kind == "folder" || mode & 0o111 != 0 { "0755" } else { "0644" }
+    if state.kind == FileKind::Folder || mode & 0o111 != 0 { "0755" } else { "0644" }
 }

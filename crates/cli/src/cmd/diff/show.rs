@@ -2,10 +2,10 @@
 
 use std::io::{IsTerminal as _, stdout};
 
-use super::files::{File, State};
-use super::{Child, Layers, Named, Told};
+use wharf_model::api::diff::{Diff, DiffSide, FileDiff, FileState, LayerInBrief, LayersDiff, ManifestDiff};
+use wharf_model::units::size;
+
 use crate::table::printable;
-use crate::units::size;
 
 /// Whether there are colours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Paint {
 }
 
 /// Nothing where they are the same, as `diff` has it.
-pub(super) fn text(told: &Told, paint: Paint) -> String {
+pub(super) fn text(told: &Diff, paint: Paint) -> String {
     if told.same {
         return String::new();
     }
@@ -52,7 +52,7 @@ pub(super) fn text(told: &Told, paint: Paint) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
-fn named(named: &Named) -> String {
+fn named(named: &DiffSide) -> String {
     let digest = named.digest.map(|digest| format!("  {digest}")).unwrap_or_default();
     format!("{}{digest}", named.reference)
 }
@@ -61,7 +61,7 @@ fn section(title: &str, lines: Vec<String>) -> String {
     if lines.is_empty() { String::new() } else { format!("{title}:\n{}", lines.join("\n")) }
 }
 
-fn image(child: &Child, paint: Paint) -> String {
+fn image(child: &ManifestDiff, paint: Paint) -> String {
     let name = if child.platform.is_empty() { "without platform" } else { &child.platform };
     match (child.from, child.to) {
         (Some(from), Some(to)) => paint.line('~', &format!("{name}: {from} → {to}")),
@@ -70,11 +70,11 @@ fn image(child: &Child, paint: Paint) -> String {
     }
 }
 
-fn layers(layers: &Layers, paint: Paint) -> String {
-    let Layers { shared, gone, new } = layers;
+fn layers(layers: &LayersDiff, paint: Paint) -> String {
+    let LayersDiff { shared, gone, new } = layers;
     let gone_lines = gone.iter().map(|part| paint.line('-', &format!("{}  {}", part.digest, size(part.size))));
     let new_lines = new.iter().map(|part| paint.line('+', &format!("{}  {}", part.digest, size(part.size))));
-    let sum = |parts: &[super::Part]| size(parts.iter().map(|part| part.size).fold(0, u64::saturating_add));
+    let sum = |parts: &[LayerInBrief]| size(parts.iter().map(|part| part.size).fold(0, u64::saturating_add));
     let title = format!(
         "layers: {} shared ({}), {} gone ({}), {} new ({})",
         shared.len(),
@@ -88,8 +88,8 @@ fn layers(layers: &Layers, paint: Paint) -> String {
     if lines.is_empty() { String::new() } else { format!("{title}\n{}", lines.join("\n")) }
 }
 
-fn files(files: &[File], paint: Paint) -> String {
-    let count = |takes: fn(&File) -> bool| files.iter().filter(|file| takes(file)).count();
+fn files(files: &[FileDiff], paint: Paint) -> String {
+    let count = |takes: fn(&FileDiff) -> bool| files.iter().filter(|file| takes(file)).count();
     let added = count(|file| file.from.is_none());
     let removed = count(|file| file.to.is_none());
     let changed = files.len() - added - removed;
@@ -98,7 +98,7 @@ fn files(files: &[File], paint: Paint) -> String {
     if lines.is_empty() { format!("{title}; they are the same") } else { format!("{title}\n{}", lines.join("\n")) }
 }
 
-fn file(file: &File, paint: Paint) -> String {
+fn file(file: &FileDiff, paint: Paint) -> String {
     let path = &file.path;
     match (&file.from, &file.to) {
         (Some(from), Some(to)) => paint.line('~', &format!("{path}  {}", change(from, to))),
@@ -109,15 +109,15 @@ fn file(file: &File, paint: Paint) -> String {
 }
 
 /// The size of a file, the target of a link, what else it is.
-fn what(state: &State) -> String {
+fn what(state: &FileState) -> String {
     match (&state.target, state.size) {
         (Some(target), _) => format!("-> {target}"),
         (_, Some(bytes)) => size(bytes),
-        _ => state.kind.to_owned(),
+        _ => state.kind.as_str().to_owned(),
     }
 }
 
-fn change(from: &State, to: &State) -> String {
+fn change(from: &FileState, to: &FileState) -> String {
     let mut said = Vec::new();
     if what(from) != what(to) {
         said.push(format!("{} → {}", what(from), what(to)));
@@ -135,6 +135,8 @@ fn change(from: &State, to: &State) -> String {
 
 #[cfg(test)]
 mod tests {
+    use wharf_model::api::files::FileKind;
+
     use super::*;
 
     #[test]
@@ -145,8 +147,8 @@ mod tests {
 
     #[test]
     fn changes_are_told_by_what_changed() {
-        let state = |size: u64, mode: &str| State {
-            kind: "file",
+        let state = |size: u64, mode: &str| FileState {
+            kind: FileKind::File,
             size: Some(size),
             mode: mode.to_owned(),
             uid: 0,
@@ -155,7 +157,7 @@ mod tests {
             digest: None,
         };
         assert_eq!(change(&state(1, "0644"), &state(2048, "0755")), "1 B → 2.00 KiB, mode 0644 → 0755");
-        let other = State {
+        let other = FileState {
             digest: Some(wharf_model::digest::Digest::of(wharf_model::digest::Algorithm::Sha256, b"")),
             ..state(1, "0644")
         };

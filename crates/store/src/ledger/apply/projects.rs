@@ -14,9 +14,9 @@ use crate::ledger::sql::{Sql, Value};
 
 /// The row of a repository.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Home {
+pub(crate) struct Home {
     /// Its number.
-    pub(super) repository: i64,
+    pub(crate) repository: i64,
     /// The number of its project.
     pub(super) project: i64,
 }
@@ -29,7 +29,7 @@ impl<S: Sql> Context<'_, S> {
     }
 
     /// The same; refused where its project is not what was expected.
-    pub(super) async fn home_in(&mut self, name: &RepositoryName, expects: Expects) -> Result<Home, Refused> {
+    pub(crate) async fn home_in(&mut self, name: &RepositoryName, expects: Expects) -> Result<Home, Refused> {
         if expects != Expects::Anything {
             self.expected_project(name.project_str(), expects).await?;
         }

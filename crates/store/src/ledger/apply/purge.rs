@@ -136,11 +136,19 @@ impl<S: Sql> Context<'_, S> {
         self.remove_members(project, repository, step).await?;
         let history = "DELETE FROM tag_history WHERE id IN (SELECT id FROM tag_history WHERE repository = $1 LIMIT $2)";
         self.remove(history, repository, step).await?;
+        let pulled = "DELETE FROM pulled WHERE repository = $1
+            AND tag IN (SELECT tag FROM pulled WHERE repository = $1 LIMIT $2)";
+        self.remove(pulled, repository, step).await?;
         if step.left <= 0 {
             return Ok(false);
         }
-        step.left -= 5;
-        for rest in ["DELETE FROM trash WHERE repository = $1", "DELETE FROM repository WHERE id = $1"] {
+        step.left -= 4;
+        let rest = [
+            "DELETE FROM trash WHERE repository = $1",
+            "DELETE FROM overview WHERE repository = $1",
+            "DELETE FROM repository WHERE id = $1",
+        ];
+        for rest in rest {
             self.sql.execute(rest, &[repository.into()]).await?;
         }
         Ok(true)

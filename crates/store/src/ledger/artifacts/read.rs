@@ -5,7 +5,7 @@ use wharf_model::name::{RepositoryName, Tag};
 
 use super::{ArtifactRow, InBrief, TagRow};
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Row, Sql, Value, digest_list};
+use crate::ledger::sql::{Row, Sql, Value, digest_list, digest_values};
 
 /// What [`artifact_row`] reads of a manifest `m` and its facts `f`.
 macro_rules! select_artifact {
@@ -29,7 +29,8 @@ macro_rules! select_tag {
     ($where:literal) => {
         concat!(
             "SELECT t.name, t.updated_at, t.updated_by, m.algorithm, m.digest, m.media_type, m.artifact_type,
-                f.kind, f.title, f.summary, f.size
+                f.kind, f.title, f.summary, f.size,
+                coalesce((SELECT p.pulls FROM pulled p WHERE p.repository = t.repository AND p.tag = t.name), 0)
             FROM tag t CROSS JOIN manifest m LEFT JOIN fact f ON f.manifest = m.id
             WHERE t.repository = (SELECT id FROM repository WHERE name = $1) AND m.id = t.manifest AND ",
             $where
@@ -103,6 +104,20 @@ pub(crate) async fn tag(
     row.map(tag_row).transpose()
 }
 
+pub(crate) async fn tags_of(
+    sql: &mut impl Sql,
+    repository: &RepositoryName,
+    digest: &Digest,
+    limit: usize,
+) -> Result<Vec<Tag>, LedgerError> {
+    let (algorithm, hash) = digest_values(digest);
+    let find = "SELECT t.name FROM repository r CROSS JOIN manifest m CROSS JOIN tag t
+        WHERE r.name = $1 AND m.repository = r.id AND m.algorithm = $2 AND m.digest = $3 AND t.manifest = m.id
+        ORDER BY t.name LIMIT $4";
+    let rows = sql.query(find, &[repository.as_str().into(), algorithm, hash, (limit as i64).into()]).await?;
+    rows.into_iter().map(|mut row| row.parsed(0)).collect()
+}
+
 fn artifact_row(mut row: Row) -> Result<ArtifactRow, LedgerError> {
     let tags = row.maybe_text(10)?.unwrap_or_default();
     let parsed = |tag: &str| tag.parse().map_err(|_| LedgerError::Corrupt(format!("a tag called {tag}")));
@@ -134,6 +149,7 @@ fn tag_row(mut row: Row) -> Result<TagRow, LedgerError> {
         media_type: row.parsed(5)?,
         artifact_type: row.maybe_text(6)?,
         found: in_brief(&mut row, 7)?,
+        pulls: row.unsigned(11)?,
     })
 }
 

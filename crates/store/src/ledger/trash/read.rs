@@ -27,9 +27,12 @@ pub(crate) async fn repository(
     sql: &mut impl Sql,
     name: &RepositoryName,
 ) -> Result<Option<RepositoryRow>, LedgerError> {
-    let find = "SELECT uid, public, created_at FROM repository WHERE name = $1";
+    let find = "SELECT uid, public, created_at, pulls FROM repository WHERE name = $1";
     let row = sql.one(find, &[name.as_str().into()]).await?;
-    row.map(|mut row| Ok(RepositoryRow { id: row.id(0)?, public: row.flag(1)?, created_at: row.int(2)? })).transpose()
+    let row = row.map(|mut row| {
+        Ok(RepositoryRow { id: row.id(0)?, public: row.flag(1)?, created_at: row.int(2)?, pulls: row.unsigned(3)? })
+    });
+    row.transpose()
 }
 
 pub(crate) async fn tag_moves(

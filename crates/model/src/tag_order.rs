@@ -1,5 +1,5 @@
 //! In which order people look for tags: `latest`, then versions from the newest, then all others by name; numbers in names count as
-//! numbers. Nothing is promised by a version: it is only how a tag reads.
+//! numbers. And which of several names something best. Nothing is promised by a version: it is only how a tag reads.
 
 use std::cmp::Reverse;
 
@@ -29,6 +29,27 @@ type Number = (usize, String);
 enum Piece {
     Number(Number),
     Text(String),
+}
+
+/// From how many digits on one number is no version, but a date, or a number that counts builds.
+const NO_VERSION_DIGITS: usize = 8;
+
+/// Where a tag comes among those that name the same thing: what is less names it better. What people call it by is the newest
+/// release (`1.2.3` rather than `1.2`), else `latest`, else a version of something special, else whatever there is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Naming(u8, Key);
+
+/// How well the tag names what it points to.
+pub fn naming(tag: &str) -> Naming {
+    let key = key(tag);
+    let sort = match &key.0 {
+        Rank::Version(Reverse((numbers, _))) if numbers[0].0 >= NO_VERSION_DIGITS => 3,
+        Rank::Version(Reverse((_, Release::Itself))) => 0,
+        Rank::Latest => 1,
+        Rank::Version(_) => 2,
+        Rank::Other(_) => 4,
+    };
+    Naming(sort, key)
 }
 
 /// Where the tag comes.
@@ -105,6 +126,16 @@ mod tests {
         check(&["99999999999999999999999999.0", "3.0"]);
         check(&["1.x", "v", "v1.x"]);
         check(&["01", "1"]);
+    }
+
+    #[test]
+    fn what_names_something_best() {
+        let expect =
+            ["1.10.0", "v1.10.0", "1.2.3", "1.2", "1", "latest", "2.0-rc1", "1.2-alpine", "20260101123456", "alpine"];
+        let mut tags = expect;
+        tags.sort_unstable();
+        tags.sort_by_cached_key(|tag| naming(tag));
+        assert_eq!(tags, expect);
     }
 
     #[test]

@@ -1,8 +1,6 @@
-//! Sizes, times and durations as people write them and read them.
+//! Sizes, durations and counts as people write them and read them, on the command line, in forms and on pages.
 
 use std::str::FromStr;
-
-use jiff::Timestamp;
 
 /// What sizes may end with, and how many bytes that is.
 const SIZES: [(&str, u128); 11] = [
@@ -69,7 +67,7 @@ impl FromStr for Size {
     }
 }
 
-/// A size for people: binary units, three digits.
+/// A size for people: binary units, three digits of it.
 pub fn size(bytes: u64) -> String {
     let unit = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
     let power = (bytes.max(1).ilog2() / 10) as usize;
@@ -111,17 +109,6 @@ impl FromStr for Days {
         let is_whole = seconds > 0 && u64::from(seconds) % DAY == 0;
         if is_whole { Ok(Days(seconds / DAY as u32)) } else { Err(UnitError::Days) }
     }
-}
-
-/// A moment, in UTC and to the minute.
-pub fn moment(ms: i64) -> String {
-    let moment = Timestamp::from_millisecond(ms);
-    moment.map_or_else(|_| ms.to_string(), |moment| moment.strftime("%Y-%m-%d %H:%MZ").to_string())
-}
-
-/// The same where there may be none.
-pub fn moment_or(ms: Option<i64>, none: &str) -> String {
-    ms.map_or_else(|| none.to_owned(), moment)
 }
 
 /// So many of something: `1 image`, `2 images`.
@@ -184,12 +171,5 @@ mod tests {
         days("12h", Err(UnitError::Days));
         days("0d", Err(UnitError::Days));
         days("soon", Err(UnitError::Duration));
-    }
-
-    #[test]
-    fn moments() {
-        assert_eq!(moment(1_795_273_267_123), "2026-11-21 15:01Z");
-        assert_eq!(moment(i64::MAX), i64::MAX.to_string());
-        assert_eq!(moment_or(None, "never"), "never");
     }
 }
