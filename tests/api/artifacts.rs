@@ -198,6 +198,16 @@ fn what_is_attached() {
     assert_eq!(found[0]["subject"], json!(image.digest()));
     assert_eq!(found[0]["artifact_type"], json!("application/spdx+json"));
     assert_eq!(pull(&client, &format!("{BASE}/artifacts/v1"))["referrers"], json!(3));
+    let tag = wait_for("what is attached to be known", || {
+        let tag = pull(&client, &format!("{BASE}/tags/v1"));
+        (tag["attached"].as_array().is_some_and(|attached| attached.len() == 2)).then_some(tag)
+    });
+    assert_eq!(
+        tag["attached"],
+        json!(["image", "sbom"]),
+        "as the manifest of an image is what its tag calls a signature"
+    );
+    assert_eq!(paged(&client, &format!("{BASE}/tags"), 9).last(), Some(&tag), "lists tell the same");
     // Of what is not here, there may be some all the same.
     let missing = Artifact::small(9);
     let lone = Artifact::attached(&missing, "text/note", "x");

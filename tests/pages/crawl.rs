@@ -3,8 +3,10 @@
 use std::collections::{BTreeSet, HashSet};
 
 use wharf_testkit::http::{Client, Response};
+use wharf_testkit::server::wait_for;
 
 use crate::html::{Tag, tags};
+use crate::visitor::Visitor;
 use crate::{house, server};
 
 /// Every page that links lead to; what each must be is looked at on the way.
@@ -217,6 +219,47 @@ fn who_has_not_signed_in_reaches_what_is_public() {
 }
 
 /// A new registry says how something gets into it.
+#[test]
+fn tags_tell_what_they_run_on_and_what_is_attached() {
+    let server = server();
+    let admin = house::stock(&server);
+    let list = wait_for("what is attached to be known", || {
+        let list = admin.get("/acme/app").text();
+        list.contains("SBOM attached").then_some(list)
+    });
+    let row = |tag: &str| list.split("<tr").find(|row| row.contains(&format!(">{tag}</a>"))).expect("a row").to_owned();
+    for text in ["SBOM attached", "linux/amd64"] {
+        assert!(row("1.1").contains(text) && row("latest").contains(text), "{text}: {list}");
+    }
+    assert!(!row("1.0").contains("attached"), "{list}");
+    assert!(admin.get("/acme/app/-/artifacts").text().contains("linux/amd64"));
+}
+
+#[test]
+fn sizes_are_told_in_units_that_are_liked() {
+    let server = server();
+    house::stock(&server);
+    let visitor = Visitor::admin(&server);
+    let path = "/acme/app?q=1.1";
+    let unit = |page: &str| {
+        let size = page.split("class=\"size\"").nth(1).and_then(|rest| rest.split('<').next()).expect("a size");
+        size.rsplit(' ').next().expect("a unit").to_owned()
+    };
+    assert_eq!(unit(&visitor.see(path)), "KiB");
+    for (units, expect) in [("decimal", "kB"), ("decimal", "kB"), ("binary", "KiB"), ("none", "KiB")] {
+        let answer = visitor.send("/-/units", &[("units", units), ("next", path)]).expect(303);
+        assert_eq!(answer.required("location"), path);
+        let page = visitor.see(path);
+        assert_eq!(unit(&page), expect, "{units}");
+        let next = if expect == "kB" { "value=\"binary\"" } else { "value=\"decimal\"" };
+        assert!(page.contains(next), "the other is offered: {page}");
+    }
+    let elsewhere = visitor.send("/-/units", &[("units", "decimal"), ("next", "//evil.example")]).expect(303);
+    assert_eq!(elsewhere.required("location"), "/");
+    server.anonymous().post("/-/units").expect(403);
+    visitor.get("/-/units").expect(303);
+}
+
 #[test]
 fn the_first_page_of_an_empty_registry() {
     let server = server();

@@ -11,7 +11,8 @@ use crate::{house, server};
 fn told(client: &Client, path: &str) -> (u16, String) {
     let answer = client.get(path);
     let encoded = path.replace('/', "%2F").replace(':', "%3A").replace('?', "%3F").replace('=', "%3D");
-    (answer.status, answer.text().replace(&encoded, "PATH"))
+    let written = format!("value=\"{path}\"");
+    (answer.status, answer.text().replace(&encoded, "PATH").replace(&written, "value=\"PATH\""))
 }
 
 fn user(server: &Server, name: &str) -> Client {

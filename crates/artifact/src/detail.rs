@@ -66,6 +66,7 @@ impl Known<'_> {
             title: publisher.title.clone(),
             summary: publisher.description.as_ref().and_then(summary),
             size: Some(size),
+            platforms: Vec::new(),
             pushed_at: None,
             pushed_by: None,
             tags: tag.into_iter().cloned().collect(),

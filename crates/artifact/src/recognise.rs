@@ -17,7 +17,7 @@ use crate::kind::{From, Kind, Kinds};
 
 /// Moves when an inspector tells something else of the same bytes than before, or a declared fact is read elsewhere: then all
 /// facts are made again ([`version`]). `tests/inspect/told.txt` keeps what they tell, in brief.
-pub const INSPECTORS_VERSION: u32 = 2;
+pub const INSPECTORS_VERSION: u32 = 3;
 /// Of how many children of an index the size is looked up.
 const CHILDREN_MAX: usize = 64;
 

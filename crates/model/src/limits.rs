@@ -222,6 +222,8 @@ pub const FACT_ITEMS_MAX: usize = 500;
 pub const FACT_TITLE_BYTES_MAX: usize = 256;
 /// Longest text that lists say of an artifact, in bytes. Longer ones are cut.
 pub const FACT_SUMMARY_BYTES_MAX: usize = 512;
+/// How much lists say of what an artifact runs on, in bytes. What comes behind that is left out.
+pub const FACT_PLATFORMS_BYTES_MAX: usize = 512;
 /// Largest facts of one artifact, in bytes of JSON: they are a row of the ledger.
 pub const FACTS_BYTES_MAX: usize = 1 << 20;
 /// Most times that an inspector asks for more before it tells its facts.

@@ -67,16 +67,36 @@ impl FromStr for Size {
     }
 }
 
-/// A size for people: binary units, three digits of it.
-pub fn size(bytes: u64) -> String {
-    let unit = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
-    let power = (bytes.max(1).ilog2() / 10) as usize;
-    if power == 0 {
-        return format!("{bytes} B");
+/// In which units people read sizes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Units {
+    /// `1.00 MiB` is 1,048,576 bytes.
+    #[default]
+    Binary,
+    /// `1.00 MB` is 1,000,000 bytes.
+    Decimal,
+}
+
+impl Units {
+    /// A size for people: three digits of it.
+    pub fn size(self, bytes: u64) -> String {
+        let (step, units) = match self {
+            Units::Binary => (1 << 10, ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"]),
+            Units::Decimal => (1_000, ["kB", "MB", "GB", "TB", "PB", "EB"]),
+        };
+        let power = bytes.max(1).ilog(step);
+        if power == 0 {
+            return format!("{bytes} B");
+        }
+        let value = bytes as f64 / step.pow(power) as f64;
+        let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
+        format!("{value:.digits$} {}", units[power as usize - 1])
     }
-    let value = bytes as f64 / (1u64 << (10 * power)) as f64;
-    let digits = if value < 10.0 { 2 } else { usize::from(value < 100.0) };
-    format!("{value:.digits$} {}", unit[power - 1])
+}
+
+/// A size for people, in binary units.
+pub fn size(bytes: u64) -> String {
+    Units::Binary.size(bytes)
 }
 
 /// A duration, in seconds.
@@ -150,6 +170,11 @@ mod tests {
         check(10 << 30, "10.0 GiB");
         check(123 << 20, "123 MiB");
         check(u64::MAX, "16.0 EiB");
+        let check = |bytes, expect: &str| assert_eq!(Units::Decimal.size(bytes), expect);
+        check(999, "999 B");
+        check(1_000, "1.00 kB");
+        check(12_345_678, "12.3 MB");
+        check(u64::MAX, "18.4 EB");
     }
 
     #[test]

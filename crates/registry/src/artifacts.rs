@@ -3,7 +3,7 @@
 
 mod decide;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use wharf_artifact::detail::{self, Known};
 use wharf_artifact::kind::command::Place;
@@ -231,12 +231,7 @@ impl Registry {
             self.expect_there(access).await?;
         }
         let page = wanted.cut(rows, |row| row.tag.clone())?;
-        let mut names = Names::for_whom(&access.subject);
-        let mut items = Vec::with_capacity(page.items.len());
-        for row in page.items {
-            items.push(self.told_tag(&mut names, kinds, row).await?);
-        }
-        Ok(List { items, next: page.next })
+        Ok(List { items: self.told_tags(access, kinds, page.items).await?, next: page.next })
     }
 
     /// A tag with what it points to.
@@ -245,11 +240,12 @@ impl Registry {
     /// [`Error::ManifestUnknown`], [`Error::NameUnknown`]; or the ledger fails.
     pub async fn tag(&self, access: &Access, kinds: &Kinds, tag: &Tag) -> Result<TagDetail, Error> {
         access.expect(&[Action::Pull])?;
-        let Some(row) = self.0.ledger.tag(&access.repository, tag).await? else {
-            self.expect_there(access).await?;
-            return Err(Error::ManifestUnknown(Reference::Tag(tag.clone())));
-        };
-        Ok(self.told_tag(&mut Names::for_whom(&access.subject), kinds, row).await?)
+        let rows = self.0.ledger.tag(&access.repository, tag).await?.into_iter().collect();
+        if let Some(told) = self.told_tags(access, kinds, rows).await?.pop() {
+            return Ok(told);
+        }
+        self.expect_there(access).await?;
+        Err(Error::ManifestUnknown(Reference::Tag(tag.clone())))
     }
 
     /// An empty list is of a repository that is there.
@@ -285,6 +281,7 @@ impl Registry {
             title: found.and_then(|found| Line::some(&found.title)),
             summary: found.and_then(|found| Line::some(&found.summary)),
             size: found.map(|found| found.size),
+            platforms: platforms(found),
             pushed_at: Some(row.pushed_at),
             pushed_by: Some(pushed_by),
             tags: row.tags,
@@ -293,6 +290,49 @@ impl Registry {
             referrers: row.referrers,
             state,
         })
+    }
+
+    /// Tags with what they point to, and what is attached to that.
+    pub(crate) async fn told_tags(
+        &self,
+        access: &Access,
+        kinds: &Kinds,
+        rows: Vec<TagRow>,
+    ) -> Result<Vec<TagDetail>, LedgerError> {
+        let digests: BTreeSet<Digest> = rows.iter().map(|row| row.digest).collect();
+        let attached = self.attached_categories(access, kinds, &Vec::from_iter(digests)).await?;
+        let mut names = Names::for_whom(&access.subject);
+        let mut items = Vec::with_capacity(rows.len());
+        for row in rows {
+            let attached = attached.get(&row.digest).into_iter().flatten().cloned().collect();
+            items.push(TagDetail { attached, ..self.told_tag(&mut names, kinds, row).await? });
+        }
+        Ok(items)
+    }
+
+    /// Of which categories that is which is attached to these: by its subject, or by a tag as cosign makes them.
+    async fn attached_categories(
+        &self,
+        access: &Access,
+        kinds: &Kinds,
+        digests: &[Digest],
+    ) -> Result<HashMap<Digest, BTreeSet<String>>, LedgerError> {
+        let mut attached: HashMap<Digest, BTreeSet<String>> = HashMap::new();
+        if digests.is_empty() {
+            return Ok(attached);
+        }
+        for (digest, ids) in self.0.ledger.attached_kinds(&access.repository, digests).await? {
+            attached.entry(digest).or_default().extend(ids.iter().map(|id| kind_name(kinds, id).category));
+        }
+        let named = |digest: &Digest, suffix| format!("{}.{suffix}", digest.referrers_tag()).parse::<Tag>().ok();
+        let by_tag = digests.iter().flat_map(|digest| TAG_SUFFIXES.map(|suffix| (named(digest, suffix), *digest)));
+        let by_tag: HashMap<Tag, Digest> = by_tag.filter_map(|(tag, digest)| Some((tag?, digest))).collect();
+        let tags: Vec<Tag> = by_tag.keys().cloned().collect();
+        for row in self.0.ledger.tags_named(&access.repository, &tags).await? {
+            let (Some(digest), Some(found)) = (by_tag.get(&row.tag), row.found) else { continue };
+            attached.entry(*digest).or_default().insert(kind_name(kinds, &found.kind).category);
+        }
+        Ok(attached)
     }
 
     async fn told_tag(&self, names: &mut Names, kinds: &Kinds, row: TagRow) -> Result<TagDetail, LedgerError> {
@@ -306,11 +346,17 @@ impl Registry {
             kind: found.map(|found| kind_name(kinds, &found.kind)),
             title: found.and_then(|found| Line::some(&found.title)),
             size: found.map(|found| found.size),
+            platforms: platforms(found),
+            attached: Vec::new(),
             moved_at: row.moved_at,
             moved_by,
             pulls: row.pulls,
         })
     }
+}
+
+fn platforms(found: Option<&InBrief>) -> Vec<Line> {
+    found.map(|found| found.platforms.iter().map(|one| Line::new(one)).collect()).unwrap_or_default()
 }
 
 /// What the kind with that identifier is called; of one that is in force no more its identifier is all there is.

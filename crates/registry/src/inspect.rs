@@ -21,7 +21,7 @@ use wharf_artifact::recognise;
 use wharf_content::body::Body;
 use wharf_model::api::facts::{Facts, Line};
 use wharf_model::digest::Digest;
-use wharf_model::limits::{FACT_SUMMARY_BYTES_MAX, FACT_TITLE_BYTES_MAX};
+use wharf_model::limits::{FACT_PLATFORMS_BYTES_MAX, FACT_SUMMARY_BYTES_MAX, FACT_TITLE_BYTES_MAX};
 use wharf_model::manifest::Manifest;
 use wharf_model::name::{Reference, RepositoryName};
 use wharf_model::range::ByteRange;
@@ -304,6 +304,7 @@ fn written(named: &Named, number: u64, kind: &str, version: u32, facts: &Facts, 
         title: cut(facts.title.as_ref().map_or("", Line::as_str), FACT_TITLE_BYTES_MAX),
         summary: summary(facts),
         size,
+        platforms: platforms(facts),
         version,
         facts: serde_json::to_string(facts).map_err(|error| Trouble::Here(error.to_string()))?,
     }))
@@ -330,6 +331,19 @@ fn summary(facts: &Facts) -> String {
     let description = facts.description.as_ref().map_or("", |text| text.as_str());
     let first = description.lines().find(|line| !line.trim().is_empty()).unwrap_or_default();
     cut(Line::new(first).as_str(), FACT_SUMMARY_BYTES_MAX)
+}
+
+/// What it runs on, one on each line, as far as there is room.
+fn platforms(facts: &Facts) -> String {
+    let mut all = String::new();
+    for platform in facts.platforms.iter().map(Line::as_str) {
+        if all.len() + platform.len() >= FACT_PLATFORMS_BYTES_MAX {
+            break;
+        }
+        all.push_str(platform);
+        all.push('\n');
+    }
+    all
 }
 
 /// The beginning of `text`, and `…` where there is more.

@@ -1,7 +1,6 @@
 //! The tags of a repository as people look for them: as versions, the newest first, without those that only attach something to
 //! something else. Names are cheap, so they are sorted all at once; what they point to is asked for a page.
 
-use futures_util::future::try_join_all;
 use wharf_artifact::kind::Kinds;
 use wharf_model::api::artifact::TagDetail;
 use wharf_model::name::Tag;
@@ -72,12 +71,9 @@ impl Registry {
         });
         let page: Vec<Tag> = names.into_iter().skip(begin).take(wanted.limit).collect();
         let next = page.last().filter(|_| begin + page.len() < total).cloned();
-        let asked = page.iter().map(async |tag| match self.tag(access, kinds, tag).await {
-            Ok(found) => Ok(Some(found)),
-            Err(Error::ManifestUnknown(_)) => Ok(None),
-            Err(error) => Err(error),
-        });
-        let items = try_join_all(asked).await?.into_iter().flatten().collect();
+        let mut rows = self.0.ledger.tags_named(&access.repository, &page).await?;
+        rows.sort_by_cached_key(|row| order::key(row.tag.as_str()));
+        let items = self.told_tags(access, kinds, rows).await?;
         Ok(SortedTags { items, next, total, attaching, more })
     }
 }

@@ -43,6 +43,7 @@ pub mod shell;
 pub mod told;
 pub mod trash;
 pub mod trouble;
+pub mod units;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -57,6 +58,7 @@ use wharf_content::body::Body;
 use wharf_model::api::facts::Line;
 use wharf_model::limits::API_PAGE_ENTRIES_MAX;
 use wharf_model::name::RepositoryName;
+use wharf_model::units::Units;
 use wharf_registry::access::Action;
 use wharf_registry::actor::Subject;
 use wharf_registry::people::Part as ListPart;
@@ -151,6 +153,7 @@ impl Visit<'_> {
             Page::Home => home::show(self).await,
             Page::SignIn => session::sign_in(self, body).await,
             Page::SignOut => session::sign_out(self, body).await,
+            Page::Units => units::choose(self, body).await,
             Page::Static(name) => assets::answer(&name, &self.parts.headers).ok_or(Trouble::NotHere),
             Page::Search => search::show(self).await,
             Page::Projects => project::list(self).await,
@@ -237,6 +240,11 @@ impl Visit<'_> {
         Moment::new(at, self.now)
     }
 
+    /// In which units sizes are told.
+    fn units(&self) -> Units {
+        units::liked(&self.parts.headers, self.origin)
+    }
+
     fn shell(&self, title: &str) -> Shell {
         Shell::new(self, title)
     }
@@ -244,7 +252,8 @@ impl Visit<'_> {
 
 /// A page with what it shows.
 fn render(visit: &Visit<'_>, status: StatusCode, page: &impl Template) -> Result<Answer, Trouble> {
-    let html = page.render().map_err(|error| Trouble::Failed(error.to_string()))?;
+    let told = units::Told(visit.units());
+    let html = page.render_with_values(&told).map_err(|error| Trouble::Failed(error.to_string()))?;
     Ok(reply::html(status, html, &visit.parts.headers))
 }
 

@@ -1,6 +1,9 @@
 -- What a repository shows in front: what its people say of it, and how often it is pulled. Pulls are notes: gathered in memory,
 -- written in batches, and lost where a process ends before.
 
+-- What it runs on, for lists; one on each line.
+ALTER TABLE fact ADD COLUMN platforms {text} NOT NULL DEFAULT '';
+
 CREATE TABLE overview (
     repository {int} NOT NULL PRIMARY KEY REFERENCES repository (id),
     changed_at {int} NOT NULL,

@@ -47,7 +47,8 @@ pub(crate) fn test() -> Result<bool> {
     let cargo = env!("CARGO");
     step("format", &[cargo, "fmt", "--all", "--check"])?;
     step("lints", &[cargo, "clippy", "--quiet", "--workspace", "--all-targets", "--", "--deny", "warnings"])?;
-    step("tests", &[cargo, "test", "--workspace"])?;
+    // All of them, also where one fails: who looks at what CI says is to see it at once.
+    step("tests", &[cargo, "test", "--workspace", "--no-fail-fast"])?;
     println!("== tidy");
     tidy::tidy()
 }

@@ -69,6 +69,9 @@ pub struct Artifact {
     /// facts are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
+    /// What it runs on: `linux/arm64/v8`. As many as lists have room for; absent until its facts are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<Line>,
     /// When it came, in milliseconds since 1970; absent where it was read elsewhere than in Wharf.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pushed_at: Option<i64>,
@@ -208,6 +211,12 @@ pub struct TagDetail {
     /// Its size with all that it is made of, in bytes; absent until its facts are there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub size: Option<u64>,
+    /// What it runs on: `linux/arm64/v8`. As many as lists have room for; absent until its facts are there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub platforms: Vec<Line>,
+    /// Of which categories that is which is attached to it: `signature`, `attestation`, `sbom`. None of it was verified.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attached: Vec<String>,
     /// When the tag was pointed there, in milliseconds since 1970.
     pub moved_at: i64,
     /// By whom, by name to whoever logged in.

@@ -133,6 +133,19 @@ pub struct Badge {
     pub text: &'static str,
 }
 
+impl Badge {
+    /// Those for what is attached, by whether something of a category is.
+    pub fn all(has: impl Fn(&str) -> bool) -> Vec<Badge> {
+        let all = [
+            ("signature", "Signature attached, not verified"),
+            ("sbom", "SBOM attached"),
+            ("attestation", "Attestation attached, not verified"),
+        ];
+        let there = all.into_iter().filter(|(category, _)| has(category));
+        there.map(|(category, text)| Badge { icon: Icon::of(category), text }).collect()
+    }
+}
+
 /// `…/-/tags/<tag>` and `…/-/digests/<digest>`
 pub async fn show(visit: &Visit<'_>, access: &Access, reference: &Reference) -> Result<Answer, Trouble> {
     let (registry, name) = (visit.registry(), access.repository());
@@ -209,13 +222,7 @@ fn title(artifact: &Artifact, name: &RepositoryName) -> Option<String> {
 fn badges(attached: &[Artifact]) -> Vec<Badge> {
     let has =
         |category: &str| attached.iter().any(|one| one.kind.as_ref().is_some_and(|kind| kind.category == category));
-    let all = [
-        ("signature", "Signature attached, not verified"),
-        ("sbom", "SBOM attached"),
-        ("attestation", "Attestation attached, not verified"),
-    ];
-    let there = all.into_iter().filter(|(category, _)| has(category));
-    there.map(|(category, text)| Badge { icon: Icon::of(category), text }).collect()
+    Badge::all(has)
 }
 
 /// What is told of anything, whatever its kind: its publisher's words, and what was found.

@@ -15,7 +15,7 @@ use wharf_model::api::facts::{Detail, Line, Link, Listed, Named};
 use wharf_model::name::Reference;
 use wharf_registry::registry::Access;
 
-use super::html::{Moment, Short, Size, grouped};
+use super::html::{Moment, Short, Size, SizeText, grouped};
 
 /// How many rows of a table are shown.
 const ROWS_MAX: usize = 500;
@@ -137,6 +137,8 @@ pub struct Section {
     pub title: String,
     /// What is to be known of all of it.
     pub note: Option<String>,
+    /// How large that is of which the note tells.
+    pub note_size: Option<Size>,
     /// What it has.
     pub body: Body,
     /// How many entries there are that are not shown.
@@ -188,13 +190,15 @@ pub struct Segment {
     pub from: u64,
     /// How long it is.
     pub length: u64,
-    /// What it stands for.
+    /// How large that is for which it stands.
+    pub size: SizeText,
+    /// What made it.
     pub text: String,
 }
 
 impl Section {
     fn new(title: impl ToString, body: Body) -> Section {
-        Section { title: title.to_string(), note: None, body, left_out: 0 }
+        Section { title: title.to_string(), note: None, note_size: None, body, left_out: 0 }
     }
 
     /// Pairs, where there are any.

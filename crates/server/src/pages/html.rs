@@ -3,11 +3,15 @@
 //! These are the only types that templates do not escape. Each is a template of its own, in which everything that comes from
 //! outside is escaped, or, as [`Prose`], was made of text by escaping it.
 
-use askama::Template;
+use std::fmt;
+
 use askama::filters::HtmlSafe;
+use askama::{FastWritable, Template, Values};
 use jiff::Timestamp;
 use wharf_model::digest::Digest;
-use wharf_model::units;
+use wharf_model::units::Units;
+
+use super::units;
 
 /// A moment: how long ago, and exactly when.
 #[derive(Clone, Debug, PartialEq, Eq, Template)]
@@ -56,11 +60,11 @@ fn ago(at: i64, now: i64) -> String {
     }
 }
 
-/// A size in binary units, and in bytes.
+/// A size in the units that are [liked](units), and in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Template)]
 #[template(ext = "html", source = r#"<span class="size" title="{{ exact }}">{{ text }}</span>"#)]
 pub struct Size {
-    text: String,
+    text: SizeText,
     exact: String,
 }
 
@@ -69,12 +73,25 @@ impl HtmlSafe for Size {}
 impl Size {
     /// So many bytes.
     pub fn new(bytes: u64) -> Size {
-        Size { text: units::size(bytes), exact: format!("{} bytes", grouped(bytes)) }
+        Size { text: SizeText(bytes), exact: format!("{} bytes", grouped(bytes)) }
     }
+}
 
-    /// As it is read.
-    pub fn text(&self) -> &str {
-        &self.text
+/// A size in the units that are [liked](units), as text alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SizeText(pub u64);
+
+impl HtmlSafe for SizeText {}
+
+impl FastWritable for SizeText {
+    fn write_into(&self, dest: &mut dyn fmt::Write, values: &dyn Values) -> askama::Result<()> {
+        Ok(dest.write_str(&units::of(values).size(self.0))?)
+    }
+}
+
+impl fmt::Display for SizeText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Units::default().size(self.0))
     }
 }
 
@@ -258,6 +275,8 @@ mod tests {
         check(0, r#"<span class="size" title="0 bytes">0 B</span>"#);
         check(1_234_567, r#"<span class="size" title="1,234,567 bytes">1.18 MiB</span>"#);
         check(1 << 44, r#"<span class="size" title="17,592,186,044,416 bytes">16.0 TiB</span>"#);
+        let decimal = Size::new(1_234_567).render_with_values(&units::Told(Units::Decimal)).expect("rendered");
+        assert_eq!(decimal, r#"<span class="size" title="1,234,567 bytes">1.23 MB</span>"#);
     }
 
     #[test]

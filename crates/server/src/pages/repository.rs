@@ -2,13 +2,14 @@
 
 use futures_util::future::OptionFuture;
 use wharf_model::api::artifact::{Artifact, FactsState, TagDetail};
-use wharf_model::api::facts::Text;
+use wharf_model::api::facts::{Line as FactLine, Text};
 use wharf_model::name::{Reference, RepositoryName, Tag};
 use wharf_model::permission::Permission;
 use wharf_registry::artifacts::Filter;
 use wharf_registry::registry::Access;
 use wharf_registry::tags::WantedTags;
 
+use super::artifact::Badge;
 use super::catalogue;
 use super::commands::Commands;
 use super::home::First;
@@ -20,6 +21,8 @@ use crate::respond::Answer;
 
 /// Longest text that tags are looked for by, in bytes.
 const HOLDING_BYTES_MAX: usize = wharf_model::limits::TAG_BYTES_MAX;
+/// How many platforms are told in a list.
+const PLATFORMS_SHOWN: usize = 2;
 
 /// What stands above everything in a repository.
 pub struct Head {
@@ -76,6 +79,8 @@ struct Tags {
     more: bool,
     /// Whether the kinds differ.
     has_kinds: bool,
+    /// Whether any is for a platform.
+    has_platforms: bool,
     path: String,
     next: Option<String>,
     first: First,
@@ -114,6 +119,10 @@ pub struct Line {
     pub digest: Short,
     /// How large it is, once that is known.
     pub size: Option<Size>,
+    /// What it runs on.
+    pub platforms: Platforms,
+    /// What is attached to it, at a glance.
+    pub badges: Vec<Badge>,
     /// When it came or moved.
     pub at: Option<Moment>,
     /// By whom.
@@ -122,6 +131,24 @@ pub struct Line {
     pub attached: bool,
     /// How often it was pulled, where it was.
     pub pulls: Option<String>,
+}
+
+/// What something runs on: the first few, and all of it where the mouse rests.
+pub struct Platforms {
+    /// The first few.
+    pub first: String,
+    /// How many more there are.
+    pub more: usize,
+    /// All of them.
+    pub all: String,
+}
+
+impl Platforms {
+    fn new(platforms: &[FactLine]) -> Platforms {
+        let texts: Vec<&str> = platforms.iter().map(FactLine::as_str).collect();
+        let shown = texts.len().min(PLATFORMS_SHOWN);
+        Platforms { first: texts[..shown].join(", "), more: texts.len() - shown, all: texts.join(", ") }
+    }
 }
 
 /// `/<repository>`
@@ -145,6 +172,7 @@ pub async fn tags(visit: &Visit<'_>, access: &Access) -> Result<Answer, Trouble>
     let of_newest = own.is_none();
     let text = own.map(|own| own.text).or_else(|| newest.as_ref().and_then(|newest| newest.readme.clone()));
     let may_edit = is_first && access.may(Permission::Push) && !visit.subject.actor.is_anonymous();
+    let has_platforms = tags.iter().any(|tag| !tag.platforms.all.is_empty());
     let has_kinds = tags.iter().any(|tag| tag.kind != tags[0].kind);
     let mut shell = visit.shell(name.as_str());
     shell.about = newest.as_ref().map(|newest| newest.summary.clone()).filter(|text| !text.is_empty());
@@ -153,6 +181,7 @@ pub async fn tags(visit: &Visit<'_>, access: &Access) -> Result<Answer, Trouble>
         head,
         newest,
         has_kinds,
+        has_platforms,
         tags,
         total: grouped(sorted.total as u64),
         attaching: sorted.attaching,
@@ -198,6 +227,8 @@ fn tag_line(visit: &Visit<'_>, name: &RepositoryName, tag: TagDetail) -> Line {
         title: tag.title.map(|title| title.as_str().to_owned()).unwrap_or_default(),
         digest: Short::new(&tag.digest),
         size: tag.size.map(Size::new),
+        platforms: Platforms::new(&tag.platforms),
+        badges: Badge::all(|category| tag.attached.iter().any(|attached| attached == category)),
         at: Some(visit.moment(tag.moved_at)),
         by: actor(&tag.moved_by),
         attached: false,
@@ -223,6 +254,8 @@ pub fn artifact_line(visit: &Visit<'_>, name: &RepositoryName, artifact: Artifac
         title: artifact.title.map(|title| title.as_str().to_owned()).unwrap_or_default(),
         digest: Short::new(&artifact.digest),
         size: artifact.size.map(Size::new),
+        platforms: Platforms::new(&artifact.platforms),
+        badges: Vec::new(),
         at: artifact.pushed_at.map(|at| visit.moment(at)),
         by: artifact.pushed_by.as_deref().map(actor).unwrap_or_default(),
         attached,
@@ -236,6 +269,8 @@ struct Artifacts {
     shell: Shell,
     head: Head,
     artifacts: Vec<Line>,
+    /// Whether any is for a platform.
+    has_platforms: bool,
     next: Option<String>,
     first: First,
 }
@@ -245,11 +280,13 @@ pub async fn artifacts(visit: &Visit<'_>, access: &Access) -> Result<Answer, Tro
     let name = access.repository();
     let part = visit.part(ENTRIES);
     let listed = visit.registry().artifacts(access, &visit.kinds, &Filter::default(), &part).await?;
+    let artifacts: Vec<Line> = listed.items.into_iter().map(|artifact| artifact_line(visit, name, artifact)).collect();
     let page = Artifacts {
         shell: visit.shell(&format!("Artifacts in {name}")),
         head: Head::new(visit, access, &View::Artifacts).await?,
         next: further(visit, &Page::Repository(name.clone(), View::Artifacts), &[], listed.next),
-        artifacts: listed.items.into_iter().map(|artifact| artifact_line(visit, name, artifact)).collect(),
+        has_platforms: artifacts.iter().any(|one| !one.platforms.all.is_empty()),
+        artifacts,
         first: First::new(visit, name.as_str()),
     };
     found(visit, &page)

@@ -23,6 +23,8 @@ pub enum Page {
     SignIn,
     /// `/-/sign-out`
     SignOut,
+    /// `/-/units`: in which units sizes are told.
+    Units,
     /// `/-/static/<file>`
     Static(String),
     /// `/-/search`
@@ -195,6 +197,7 @@ impl Page {
         match rest.split_once('/') {
             None if rest == "sign-in" => Some(Page::SignIn),
             None if rest == "sign-out" => Some(Page::SignOut),
+            None if rest == "units" => Some(Page::Units),
             None if rest == "search" => Some(Page::Search),
             None if rest == "projects" => Some(Page::Projects),
             None if rest == "new-project" => Some(Page::NewProject),
@@ -216,7 +219,8 @@ impl Page {
     /// Whether forms are sent to it.
     pub fn takes_forms(&self) -> bool {
         match self {
-            Page::SignIn | Page::SignOut | Page::NewProject | Page::InProject(..) | Page::Account | Page::Trash => true,
+            Page::SignIn | Page::SignOut | Page::Units | Page::NewProject | Page::InProject(..) => true,
+            Page::Account | Page::Trash => true,
             Page::Admin(desk) => *desk != Desk::Overview,
             Page::Repository(_, view) => {
                 matches!(
@@ -305,6 +309,7 @@ impl fmt::Display for Page {
             Page::Home => f.write_str("/"),
             Page::SignIn => f.write_str("/-/sign-in"),
             Page::SignOut => f.write_str("/-/sign-out"),
+            Page::Units => f.write_str("/-/units"),
             Page::Static(name) => write!(f, "/-/static/{name}"),
             Page::Search => f.write_str("/-/search"),
             Page::Catalogue => f.write_str("/-/catalogue"),
@@ -362,6 +367,7 @@ mod tests {
             "/",
             "/-/sign-in",
             "/-/sign-out",
+            "/-/units",
             "/-/search",
             "/-/projects",
             "/-/projects/acme",

@@ -119,7 +119,7 @@ pub async fn show(visit: &Visit<'_>, name: &ProjectName, body: &mut Body) -> Res
 /// What it uses; and what it is set to, to who cannot change that.
 fn in_brief(visit: &Visit<'_>, project: &Project, may: Permissions) -> Vec<Pair> {
     let of = |quota: Option<String>| quota.map(|quota| format!(" of {quota}")).unwrap_or_default();
-    let size = |bytes: u64| Size::new(bytes).text().to_owned();
+    let size = |bytes: u64| visit.units().size(bytes);
     let used = format!("{}{}", size(project.usage.bytes), of(project.quota_bytes.map(size)));
     let repositories =
         format!("{}{}", grouped(project.usage.repositories), of(project.quota_repositories.map(grouped)));

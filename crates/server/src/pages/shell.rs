@@ -1,5 +1,7 @@
 //! What every page has around it: its title, who looks at it, and where its style and script are.
 
+use wharf_model::units::Units;
+
 use super::assets::ASSETS;
 use super::html::Icon;
 use super::{Visit, admin, told};
@@ -18,8 +20,12 @@ pub struct Shell {
     pub is_admin: bool,
     /// What has just been done.
     pub told: Option<String>,
-    /// Where it is, to come back to.
+    /// Where it is, to come back to: in a query, and in a form.
     pub here: String,
+    /// See `here`.
+    pub target: String,
+    /// Whether sizes are told in decimal units.
+    pub is_decimal: bool,
     /// Whether it is the page that asks who somebody is.
     pub is_sign_in: bool,
     /// Whether its head has the box that searches: where the page has one itself it has not.
@@ -45,6 +51,8 @@ impl Shell {
             visitor: visit.subject.actor.name().map(ToString::to_string),
             is_admin: admin::may_look(visit),
             told: told::shown(&visit.parts.headers, visit.origin),
+            target: target.to_owned(),
+            is_decimal: visit.units() == Units::Decimal,
             here: form_urlencoded::byte_serialize(target.as_bytes()).collect(),
             is_sign_in: false,
             has_box: true,

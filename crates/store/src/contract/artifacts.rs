@@ -145,7 +145,8 @@ pub async fn an_artifact_is_told_in_brief(bench: &Bench) {
     assert_eq!(bench.artifact("p/a", "s").await.map(|row| row.tags_total), Some(COUNTED_MAX));
     bench.found("p/a", "m").await;
     let (kind, title, summary) = ("chart".to_owned(), "the m".to_owned(), "a chart".to_owned());
-    let found = InBrief { kind, title, summary, size: 1 << 40 };
+    let platforms = vec!["linux/amd64".to_owned(), "linux/arm64".to_owned()];
+    let found = InBrief { kind, title, summary, size: 1 << 40, platforms };
     assert_eq!(bench.artifact("p/a", "m").await.and_then(|row| row.found), Some(found.clone()));
     assert_eq!(bench.artifacts("p/a", Some("chart"), None, 9).await.pop().and_then(|row| row.found), Some(found));
 }
@@ -178,6 +179,41 @@ pub async fn tags_are_told_with_what_they_point_to(bench: &Bench) {
     bench.made(vec![delete_tag("p/a", "v2")]).await;
     assert_eq!(bench.ledger.tag(&name("p/a"), &tag("v2")).await.unwrap(), None);
     assert!(bench.ledger.tagged(&name("p/none"), None, 9).await.unwrap().is_empty());
+    let named = bench.ledger.tags_named(&name("p/a"), &["v10", "v2", "latest", "v10"].map(tag)).await.unwrap();
+    let mut named: Vec<_> = named.into_iter().map(|row| (row.tag.to_string(), row.digest)).collect();
+    named.sort_unstable();
+    assert_eq!(named, [("latest".to_owned(), digest("m")), ("v10".to_owned(), digest("n"))]);
+    assert_eq!(bench.ledger.tags_named(&name("p/b"), &[tag("v10")]).await.unwrap(), []);
+    assert_eq!(bench.ledger.tags_named(&name("p/a"), &[]).await.unwrap(), []);
+}
+
+/// What is attached is told by its kinds, each once, and in its own repository alone.
+pub async fn what_is_attached_is_told_by_its_kinds(bench: &Bench) {
+    let of = async |repository: &str, texts: &[&str]| {
+        let digests: Vec<_> = texts.iter().map(|text| digest(text)).collect();
+        let mut told = bench.ledger.attached_kinds(&name(repository), &digests).await.unwrap();
+        told.retain(|(_, kinds)| !kinds.is_empty());
+        told
+    };
+    for repository in ["p/a", "p/b"] {
+        bench
+            .made(vec![
+                ensure(repository),
+                put_manifest(repository, "m", vec![]),
+                put_manifest(repository, "n", vec![]),
+            ])
+            .await;
+    }
+    for text in ["s", "t", "u"] {
+        bench.made(vec![put_manifest("p/a", text, vec![edge(Role::Subject, "m")])]).await;
+    }
+    assert_eq!(of("p/a", &["m", "n"]).await, [], "nobody has looked at them yet");
+    bench.found("p/a", "s").await;
+    bench.found("p/a", "t").await;
+    assert_eq!(of("p/a", &["m", "n", "none"]).await, [(digest("m"), vec!["chart".to_owned()])]);
+    assert_eq!(of("p/b", &["m", "n"]).await, []);
+    assert_eq!(of("p/none", &["m"]).await, []);
+    assert_eq!(of("p/a", &[]).await, []);
 }
 
 /// An entry is news where what it changes is, also once that is deleted; what is made again under a name has news of its own.

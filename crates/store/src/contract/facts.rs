@@ -22,8 +22,10 @@ use crate::ledger::facts::{DerivedRow, FactsChange, FactsRow, Inspectable};
 pub(super) fn put_facts(repository: &str, text: &str, number: u64, version: u32, facts: &str) -> Change {
     let (kind, title, summary) = ("chart".to_owned(), format!("the {text}"), "a chart".to_owned());
     let (repository, digest, facts) = (name(repository), digest(text), facts.to_owned());
-    let size = 1 << 40;
-    Change::Found(FactsChange::PutFacts { repository, digest, number, kind, title, summary, size, version, facts })
+    let (size, platforms) = (1 << 40, "linux/amd64\nlinux/arm64".to_owned());
+    let fields =
+        FactsChange::PutFacts { repository, digest, number, kind, title, summary, size, platforms, version, facts };
+    Change::Found(fields)
 }
 
 fn put_derived(text: &str, kind: &str, version: u32, place: Place) -> Change {

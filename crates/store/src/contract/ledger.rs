@@ -128,6 +128,7 @@ macro_rules! ledger_contract {
             totals_are_added_and_counted
             artifacts_are_listed_from_the_latest
             an_artifact_is_told_in_brief
+            what_is_attached_is_told_by_its_kinds
             tags_are_told_with_what_they_point_to
             news_are_found_by_place
             an_overview_is_its_repositorys

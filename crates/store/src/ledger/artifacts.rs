@@ -28,6 +28,8 @@ pub struct InBrief {
     pub summary: String,
     /// Of the manifest, its config and its layers, in bytes.
     pub size: u64,
+    /// What it runs on.
+    pub platforms: Vec<String>,
 }
 
 /// A live manifest, as lists tell it.
@@ -111,6 +113,17 @@ pub trait Artifacts: Send + Sync {
 
     /// The tag, with what it points to.
     async fn tag(&self, repository: &RepositoryName, tag: &Tag) -> Result<Option<TagRow>, LedgerError>;
+
+    /// Those of `tags` that are there, in no order.
+    async fn tags_named(&self, repository: &RepositoryName, tags: &[Tag]) -> Result<Vec<TagRow>, LedgerError>;
+
+    /// Of which kinds that is which names one of `digests` as its subject, in no order; of each at most [`COUNTED_MAX`] are looked
+    /// at. Those to which nothing is attached may be left out.
+    async fn attached_kinds(
+        &self,
+        repository: &RepositoryName,
+        digests: &[Digest],
+    ) -> Result<Vec<(Digest, Vec<String>)>, LedgerError>;
 
     /// The tags that point to a manifest, in byte order, at most `limit`.
     async fn tags_of(

@@ -298,6 +298,18 @@ impl<E: Engine> Artifacts for SqlLedger<E> {
         artifacts::read::tag(&mut self.engine.reader().await?, repository, tag).await
     }
 
+    async fn tags_named(&self, repository: &RepositoryName, tags: &[Tag]) -> Result<Vec<TagRow>, LedgerError> {
+        artifacts::read::tags_named(&mut self.engine.reader().await?, repository, tags).await
+    }
+
+    async fn attached_kinds(
+        &self,
+        repository: &RepositoryName,
+        digests: &[Digest],
+    ) -> Result<Vec<(Digest, Vec<String>)>, LedgerError> {
+        artifacts::read::attached_kinds(&mut self.engine.reader().await?, repository, digests).await
+    }
+
     async fn tags_of(
         &self,
         repository: &RepositoryName,

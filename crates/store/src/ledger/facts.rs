@@ -45,6 +45,9 @@ pub enum FactsChange {
         /// How many bytes all that it names has.
         #[serde(skip)]
         size: u64,
+        /// What it runs on, one on each line; at most [`wharf_model::limits::FACT_PLATFORMS_BYTES_MAX`].
+        #[serde(skip)]
+        platforms: String,
         /// Of what made the facts: facts of another version are made again.
         version: u32,
         /// The facts, as JSON; at most [`wharf_model::limits::FACTS_BYTES_MAX`].

@@ -347,6 +347,18 @@ impl Artifacts for Faulty {
         self.call(self.inner.tag(repository, tag)).await
     }
 
+    async fn tags_named(&self, repository: &RepositoryName, tags: &[Tag]) -> Result<Vec<TagRow>, LedgerError> {
+        self.call(self.inner.tags_named(repository, tags)).await
+    }
+
+    async fn attached_kinds(
+        &self,
+        repository: &RepositoryName,
+        digests: &[Digest],
+    ) -> Result<Vec<(Digest, Vec<String>)>, LedgerError> {
+        self.call(self.inner.attached_kinds(repository, digests)).await
+    }
+
     async fn tags_of(
         &self,
         repository: &RepositoryName,

@@ -9,7 +9,7 @@ use wharf_model::digest::Digest;
 use super::{Body, Cell, LISTED_MAX, Pair, Place, Section, Segment, Table};
 use crate::pages::artifact::digest_cell;
 use crate::pages::files;
-use crate::pages::html::{Moment, Short, Size};
+use crate::pages::html::{Moment, Short, Size, SizeText};
 
 /// How many parts a bar has; what is smaller than one nobody sees.
 const WHOLE: u64 = 1_000;
@@ -75,8 +75,10 @@ fn steps(place: &Place<'_>, image: &Image) -> Option<Section> {
         table.bar = bar(image);
     }
     let count = image.layers.total();
-    let (one, total) = (if count == 1 { "layer" } else { "layers" }, Size::new(image.size));
-    Some(section.noted(format!("{count} {one}, {} as they are stored, the lowest first.", total.text())))
+    let one = if count == 1 { "layer" } else { "layers" };
+    section = section.noted(format!("{count} {one}, the lowest first; as they are stored:"));
+    section.note_size = Some(Size::new(image.size));
+    Some(section)
 }
 
 fn bar(image: &Image) -> Vec<Segment> {
@@ -94,7 +96,7 @@ fn bar(image: &Image) -> Vec<Segment> {
             let step = layer.step.and_then(|step| image.history.get(step as usize));
             let step = step.map_or("", |step| step.created_by.as_str());
             let step: String = step.chars().take(120).collect();
-            segments.push(Segment { from, length, text: format!("{} {step}", Size::new(layer.size).text()) });
+            segments.push(Segment { from, length, size: SizeText(layer.size), text: step });
         }
     }
     segments

@@ -18,7 +18,7 @@ macro_rules! select_artifact {
                 (SELECT count(*) FROM (SELECT 1 FROM tag t WHERE t.manifest = m.id LIMIT 1000) AS held),
                 (SELECT count(*) FROM (SELECT 1 FROM manifest s WHERE s.repository = m.repository
                     AND s.subject_algorithm = m.algorithm AND s.subject_digest = m.digest LIMIT 1000) AS held),
-                f.kind, f.title, f.summary, f.size ",
+                f.kind, f.title, f.summary, f.size, f.platforms ",
             $($from),+
         )
     };
@@ -29,7 +29,7 @@ macro_rules! select_tag {
     ($where:literal) => {
         concat!(
             "SELECT t.name, t.updated_at, t.updated_by, m.algorithm, m.digest, m.media_type, m.artifact_type,
-                f.kind, f.title, f.summary, f.size,
+                f.kind, f.title, f.summary, f.size, f.platforms,
                 coalesce((SELECT p.pulls FROM pulled p WHERE p.repository = t.repository AND p.tag = t.name), 0)
             FROM tag t CROSS JOIN manifest m LEFT JOIN fact f ON f.manifest = m.id
             WHERE t.repository = (SELECT id FROM repository WHERE name = $1) AND m.id = t.manifest AND ",
@@ -104,6 +104,37 @@ pub(crate) async fn tag(
     row.map(tag_row).transpose()
 }
 
+pub(crate) async fn tags_named(
+    sql: &mut impl Sql,
+    repository: &RepositoryName,
+    tags: &[Tag],
+) -> Result<Vec<TagRow>, LedgerError> {
+    let list: Vec<String> = tags.iter().map(Tag::to_string).collect();
+    let find = select_tag!("t.name IN (SELECT value FROM {texts $2} AS wanted)");
+    let rows = sql.query(find, &[repository.as_str().into(), Value::List(&list)]).await?;
+    rows.into_iter().map(tag_row).collect()
+}
+
+pub(crate) async fn attached_kinds(
+    sql: &mut impl Sql,
+    repository: &RepositoryName,
+    digests: &[Digest],
+) -> Result<Vec<(Digest, Vec<String>)>, LedgerError> {
+    let find = "SELECT d.algorithm, d.digest, (SELECT string_agg(held.kind, ' ') FROM
+            (SELECT DISTINCT f.kind FROM
+                (SELECT s.id FROM manifest s WHERE s.repository = r.id
+                    AND s.subject_algorithm = d.algorithm AND s.subject_digest = d.digest LIMIT 1000) AS near
+                CROSS JOIN fact f WHERE f.manifest = near.id) AS held)
+        FROM repository r CROSS JOIN {digests $2} AS d WHERE r.name = $1";
+    let list = digest_list(digests.iter().map(|digest| (None, digest)));
+    let rows = sql.query(find, &[repository.as_str().into(), Value::List(&list)]).await?;
+    let kinds = |mut row: Row| {
+        let kinds = row.maybe_text(2)?.unwrap_or_default();
+        Ok((row.digest(0)?, kinds.split_ascii_whitespace().map(str::to_owned).collect()))
+    };
+    rows.into_iter().map(kinds).collect()
+}
+
 pub(crate) async fn tags_of(
     sql: &mut impl Sql,
     repository: &RepositoryName,
@@ -149,12 +180,14 @@ fn tag_row(mut row: Row) -> Result<TagRow, LedgerError> {
         media_type: row.parsed(5)?,
         artifact_type: row.maybe_text(6)?,
         found: in_brief(&mut row, 7)?,
-        pulls: row.unsigned(11)?,
+        pulls: row.unsigned(12)?,
     })
 }
 
 /// What was found out, in the fields from `at`.
 fn in_brief(row: &mut Row, at: usize) -> Result<Option<InBrief>, LedgerError> {
     let Some(kind) = row.maybe_text(at)? else { return Ok(None) };
-    Ok(Some(InBrief { kind, title: row.text(at + 1)?, summary: row.text(at + 2)?, size: row.unsigned(at + 3)? }))
+    let (title, summary, size) = (row.text(at + 1)?, row.text(at + 2)?, row.unsigned(at + 3)?);
+    let platforms = row.text(at + 4)?.lines().map(str::to_owned).collect();
+    Ok(Some(InBrief { kind, title, summary, size, platforms }))
 }

@@ -16,20 +16,23 @@ impl<S: Sql> Context<'_, S> {
     }
 
     async fn put_facts(&mut self, change: &FactsChange) -> Result<bool, LedgerError> {
-        let FactsChange::PutFacts { repository, digest, number, kind, title, summary, size, version, facts } = change
+        let FactsChange::PutFacts { repository, digest, number, kind, title, summary, size, platforms, version, facts } =
+            change
         else {
             return Ok(false);
         };
-        let put = "INSERT INTO fact (manifest, repository, kind, title, summary, size, version, made_at, facts)
+        let put =
+            "INSERT INTO fact (manifest, repository, kind, title, summary, size, version, made_at, facts, platforms)
             SELECT m.id, m.repository, CAST($5 AS TEXT), CAST($6 AS TEXT), CAST($7 AS TEXT), CAST($8 AS BIGINT),
-                CAST($9 AS BIGINT), CAST($10 AS BIGINT), CAST($11 AS TEXT)
+                CAST($9 AS BIGINT), CAST($10 AS BIGINT), CAST($11 AS TEXT), CAST($12 AS TEXT)
             FROM repository r CROSS JOIN manifest m
             WHERE r.name = $1 AND m.id = $2 AND m.repository = r.id AND m.algorithm = $3 AND m.digest = $4
             ON CONFLICT (manifest) DO UPDATE SET kind = excluded.kind, title = excluded.title,
                 summary = excluded.summary, size = excluded.size, version = excluded.version,
-                made_at = excluded.made_at, facts = excluded.facts
+                made_at = excluded.made_at, facts = excluded.facts, platforms = excluded.platforms
             WHERE fact.version <> excluded.version OR fact.kind <> excluded.kind OR fact.title <> excluded.title
-                OR fact.summary <> excluded.summary OR fact.size <> excluded.size OR fact.facts <> excluded.facts";
+                OR fact.summary <> excluded.summary OR fact.size <> excluded.size OR fact.facts <> excluded.facts
+                OR fact.platforms <> excluded.platforms";
         let (algorithm, hash) = digest_values(digest);
         let parameters = [
             repository.as_str().into(),
@@ -43,6 +46,7 @@ impl<S: Sql> Context<'_, S> {
             i64::from(*version).into(),
             self.now.into(),
             facts.as_str().into(),
+            platforms.as_str().into(),
         ];
         Ok(self.sql.execute(put, &parameters).await? > 0)
     }
