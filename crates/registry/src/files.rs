@@ -9,6 +9,7 @@ mod archive;
 pub(crate) mod both;
 mod content;
 mod derive;
+mod places;
 mod source;
 
 use std::collections::HashMap;
@@ -18,7 +19,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use moka::sync::Cache;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use wharf_artifact::archive::Archive;
 use wharf_artifact::layer::index::{Index, Node};
 use wharf_artifact::layer::stack::{Child, Lookup, Page, Stack, StackError};
@@ -37,6 +37,7 @@ use wharf_model::name::Reference;
 pub use archive::FoundArchive;
 pub use content::FoundFile;
 pub(crate) use derive::{is_usable, jobs, layers};
+use places::{Permit, Places};
 use source::Tree;
 pub(crate) use source::paths;
 
@@ -56,10 +57,10 @@ const READS_MAX: usize = 4;
 const MAKES_MAX: usize = 2;
 /// How many archives are made side by side. Each takes a thread, and up to 40 MiB for what is in it.
 const ARCHIVES_MAX: usize = 6;
+/// How many of these one sender has.
+const ARCHIVES_EACH_MAX: usize = 2;
 /// Threads that block, for all of this, and for the jobs that derive.
 pub const THREADS: usize = LOOKS_MAX + READS_MAX + MAKES_MAX + ARCHIVES_MAX + 1;
-/// How long a request waits for others.
-const WAIT: Duration = Duration::from_secs(10);
 /// How much memory the ends of trees may take, in bytes, and as much trees that are not kept.
 const CACHE_BYTES: u64 = 8 << 20;
 /// How much memory archives may take that were asked for of late, in bytes: whoever goes on with one asks again.
@@ -69,10 +70,10 @@ const ARCHIVES_IDLE: Duration = Duration::from_secs(600);
 
 /// What all that look at files share.
 pub(crate) struct Shared {
-    looks: Arc<Semaphore>,
-    reads: Arc<Semaphore>,
-    makes: Arc<Semaphore>,
-    archives: Arc<Semaphore>,
+    looks: Arc<Places>,
+    reads: Arc<Places>,
+    makes: Arc<Places>,
+    archives: Arc<Places>,
     /// The ends of trees on the heap, by where they are; a place is never used again.
     feet: Cache<String, Arc<Foot>>,
     /// Trees of small layers that were made to answer, by layer.
@@ -90,7 +91,7 @@ impl Shared {
 
 impl Default for Shared {
     fn default() -> Shared {
-        let places = |count| Arc::new(Semaphore::new(count));
+        let places = |count| Arc::new(Places::new(count));
         let weight = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
         Shared {
             looks: places(LOOKS_MAX),
@@ -112,15 +113,6 @@ impl Default for Shared {
                 .build(),
         }
     }
-}
-
-/// Held by all that is done for one request, on whatever thread.
-type Permit = Arc<OwnedSemaphorePermit>;
-
-/// A place among those that do the same.
-async fn place(places: &Arc<Semaphore>) -> Result<Permit, Error> {
-    let waited = tokio::time::timeout(WAIT, places.clone().acquire_owned()).await;
-    waited.ok().and_then(Result::ok).map(Arc::new).ok_or(Error::TooManyRequests)
 }
 
 /// Where to look.
@@ -240,7 +232,7 @@ impl Registry {
         alone: bool,
     ) -> Result<Opened, Error> {
         let layers = layers_of(&manifest, only, alone)?;
-        let permit = place(&self.0.files.looks).await?;
+        let permit = self.0.files.looks.take().await?;
         self.open_all(access, artifact, layers, only, &permit, &mut Trees::default()).await
     }
 

@@ -146,7 +146,7 @@ impl Registry {
         // A link that opens nothing is of no use.
         match format(new.form) {
             None => drop(self.file(access, &reference, &at).await?),
-            Some(format) => drop(self.archive(access, &reference, &at, format).await?),
+            Some(format) => drop(self.archive(access, &reference, &at, format, None).await?),
         }
         let until = self.0.identity.now().div_euclid(1000).saturating_add_unsigned(new.lives_secs);
         let sealed = Sealed {

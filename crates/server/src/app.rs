@@ -29,7 +29,7 @@ use crate::body::{self, ResponseBody, Within};
 use crate::error::Failure;
 use crate::exchange::Who;
 use crate::oci::{self, Call, Outcome};
-use crate::origin::{self, Network, Origin, Peer};
+use crate::origin::{self, Network, Origin, Peer, Sender};
 use crate::pages::Pages;
 use crate::respond::{self, Answer};
 use crate::{api, extract, health, logs, token};
@@ -166,7 +166,8 @@ impl App {
         B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        parts.extensions.insert(Sender(origin::sender(&parts, &peer, &self.0.settings.trusted_proxies)));
         if parts.uri.path_and_query().is_some_and(|target| target.as_str().len() > REQUEST_TARGET_BYTES_MAX) {
             let failure = Failure::new(StatusCode::URI_TOO_LONG, ErrorCode::Unsupported, "the URL is too long");
             return failure.detail(json!({ "max": REQUEST_TARGET_BYTES_MAX })).response();

@@ -17,6 +17,7 @@ use wharf_registry::registry::{Access, Registry};
 
 use crate::body::ResponseBody;
 use crate::error::Failure;
+use crate::origin::Sender;
 use crate::program::Program;
 use crate::respond::{self, Answer};
 
@@ -94,7 +95,8 @@ pub(crate) async fn archive(
     format: Format,
     request: &Parts,
 ) -> Result<Answer, Failure> {
-    let found = registry.archive(access, reference, asked, format).await?;
+    let from = request.extensions.get::<Sender>().map(|sender| sender.0);
+    let found = registry.archive(access, reference, asked, format, from).await?;
     answer(registry, Offer::Archive(found), request).await
 }
 

@@ -64,6 +64,10 @@ impl fmt::Display for Origin {
     }
 }
 
+/// What [`sender`] says, beside a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sender(pub IpAddr);
+
 /// Who sent a request: the peer, or where that is a trusted proxy, whom it and those before it name in `X-Forwarded-For`. What
 /// stands further left than the first whom nobody trusts anybody can have written.
 pub fn sender(parts: &Parts, peer: &Peer, trusted: &[Network]) -> IpAddr {

@@ -7,8 +7,8 @@
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream;
@@ -29,8 +29,9 @@ use wharf_model::limits::{SAVED_ENTRIES_MAX, SAVED_NAME_BYTES_MAX, STACK_BLOCKS_
 use wharf_model::name::Reference;
 use wharf_model::range::ByteRange;
 
+use super::places::{Hand, Permit};
 use super::source::Waiting;
-use super::{Opened, Permit, Slab, Where, lost, place};
+use super::{ARCHIVES_EACH_MAX, Opened, Slab, Where, lost};
 use crate::error::Error;
 use crate::pull::{FoundBlob, Served};
 use crate::registry::{Access, Registry};
@@ -41,8 +42,6 @@ const PAGE: usize = 1_000;
 const CHUNK_BYTES: usize = 128 << 10;
 /// How many such pieces wait for whoever reads.
 const CHUNKS_AHEAD: usize = 2;
-/// How long whoever reads may take for one: the place is needed by others. What breaks off is gone on with by a range.
-const READER_MAX: Duration = Duration::from_secs(30);
 /// How many bytes that nobody wants are read of a layer that is not compressed, before it is opened anew behind them.
 const GAP_BYTES: u64 = 256 << 10;
 
@@ -86,20 +85,25 @@ impl FoundArchive {
 
 impl Registry {
     /// A folder of an artifact, or of one of its layers, as an archive, to be opened with [`Registry::open_archive`]; of a file one
-    /// with that alone. Links on the way are followed, and lead nowhere else than within it.
+    /// with that alone. Links on the way are followed, and lead nowhere else than within it. Of those that somebody has asked for from
+    /// one address, `from`, a few are made at once, and others wait for these.
     ///
     /// # Errors
-    /// As [`Registry::files`]; [`Error::Unsupported`] where not all is known of a layer, or it holds too much.
+    /// As [`Registry::files`]; [`Error::Unsupported`] where not all is known of a layer, or it holds too much;
+    /// [`Error::TooManyRequests`].
     pub async fn archive(
         &self,
         access: &Access,
         reference: &Reference,
         asked: &Where,
         format: Format,
+        from: Option<IpAddr>,
     ) -> Result<FoundArchive, Error> {
         let manifest = self.manifest_with_files(access, reference).await?;
         let artifact = manifest.0;
-        let place = place(&self.0.files.archives).await?;
+        let sender =
+            format!("{} {}", access.subject.actor.key(), from.map(|from| from.to_string()).unwrap_or_default());
+        let place = self.0.files.archives.take_for(sender, ARCHIVES_EACH_MAX).await?;
         let opened = self.open_layers(access, manifest, asked.layer, true).await?;
         whole(&opened)?;
         let path = asked.path.clone();
@@ -141,15 +145,15 @@ impl Registry {
     /// The bytes of an archive that was found, or `part` of it. Of a tar only the layers are read that have something of that; of a
     /// zip those before it as well, unless that was done of late.
     ///
-    /// What is wrong with a layer breaks the body off, and so does whoever reads too slowly.
+    /// What is wrong with a layer breaks the body off, and so does whoever reads so slowly that others wait for the place.
     pub fn open_archive(&self, found: FoundArchive, part: Option<ByteRange>) -> Body {
         let part = part.unwrap_or(ByteRange { start: 0, end: found.size() });
         let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(CHUNKS_AHEAD);
         let (registry, runtime) = (self.clone(), Handle::current());
         tokio::task::spawn_blocking(move || {
             let FoundArchive { archive, places, sources, place, .. } = found;
-            let _place = place;
-            let mut out = Hand { runtime: runtime.clone(), sender: sender.clone(), piece: BytesMut::new() };
+            let hand = Hand::new(sender.clone(), place);
+            let mut out = Out { runtime: runtime.clone(), hand, piece: BytesMut::new() };
             let mut contents =
                 Layers { registry, runtime, sender, places, sources, archive: archive.clone(), open: None };
             let written = archive.write(part, &mut contents, &mut out).and_then(|()| out.flush());
@@ -456,20 +460,20 @@ impl Read for Open {
 }
 
 /// Hands on what is written, on a thread that may wait.
-struct Hand {
+struct Out {
     runtime: Handle,
-    sender: mpsc::Sender<io::Result<Bytes>>,
+    hand: Hand,
     piece: BytesMut,
 }
 
-impl Hand {
+impl Out {
     fn send(&mut self, piece: io::Result<Bytes>) -> io::Result<()> {
-        let sent = self.runtime.block_on(async { tokio::time::timeout(READER_MAX, self.sender.send(piece)).await });
-        if matches!(sent, Ok(Ok(()))) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
+        let is_taken = self.runtime.block_on(self.hand.give(piece));
+        if is_taken { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
     }
 }
 
-impl Write for Hand {
+impl Write for Out {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.piece.extend_from_slice(bytes);
         if self.piece.len() >= CHUNK_BYTES {

@@ -9,7 +9,8 @@ use wharf_model::digest::Digest;
 use wharf_model::limits::STACK_BLOCKS_MAX;
 use wharf_model::manifest::Manifest;
 
-use super::{Opened, Slab, Trees, lost, place};
+use super::places::Permit;
+use super::{Opened, Slab, Trees, lost};
 use crate::error::Error;
 use crate::registry::{Access, Registry};
 
@@ -39,7 +40,7 @@ impl Registry {
         limit: usize,
     ) -> Result<(Found, Vec<IncompleteLayer>), Error> {
         // One place for both: who holds one and waits for another would keep others waiting who do the same.
-        let permit = place(&self.0.files.looks).await?;
+        let permit = self.0.files.looks.take().await?;
         let mut trees = Trees::default();
         let before = self.open_into(from, &permit, &mut trees).await?;
         if from.access.repository() != to.access.repository() {
@@ -57,7 +58,7 @@ impl Registry {
         looked.map_err(lost)
     }
 
-    async fn open_into(&self, one: One<'_>, permit: &super::Permit, trees: &mut Trees) -> Result<Opened, Error> {
+    async fn open_into(&self, one: One<'_>, permit: &Permit, trees: &mut Trees) -> Result<Opened, Error> {
         let layers = super::layers_of(one.manifest, None, false)?;
         self.open_all(one.access, one.digest, layers, None, permit, trees).await
     }

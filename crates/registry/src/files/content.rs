@@ -1,7 +1,6 @@
 //! The content of files: out of a plain tar as it stands there, out of a compressed one by unpacking it up to there.
 
 use std::io::{self, Read as _};
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -19,8 +18,9 @@ use wharf_model::limits::FILE_REACH_BYTES_MAX;
 use wharf_model::name::Reference;
 use wharf_model::range::ByteRange;
 
+use super::places::Hand;
 use super::source::Waiting;
-use super::{Opened, Slab, Where, place};
+use super::{Opened, Slab, Where};
 use crate::error::Error;
 use crate::pull::{FoundBlob, Served};
 use crate::registry::{Access, Registry};
@@ -29,8 +29,6 @@ use crate::registry::{Access, Registry};
 const CHUNK_BYTES: usize = 128 << 10;
 /// How many such pieces wait for whoever reads.
 const CHUNKS_AHEAD: usize = 2;
-/// How long whoever reads may take for one: the place is needed by others.
-const READER_MAX: Duration = Duration::from_secs(30);
 
 /// A file that was found.
 #[derive(Clone, Debug)]
@@ -89,7 +87,8 @@ impl Registry {
     /// The content of a file that was found, or `part` of it.
     ///
     /// # Errors
-    /// [`Error::TooManyRequests`]; the heap fails. What is wrong with the layer breaks the body off.
+    /// [`Error::TooManyRequests`]; the heap fails. What is wrong with the layer breaks the body off, and so does whoever reads so
+    /// slowly that others wait for the place.
     pub async fn open_file(&self, file: &FoundFile, part: Option<ByteRange>) -> Result<Served, Error> {
         let part = part.unwrap_or(ByteRange { start: 0, end: file.size });
         let start = match file.place {
@@ -100,19 +99,16 @@ impl Registry {
             InLayer::Packed(_) if part.is_empty() => return Ok(Served::Body(Body::empty())),
             InLayer::Packed(start) => start + part.start,
         };
-        let place = place(&self.0.files.reads).await?;
+        let place = self.0.files.reads.take().await?;
         let Served::Body(body) = self.open_blob(&file.blob, None).await? else {
             return Err(Error::Internal("the heap names an address for its bytes".to_owned()));
         };
         let (stream, runtime) = (Waiting::new(body), tokio::runtime::Handle::current());
         let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(CHUNKS_AHEAD);
         tokio::task::spawn_blocking(move || {
-            let _place = place;
-            let hand = |piece| {
-                let sent = runtime.block_on(async { tokio::time::timeout(READER_MAX, sender.send(piece)).await });
-                matches!(sent, Ok(Ok(())))
-            };
-            unpack(stream, start, part.len(), || !sender.is_closed(), hand);
+            let mut hand = Hand::new(sender.clone(), place);
+            let give = |piece| runtime.block_on(hand.give(piece));
+            unpack(stream, start, part.len(), || !sender.is_closed(), give);
         });
         let pieces =
             stream::unfold(receiver, |mut pieces| async move { pieces.recv().await.map(|piece| (piece, pieces)) });

@@ -16,8 +16,9 @@ use wharf_model::range::ByteRange;
 use wharf_store::blobs::{Blobs, BlobsError, Location, Served};
 use wharf_store::ledger::change::Place;
 
+use super::TREE;
 use super::derive::is_usable;
-use super::{Permit, TREE, place};
+use super::places::Permit;
 use crate::error::Error;
 use crate::registry::{Access, Registry};
 
@@ -170,7 +171,7 @@ impl Registry {
         if row.size > TREE_AT_ONCE_BYTES_MAX {
             return Err(Error::NotReady(*layer));
         }
-        let place = place(&self.0.files.makes).await?;
+        let place = self.0.files.makes.take().await?;
         let stream = Waiting::new(self.whole(row.place, row.size).await?);
         let made = tokio::task::spawn_blocking(move || {
             let _place = place;

@@ -434,13 +434,13 @@ impl House {
     /// All bytes of an archive, and that each part of it is that part of them.
     async fn archive(&self, tag: &str, at: &Where, format: Format) -> Result<Bytes, Error> {
         let access = self.access(Action::Pull, A).await;
-        let found = self.registry.archive(&access, &tagged(tag), at, format).await?;
+        let found = self.registry.archive(&access, &tagged(tag), at, format, None).await?;
         let (size, name) = (found.size(), found.tag);
         let whole =
             self.registry.open_archive(found, None).collect(1 << 24).await.expect("whole").expect("not so large");
         assert_eq!(whole.len() as u64, size);
         for start in (0..size).step_by(size as usize / 7 + 1) {
-            let found = self.registry.archive(&access, &tagged(tag), at, format).await?;
+            let found = self.registry.archive(&access, &tagged(tag), at, format, None).await?;
             assert_eq!(found.tag, name);
             let range = ByteRange { start, end: size.min(start + 5_000) };
             let part = self.registry.open_archive(found, Some(range)).collect(1 << 24).await;
