@@ -30,7 +30,9 @@ use wharf_artifact::layer::{file_name, of_files};
 use wharf_model::api::files::{File, FileChange, FileKind, FolderPage, IncompleteLayer};
 use wharf_model::descriptor::Descriptor;
 use wharf_model::digest::Digest;
-use wharf_model::limits::{STACK_BLOCKS_MAX, STACK_FEET_BYTES_MAX, STACK_LAYERS_MAX};
+use wharf_model::limits::{
+    STACK_BLOCKS_MAX, STACK_FEET_BYTES_MAX, STACK_LAYERS_MAX, TREE_DEPTH_MAX, TREE_PATH_BYTES_MAX,
+};
 use wharf_model::manifest::Manifest;
 use wharf_model::name::Reference;
 
@@ -357,7 +359,9 @@ impl Opened {
         // The topmost last: of two with one name it counts.
         for (name, layer) in files.drain(..).rev() {
             if !index.add_file(name, layer.size, layer.digest) {
-                let reason = "its name is no path".to_owned();
+                let reason = format!(
+                    "its name is no path, or has more than {TREE_PATH_BYTES_MAX} bytes or {TREE_DEPTH_MAX} folders"
+                );
                 self.incomplete.push(IncompleteLayer { layer: layer.digest, reason });
             }
         }

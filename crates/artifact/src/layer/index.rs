@@ -5,10 +5,10 @@ use std::io::{self, Read};
 use std::ops::Bound;
 
 use wharf_model::digest::{Algorithm, Digest, Hasher};
-use wharf_model::limits::VIEW_FAULTS_MAX;
+use wharf_model::limits::{TREE_PATH_BYTES_MAX, VIEW_FAULTS_MAX};
 
 use crate::layer::walk::{Content, Entry, Fault, Kind, Met, Walk, Walked};
-use crate::layer::{LayerError, Limits};
+use crate::layer::{LayerError, Limits, path};
 use crate::tree;
 
 /// How much of a file is hashed at once, in bytes.
@@ -155,14 +155,15 @@ impl Index {
         index.add_file(name, size, digest).then_some(index)
     }
 
-    /// Adds a file that is a layer of its own, in the place of what has its name; whether that is a path.
+    /// Adds a file that is a layer of its own, in the place of what has its name; whether that is a path, of no more than
+    /// [`TREE_PATH_BYTES_MAX`] bytes and as deep as paths in layers may be.
     pub fn add_file(&mut self, name: &str, size: u64, digest: Digest) -> bool {
-        let names: Vec<&str> = name.split('/').filter(|name| !matches!(*name, "" | ".")).collect();
-        if names.is_empty() || names.contains(&"..") || name.contains('\0') {
+        let path = path::below(name, TREE_PATH_BYTES_MAX);
+        let Some(path) = path.ok().filter(|path| !path.is_empty() && path.len() <= TREE_PATH_BYTES_MAX) else {
             return false;
-        }
+        };
         self.bytes = self.bytes.saturating_add(size);
-        self.put(names.join("/").into(), Node::file(size, digest));
+        self.put(path.into(), Node::file(size, digest));
         true
     }
 

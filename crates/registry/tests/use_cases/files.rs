@@ -541,6 +541,15 @@ async fn archives_of_files_that_are_layers_of_their_own() {
     house.push_layers(A, "out", &layers).await;
     let error = house.archive("out", &at(""), Format::Tar).await.expect_err("one has no name");
     assert!(error.to_string().contains("its name is no path"), "{error}");
+    // The longest that there is stands in both, and what is longer in none: a zip has no room for what it may be.
+    for (tag, length, is_there) in [("long", 4_095, true), ("longer", 4_096, false), ("longest", 70_000, false)] {
+        let name = "n".repeat(length);
+        house.push_layers(A, tag, &[("text/plain", Some(&name), b"hello")]).await;
+        for format in [Format::Tar, Format::Zip] {
+            let archive = house.archive(tag, &at(""), format).await;
+            assert_eq!(archive.is_ok(), is_there, "{format} {tag}");
+        }
+    }
 }
 
 /// Where something may be missing, nobody is to take what is there for all.
