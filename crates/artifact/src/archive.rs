@@ -10,7 +10,7 @@ mod zip;
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use flate2::Crc;
 use wharf_model::range::ByteRange;
@@ -110,15 +110,36 @@ pub struct Archive {
     /// Where each entry begins, and last where what comes behind all of them does.
     starts: Vec<u64>,
     length: u64,
-    /// The checksums of files that are known: a zip has them behind each, and all of them at its end.
-    sums: Vec<OnceLock<u32>>,
+    /// None of a tar.
+    sums: Arc<Sums>,
+}
+
+/// The checksums of files that are known: a zip has them behind each, and all of them at its end. What they are of is for whoever
+/// keeps them to know.
+#[derive(Debug, Default)]
+pub struct Sums(Box<[OnceLock<u32>]>);
+
+impl Sums {
+    /// Of so many entries, of which nothing is known.
+    pub fn new(entries: usize) -> Sums {
+        Sums((0..entries).map(|_| OnceLock::new()).collect())
+    }
+
+    /// Bytes of memory that they take.
+    pub fn memory(&self) -> usize {
+        size_of_val(&*self.0)
+    }
+
+    fn get(&self, number: usize) -> Option<&OnceLock<u32>> {
+        self.0.get(number)
+    }
 }
 
 impl Archive {
     /// An archive of these, which are not more than 2^32.
     pub fn new(format: Format, entries: Vec<Entry>) -> Archive {
         let (mut starts, mut at) = (Vec::with_capacity(entries.len() + 1), 0_u64);
-        let mut archive = Archive { format, entries, starts: Vec::new(), length: 0, sums: Vec::new() };
+        let mut archive = Archive { format, entries, starts: Vec::new(), length: 0, sums: Arc::default() };
         for number in 0..archive.entries.len() {
             starts.push(at);
             at = at
@@ -131,9 +152,18 @@ impl Archive {
             Format::Zip => zip::end_length(&archive),
         });
         if format == Format::Zip {
-            archive.sums = archive.entries.iter().map(|_| OnceLock::new()).collect();
+            archive.sums = Arc::new(Sums::new(archive.entries.len()));
         }
         archive
+    }
+
+    /// The same, a zip, with what was read for it before, and is from now on: `sums` are of these very entries.
+    #[must_use]
+    pub fn with(mut self, sums: Arc<Sums>) -> Archive {
+        if self.format == Format::Zip && sums.0.len() == self.entries.len() {
+            self.sums = sums;
+        }
+        self
     }
 
     /// How long it is, in bytes.
@@ -152,7 +182,7 @@ impl Archive {
     }
 
     /// Writes the bytes of `part`. Of a tar only what is in them is read; of a zip, whose end has the checksums of all files, what
-    /// comes before, too, unless it was read for this very archive before.
+    /// comes before, too, unless it was read before ([`Archive::with`]).
     ///
     /// # Errors
     /// What `contents` or `out` say; a file that ends too early.
@@ -215,7 +245,7 @@ impl Archive {
                 Err(error) => return Err(error),
             };
             left -= count as u64;
-            if !self.sums.is_empty() {
+            if self.format == Format::Zip {
                 sum.update(&buffer[..count]);
             }
             out.put(&buffer[..count])?;
@@ -258,14 +288,6 @@ impl Archive {
     /// The checksum of the content of a file, where it was read.
     fn sum(&self, number: usize) -> u32 {
         self.sums.get(number).and_then(|sum| sum.get().copied()).unwrap_or(0)
-    }
-
-    /// Bytes of memory that it takes, about.
-    pub fn memory(&self) -> usize {
-        let target = |entry: &Entry| if let What::Link(target) = &entry.what { target.len() } else { 0 };
-        let of_entry = |entry: &Entry| size_of::<Entry>() + entry.path.len() + target(entry);
-        let others = self.starts.len() * size_of::<u64>() + self.sums.len() * size_of::<OnceLock<u32>>();
-        self.entries.iter().map(of_entry).sum::<usize>() + others
     }
 }
 

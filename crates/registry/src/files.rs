@@ -19,7 +19,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jiff::Timestamp;
 use moka::sync::Cache;
-use wharf_artifact::archive::Archive;
+use wharf_artifact::archive::Sums;
 use wharf_artifact::layer::index::{Index, Node};
 use wharf_artifact::layer::stack::{Child, Lookup, Page, Stack, StackError};
 use wharf_artifact::layer::stored::read::{Foot, Stored};
@@ -65,10 +65,11 @@ const ARCHIVES_EACH_MAX: usize = 2;
 pub const THREADS: usize = LOOKS_MAX + READS_MAX + MAKES_MAX + ARCHIVES_MAX + 1;
 /// How much memory the ends of trees may take, in bytes, and as much trees that are not kept.
 const CACHE_BYTES: u64 = 8 << 20;
-/// How much memory archives may take that were asked for of late, in bytes: whoever goes on with one asks again.
-const ARCHIVES_BYTES: u64 = 16 << 20;
+/// How much memory may be taken by the checksums of what archives hold that were asked for of late, in bytes: whoever goes on with one
+/// asks again. The largest takes a tenth of it.
+const SUMS_BYTES: u64 = 16 << 20;
 /// How long they are kept.
-const ARCHIVES_IDLE: Duration = Duration::from_secs(600);
+const SUMS_IDLE: Duration = Duration::from_secs(600);
 
 /// What all that look at files share.
 pub(crate) struct Shared {
@@ -80,14 +81,14 @@ pub(crate) struct Shared {
     feet: Cache<String, Arc<Foot>>,
     /// Trees of small layers that were made to answer, by layer.
     made: Cache<Digest, Bytes>,
-    /// Archives by what names their bytes, with the checksums of what was read for them.
-    planned: Cache<Digest, Arc<Archive>>,
+    /// The checksums of what was read for archives, by what names the bytes of these.
+    sums: Cache<Digest, Arc<Sums>>,
 }
 
 impl Shared {
-    /// The archive that `tag` names, as it was made before, or as it is made now.
-    fn archive(&self, tag: Digest, make: impl FnOnce() -> Archive) -> Arc<Archive> {
-        self.planned.get_with(tag, || Arc::new(make()))
+    /// The checksums of the archive that `tag` names, which has so many entries.
+    fn sums(&self, tag: Digest, entries: usize) -> Arc<Sums> {
+        self.sums.get_with(tag, || Arc::new(Sums::new(entries)))
     }
 }
 
@@ -108,10 +109,10 @@ impl Default for Shared {
                 .max_capacity(CACHE_BYTES)
                 .weigher(move |_, tree: &Bytes| weight(tree.len() + size_of::<Digest>()))
                 .build(),
-            planned: Cache::builder()
-                .max_capacity(ARCHIVES_BYTES)
-                .weigher(move |_, archive: &Arc<Archive>| weight(archive.memory()))
-                .time_to_idle(ARCHIVES_IDLE)
+            sums: Cache::builder()
+                .max_capacity(SUMS_BYTES)
+                .weigher(move |_, sums: &Arc<Sums>| weight(sums.memory() + size_of::<Digest>()))
+                .time_to_idle(SUMS_IDLE)
                 .build(),
         }
     }

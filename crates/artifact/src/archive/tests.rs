@@ -161,13 +161,18 @@ fn parts() {
     assert_eq!(opened, [(2, 0), (4, 0), (6, 0)], "sums of what was not read");
     let (_, opened) = part(&zip, zip.starts[7], zip.length());
     assert_eq!(opened, [], "what was read is known");
+    let again = Archive::new(Format::Zip, entries()).with(zip.sums.clone());
+    let (found, opened) = part(&again, zip.starts[7], zip.length());
+    assert_eq!((found, opened), (part(&zip, zip.starts[7], zip.length()).0, vec![]), "to another as well");
+    let other = Archive::new(Format::Zip, entries()).with(Arc::new(Sums::new(3)));
+    assert_eq!(other.sums.0.len(), 8, "they are of something else");
 }
 
 #[test]
 fn what_is_large_is_told_elsewhere() {
     let size = 5 << 30;
     let archive = Archive::new(Format::Zip, vec![entry("large", What::File(size)), entry("behind", What::File(1))]);
-    archive.sums.iter().for_each(|sum| sum.set(7).expect("not known"));
+    archive.sums.0.iter().for_each(|sum| sum.set(7).expect("not known"));
     let start = archive.starts[1];
     let (bytes, opened) = part(&archive, start - 24, archive.length());
     assert_eq!((opened.len(), bytes.len() as u64), (1, archive.length() - start + 24));

@@ -107,21 +107,28 @@ impl Registry {
         let opened = self.open_layers(access, manifest, asked.layer, true).await?;
         whole(&opened)?;
         let path = asked.path.clone();
-        let gathered = tokio::task::spawn_blocking(move || {
-            let gathered = Gathering::new(&opened).gather(&path);
-            gathered.map(|gathered| (opened, gathered))
-        });
-        let gathered = gathered.await.map_err(|error| Error::Internal(format!("an archive broke off: {error}")))?;
-        let (opened, Gathered { path, found }) = gathered?;
-        let Arranged { entries, places, layers } = arranged(&opened, &path, found);
+        let (opened, path, Arranged { entries, places, layers }) = aside(move || {
+            let Gathered { path, found } = Gathering::new(&opened).gather(&path)?;
+            let arranged = arranged(&opened, &path, found);
+            Ok((opened, path, arranged))
+        })
+        .await?;
         let sources = self.sources(access, &opened, &layers).await?;
-        fit(&entries, &places, &sources)?;
         let layer = asked.layer.map(|layer| layer.to_string()).unwrap_or_default();
         let named = format!("{format} {VERSION} {} {artifact} {layer} {path}", stored::VERSION);
         let tag = Digest::of(Algorithm::Sha256, named.as_bytes());
         let name = called(access, reference, &path);
-        let archive = self.0.files.archive(tag, || Archive::new(format, entries));
-        Ok(FoundArchive { name, tag, archive, places, sources, place })
+        let registry = self.clone();
+        aside(move || {
+            fit(&entries, &places, &sources)?;
+            let mut archive = Archive::new(format, entries);
+            if format == Format::Zip {
+                let sums = registry.0.files.sums(tag, archive.entries().len());
+                archive = archive.with(sums);
+            }
+            Ok(FoundArchive { name, tag, archive: Arc::new(archive), places, sources, place })
+        })
+        .await
     }
 
     /// The blobs that are read.
@@ -168,6 +175,12 @@ impl Registry {
             stream::unfold(receiver, |mut pieces| async move { pieces.recv().await.map(|piece| (piece, pieces)) });
         Body::new(Some(part.len()), pieces)
     }
+}
+
+/// Does what takes long where nobody else waits for it.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, Error> + Send + 'static) -> Result<T, Error> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::Internal(format!("an archive broke off: {error}")))?
 }
 
 /// Refuses what is not wholly known.
