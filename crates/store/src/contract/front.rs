@@ -12,10 +12,10 @@ use wharf_model::id::Id;
 use wharf_model::name::{Reference, RepositoryName};
 
 use super::ledger::{
-    Bench, GRACE, START, delete_manifest, digest, ensure, inline, make_project, name, point, put_blob, put_manifest,
-    tag,
+    Bench, GRACE, START, delete_manifest, delete_tag, digest, ensure, inline, make_project, name, point, purge,
+    put_blob, put_manifest, tag,
 };
-use super::trash::{delete_repository, restore_repository};
+use super::trash::{delete_repository, restore_manifest, restore_repository};
 use crate::ledger::change::{Change, Expects, Refused};
 use crate::ledger::front::{CatalogueRow, Pulled};
 
@@ -80,6 +80,43 @@ pub async fn pulls_are_counted_where_tags_point(bench: &Bench) {
     assert_eq!(of("p/a").await, (8, vec![text("1", 8), text("latest", 2)]));
     bench.made(vec![delete_manifest("p/a", "one", 0)]).await;
     assert_eq!(of("p/a").await.0, 8, "what was counted stays");
+}
+
+/// It comes back with the tag out of the trash; another that takes the name begins anew.
+pub async fn what_was_pulled_goes_with_its_tag(bench: &Bench) {
+    bench.made(vec![ensure("p/a")]).await;
+    for text in ["one", "two"] {
+        bench.made(vec![put_manifest("p/a", text, vec![])]).await;
+    }
+    let pulls = async || {
+        let tags = bench.ledger.tagged(&name("p/a"), None, 10).await.unwrap();
+        tags.into_iter().map(|row| (row.tag.to_string(), row.pulls)).collect::<Vec<_>>()
+    };
+    let text = |tag: &str, pulls| (tag.to_owned(), pulls);
+    let pull = async |to: &str, count| {
+        bench.ledger.note_pulls(&[pulled("p/a", Reference::Tag(tag(to)), count)]).await.unwrap();
+    };
+    bench.made(vec![point("p/a", "1", "one"), point("p/a", "2", "one")]).await;
+    pull("1", 5).await;
+    pull("2", 2).await;
+    bench.made(vec![point("p/a", "1", "two")]).await;
+    assert_eq!(pulls().await, [text("1", 5), text("2", 2)], "it has moved");
+    bench.made(vec![delete_tag("p/a", "1")]).await;
+    bench.made(vec![point("p/a", "1", "one")]).await;
+    assert_eq!(pulls().await, [text("1", 0), text("2", 2)]);
+    pull("1", 3).await;
+    bench.made(vec![delete_manifest("p/a", "one", GRACE)]).await;
+    assert_eq!(pulls().await, []);
+    let entry = bench.entry("p/a", "one").await.id;
+    bench.made(vec![restore_manifest("p/a", entry, true)]).await;
+    assert_eq!(pulls().await, [text("1", 3), text("2", 2)], "they are back");
+    bench.made(vec![delete_manifest("p/a", "one", GRACE)]).await;
+    bench.made(vec![point("p/a", "1", "two")]).await;
+    assert_eq!(pulls().await, [text("1", 0)], "it is another one");
+    pull("1", 4).await;
+    let entry = bench.entry("p/a", "one").await.id;
+    bench.made(vec![purge(entry)]).await;
+    assert_eq!(pulls().await, [text("1", 4)], "what was purged was not this one's");
 }
 
 /// What is public, that which is pulled most first, in pages; what is in the trash is in none.

@@ -133,6 +133,7 @@ macro_rules! ledger_contract {
             news_are_found_by_place
             an_overview_is_its_repositorys
             pulls_are_counted_where_tags_point
+            what_was_pulled_goes_with_its_tag
             the_catalogue_is_of_what_is_public
             facts_live_with_their_manifest
             facts_are_of_the_manifest_that_was_read

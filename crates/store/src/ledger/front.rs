@@ -60,6 +60,7 @@ pub trait Front: Send + Sync {
         limit: usize,
     ) -> Result<Vec<CatalogueRow>, LedgerError>;
 
-    /// Adds to what was counted; of repositories that are not there nothing.
+    /// Adds to what was counted; of repositories and tags that are not there nothing. What is counted of a tag goes with that, and
+    /// comes back with it out of the trash; another tag that takes its name begins anew. What is counted of a repository stays.
     async fn note_pulls(&self, pulled: &[Pulled]) -> Result<(), LedgerError>;
 }

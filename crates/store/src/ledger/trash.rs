@@ -42,6 +42,11 @@ pub(crate) fn kind_of(number: i64) -> Result<TrashKind, LedgerError> {
     }
 }
 
+/// The tags that a manifest had, as its entry has them.
+pub(crate) fn tags_of(text: &str) -> Result<Vec<Tag>, LedgerError> {
+    serde_json::from_str(text).map_err(|error| LedgerError::Corrupt(format!("tags in the trash: {error}")))
+}
+
 /// What a project is called in the trash; its repositories and robots have that in place of its name.
 pub(crate) fn trashed_project(number: i64) -> String {
     format!("/{number}")

@@ -8,7 +8,7 @@ use super::Context;
 use crate::ledger::change::{Freed, Refused};
 use crate::ledger::query::LedgerError;
 use crate::ledger::sql::{Sql, Value, digest_list};
-use crate::ledger::trash::{kind, kind_of};
+use crate::ledger::trash::{kind, kind_of, tags_of};
 
 /// How many rows one step removes, about: what a manifest names goes with it, and that is up to
 /// [`wharf_model::limits::MANIFEST_DESCRIPTORS_MAX`].
@@ -30,10 +30,14 @@ impl Step {
 impl<S: Sql> Context<'_, S> {
     /// Purges the entry, or a step of it; what that freed, and whether the entry is gone. `None` where it is not there.
     pub(super) async fn purge_trash(&mut self, id: &Id) -> Result<Option<(Freed, bool)>, Refused> {
-        let find = "SELECT kind, repository, project FROM trash WHERE uid = $1";
+        let find = "SELECT kind, repository, project, tags FROM trash WHERE uid = $1";
         let Some(mut row) = self.sql.one(find, &[id.into()]).await? else { return Ok(None) };
         let what = kind_of(row.int(0)?)?;
         if what == TrashKind::Manifest {
+            let repository = row.int(1)?;
+            for tag in tags_of(&row.text(3)?)? {
+                self.forget_pulls(repository, &tag).await?;
+            }
             return Ok(self.purge_manifest(id).await?.map(|freed| (freed, true)));
         }
         // From now on it cannot be restored, whatever the clock says.

@@ -37,6 +37,9 @@ impl<S: Sql> Context<'_, S> {
         }
         if before.is_some() {
             self.check_movable(project, name, std::slice::from_ref(tag)).await?;
+        } else {
+            // What was counted is of an earlier one, which may be in the trash.
+            self.forget_pulls(repository, tag).await?;
         }
         let put = "INSERT INTO tag (repository, name, manifest, updated_at, updated_by) VALUES ($1, $2, $3, $4, $5)
             ON CONFLICT (repository, name) DO UPDATE SET manifest = excluded.manifest,
@@ -58,6 +61,7 @@ impl<S: Sql> Context<'_, S> {
         self.check_movable(project, name, std::slice::from_ref(tag)).await?;
         let delete = "DELETE FROM tag WHERE repository = $1 AND name = $2";
         self.sql.execute(delete, &[repository.into(), tag.as_str().into()]).await?;
+        self.forget_pulls(repository, tag).await?;
         self.note_history(repository, tag, Some(&before), None).await?;
         Ok(before)
     }

@@ -15,7 +15,7 @@ use crate::ledger::change::{Contents, Expects, Refused};
 use crate::ledger::people::Thing;
 use crate::ledger::query::LedgerError;
 use crate::ledger::sql::{Row, Sql, Value, digest_values};
-use crate::ledger::trash::{kind, trashed_project, trashed_repository};
+use crate::ledger::trash::{kind, tags_of, trashed_project, trashed_repository};
 
 /// A live manifest that a trashed one names.
 struct Named {
@@ -412,7 +412,6 @@ fn contents(row: Option<Row>) -> Result<Contents, LedgerError> {
 
 /// Reads a row of `uid, manifest, algorithm, digest, tags`.
 fn trashed(mut row: Row) -> Result<Trashed, LedgerError> {
-    let tags = serde_json::from_str(&row.text(4)?);
-    let tags = tags.map_err(|error| LedgerError::Corrupt(format!("tags in the trash: {error}")))?;
+    let tags = tags_of(&row.text(4)?)?;
     Ok(Trashed { entry: row.id(0)?, manifest: row.int(1)?, digest: row.digest(2)?, tags })
 }

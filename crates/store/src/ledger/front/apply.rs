@@ -1,6 +1,6 @@
 //! What is shown in front, written.
 
-use wharf_model::name::{Reference, RepositoryName};
+use wharf_model::name::{Reference, RepositoryName, Tag};
 
 use super::Pulled;
 use crate::ledger::apply::Context;
@@ -26,6 +26,14 @@ impl<S: Sql> Context<'_, S> {
                 text = excluded.text WHERE overview.text <> excluded.text";
         let parameters = [repository.into(), self.now.into(), self.actor.into(), text.into()];
         Ok(self.sql.execute(put, &parameters).await? > 0)
+    }
+
+    /// Forgets how often a tag was pulled that is not there.
+    pub(crate) async fn forget_pulls(&mut self, repository: i64, tag: &Tag) -> Result<(), LedgerError> {
+        let forget = "DELETE FROM pulled WHERE repository = $1 AND tag = $2
+            AND NOT EXISTS (SELECT 1 FROM tag t WHERE t.repository = $1 AND t.name = $2)";
+        self.sql.execute(forget, &[repository.into(), tag.as_str().into()]).await?;
+        Ok(())
     }
 }
 
