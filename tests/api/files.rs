@@ -215,6 +215,12 @@ fn links_open_without_a_login_and_end() {
     nobody.get(&other).expect(404);
     let mine = path(make(&admin, json!({})));
     nobody.get(&mine).expect(200);
+    admin.delete("/api/v1/repositories/acme~app").expect(200);
+    nobody.get(&mine).expect(404);
+    artifact.push(&admin, "acme/app", "v1");
+    nobody.get(&mine).expect(404);
+    let mine = path(make(&admin, json!({})));
+    nobody.get(&mine).expect(200);
     admin.delete(&format!("/v2/acme/app/manifests/{}", artifact.digest())).expect(202);
     nobody.get(&mine).expect(404);
 }

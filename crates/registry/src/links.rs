@@ -37,6 +37,9 @@ pub(crate) struct Links(Option<LessSafeKey>);
 struct Sealed {
     #[serde(rename = "r")]
     repository: RepositoryName,
+    /// Another one that takes its name is not meant.
+    #[serde(rename = "i")]
+    id: Option<Id>,
     #[serde(rename = "p")]
     project: Option<Id>,
     #[serde(rename = "d")]
@@ -151,6 +154,7 @@ impl Registry {
         let until = self.0.identity.now().div_euclid(1000).saturating_add_unsigned(new.lives_secs);
         let sealed = Sealed {
             repository: access.repository.clone(),
+            id: access.id,
             project: access.project,
             digest,
             form: new.form,
@@ -171,7 +175,7 @@ impl Registry {
     pub async fn open_link(&self, link: &str) -> Result<Opened, Error> {
         let over = || Error::NotThere { what: "link", name: "that this is".to_owned() };
         let sealed = self.0.links.open(link).ok_or_else(over)?;
-        let Sealed { repository, project, digest, form, path, layer, until, account, epoch, secret } = sealed;
+        let Sealed { repository, id, project, digest, form, path, layer, until, account, epoch, secret } = sealed;
         if self.0.identity.now().div_euclid(1000) >= until {
             return Err(over());
         }
@@ -181,7 +185,7 @@ impl Registry {
             Err(Error::Denied | Error::Unauthorized) => return Err(over()),
             access => access?,
         };
-        if access.project != project || !access.may_be_shared() {
+        if (access.project, access.id) != (project, id) || !access.may_be_shared() {
             return Err(over());
         }
         let reference = Reference::Digest(digest);
@@ -204,6 +208,7 @@ mod tests {
     fn sealed() -> Sealed {
         Sealed {
             repository: "acme/app".parse().expect("a name"),
+            id: Some(Id([4; 16])),
             project: Some(Id([1; 16])),
             digest: Digest::of(Algorithm::Sha256, b"x"),
             form: LinkForm::Zip,

@@ -93,8 +93,8 @@ pub struct Access {
     pub(crate) given: Permissions,
     /// The project that was looked at, if it was there.
     pub(crate) project: Option<Id>,
-    /// Whether the repository was there.
-    pub(crate) is_there: bool,
+    /// Names the repository for good, if it was there.
+    pub(crate) id: Option<Id>,
     /// Whether everybody may pull there.
     pub(crate) is_public: bool,
     /// What the project is set to; `None` where nothing is.
@@ -152,7 +152,7 @@ impl Access {
 
     /// The change that makes the repository, in the project that was looked at.
     fn ensure(&self) -> Result<Change, Error> {
-        if !self.is_there && !self.may(Permission::Push) {
+        if self.id.is_none() && !self.may(Permission::Push) {
             // Who may only attach makes no repositories.
             return Err(Error::NameUnknown(self.repository.clone()));
         }
@@ -237,7 +237,7 @@ impl Registry {
             repository: repository.clone(),
             given,
             project: row.project,
-            is_there: row.repository.is_some(),
+            id: row.repository,
             is_public,
             rules: row.rules,
         })

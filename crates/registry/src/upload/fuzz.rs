@@ -23,7 +23,7 @@ fn access(repository: &str) -> Access {
         repository,
         given: Permissions::ALL,
         project: None,
-        is_there: true,
+        id: Some(Id([1; 16])),
         is_public: false,
         rules: None,
     }
