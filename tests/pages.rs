@@ -15,6 +15,8 @@ mod house;
 mod html;
 #[path = "pages/project.rs"]
 mod project;
+#[path = "pages/push.rs"]
+mod push;
 #[path = "pages/sign_in.rs"]
 mod sign_in;
 #[path = "pages/visitor.rs"]

@@ -330,45 +330,6 @@ fn links_are_made_on_pages() {
     assert_eq!(admin.get(&format!("{at}/share")).status, 404, "there is nothing to look at");
 }
 
-/// Files that are chosen or dropped become an artifact, however large they are, and only by a page of ours.
-#[test]
-fn files_are_pushed_with_a_browser() {
-    let server = server();
-    let admin = server.admin();
-    let at = "/demo/files/-/push";
-    page(at, &admin.get(at).expect(200));
-    assert_eq!(server.anonymous().get(at).status, 404);
-    let field = |head: &str, content: &[u8]| {
-        let head = format!("--X\r\nContent-Disposition: form-data; {head}\r\n\r\n");
-        [head.as_bytes(), content, b"\r\n"].concat()
-    };
-    let post = |client: &Client, origin: Option<String>, fields: &[Vec<u8>]| {
-        let request = client.request("POST", at).header("Content-Type", "multipart/form-data; boundary=X");
-        let request = origin.into_iter().fold(request, |request, origin| request.header("Origin", origin));
-        request.body([&fields.concat()[..], b"--X--\r\n"].concat()).send()
-    };
-    let ours = || Some(format!("http://{}", server.address));
-    let large = wharf_testkit::fixture::noise(7, 3 << 20);
-    let tag = field("name=\"tag\"", b"1.0");
-    let small = field("name=\"file\"; filename=\"docs/a.txt\"\r\nContent-Type: text/plain", b"hello\r\n--Y");
-    let files = [tag.clone(), small, field("name=\"file\"; filename=\"large\"", &large)];
-    assert_eq!(post(&admin, None, &files).status, 403);
-    assert_eq!(post(&admin, Some("https://evil.example".to_owned()), &files).status, 403);
-    assert_eq!(post(&server.anonymous(), ours(), &files).status, 404);
-    assert_eq!(post(&admin, ours(), &files[..1]).status, 400, "nothing was chosen");
-    assert_eq!(post(&admin, ours(), &files[1..]).status, 400, "no tag before the files");
-    let out = field("name=\"file\"; filename=\"../x\"", b"x");
-    assert_eq!(post(&admin, ours(), &[tag.clone(), out]).status, 400);
-    let pushed = post(&admin, ours(), &files).expect(303);
-    assert_eq!(pushed.required("location"), "/demo/files/-/tags/1.0");
-    let file = |path: &str| {
-        admin.get(&format!("/api/v1/repositories/demo~files/artifacts/1.0/file?path={path}")).expect(200).body
-    };
-    assert_eq!(file("docs/a.txt"), b"hello\r\n--Y");
-    assert!(file("large") == large);
-    page("/demo/files/-/tags/1.0", &admin.get("/demo/files/-/tags/1.0").expect(200));
-}
-
 /// Whatever is wrong is a page too, with the same guards.
 #[test]
 fn errors_are_pages() {

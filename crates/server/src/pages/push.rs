@@ -10,15 +10,16 @@ use bytes::Bytes;
 use futures_util::stream;
 use http::header;
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use wharf_content::body::Body;
 use wharf_model::digest::{Algorithm, Digest, Hasher};
 use wharf_model::limits::{DROPPED_FILES_MAX, TREE_PATH_BYTES_MAX};
 use wharf_model::media::{self, MediaType};
 use wharf_model::name::{Reference, RepositoryName, Tag};
 use wharf_registry::access::Action;
+use wharf_registry::error::Error;
 use wharf_registry::push::{Expected, Push};
-use wharf_registry::registry::Access;
+use wharf_registry::registry::{Access, Registry};
 use wharf_registry::upload::Chunk;
 
 use super::repository::crumbs;
@@ -215,49 +216,55 @@ impl Parts<'_> {
 
     /// A file, which goes up as it comes: its digest and its size.
     async fn file(&mut self, visit: &Visit<'_>, access: &Access) -> Result<(Digest, u64), Trouble> {
-        let registry = visit.registry();
-        let upload = registry.begin_upload(access, Algorithm::Sha256).await?;
-        let (sender, receiver) = mpsc::channel::<io::Result<Bytes>>(PIECES_AHEAD);
-        let pieces =
-            stream::unfold(receiver, |mut pieces| async move { pieces.recv().await.map(|piece| (piece, pieces)) });
-        let chunk = Chunk { range: None, body: Body::new(None, pieces) };
-        let hand_on = async {
-            let (mut hasher, mut size) = (Hasher::new(Algorithm::Sha256), 0_u64);
-            loop {
-                match self.content().await {
-                    Ok(Some(bytes)) => {
-                        hasher.update(&bytes);
-                        size += bytes.len() as u64;
-                        // Where nobody takes it, that is what is wrong.
-                        let _ = sender.send(Ok(bytes)).await;
-                    }
-                    Ok(None) => break,
-                    Err(trouble) => {
-                        let _ = sender.send(Err(io::ErrorKind::UnexpectedEof.into())).await;
-                        drop(sender);
-                        return Err(trouble);
-                    }
-                }
-            }
-            drop(sender);
-            Ok((hasher.finish(), size))
-        };
-        let (sent, handed) = tokio::join!(registry.append_upload(access, &upload.session, chunk), hand_on);
-        let done = match (sent, handed) {
-            (Ok(_), Ok((digest, size))) => {
-                let rest = Chunk { range: None, body: Body::empty() };
-                let finished = registry.finish_upload(access, &upload.session, rest, digest).await;
-                finished.map(|()| (digest, size)).map_err(Trouble::from)
-            }
-            (Err(error), _) => Err(error.into()),
-            (_, Err(trouble)) => Err(trouble),
-        };
-        if done.is_err() {
-            // Else it would count against the quota until it is old.
-            let _ = registry.cancel_upload(access, &upload.session).await;
+        let upload = visit.registry().begin_upload(access, Algorithm::Sha256).await?;
+        let (sender, pieces) = mpsc::channel::<io::Result<Bytes>>(PIECES_AHEAD);
+        let (end, ended) = oneshot::channel();
+        let kept = tokio::spawn(keep(visit.registry().clone(), access.clone(), upload.session, pieces, ended));
+        let (mut hasher, mut size) = (Hasher::new(Algorithm::Sha256), 0_u64);
+        while let Some(bytes) = self.content().await? {
+            hasher.update(&bytes);
+            size += bytes.len() as u64;
+            // Where nobody takes it, that is what is wrong.
+            let _ = sender.send(Ok(bytes)).await;
         }
-        done
+        drop(sender);
+        let digest = hasher.finish();
+        let _ = end.send(digest);
+        kept.await.map_err(|error| Trouble::Failed(format!("a file broke off: {error}")))??;
+        Ok((digest, size))
     }
+}
+
+/// Makes a blob of what comes, once it is told that this is all, and how that is named. It runs beside the request, which ends at once
+/// where the page is closed: what came until then would count against the quota until it is old.
+async fn keep(
+    registry: Registry,
+    access: Access,
+    session: String,
+    pieces: mpsc::Receiver<io::Result<Bytes>>,
+    ended: oneshot::Receiver<Digest>,
+) -> Result<(), Error> {
+    let pieces = stream::unfold(pieces, |mut pieces| async move { pieces.recv().await.map(|piece| (piece, pieces)) });
+    let chunk = Chunk { range: None, body: Body::new(None, pieces) };
+    let mut kept = registry.append_upload(&access, &session, chunk).await.map(drop);
+    if kept.is_ok() {
+        kept = match ended.await {
+            Ok(digest) => finish(&registry, &access, &session, digest).await,
+            Err(_) => Err(Error::SenderGone("the page was closed".to_owned())),
+        };
+    }
+    if kept.is_err()
+        && let Err(error) = registry.cancel_upload(&access, &session).await
+        && !matches!(error, Error::UploadUnknown)
+    {
+        tracing::warn!(%error, "what came of a file is kept until it is old");
+    }
+    kept
+}
+
+async fn finish(registry: &Registry, access: &Access, session: &str, digest: Digest) -> Result<(), Error> {
+    let rest = Chunk { range: None, body: Body::empty() };
+    registry.finish_upload(access, session, rest, digest).await
 }
 
 #[cfg(test)]

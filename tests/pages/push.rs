@@ -1,0 +1,96 @@
+//! Pushing with a browser: files that are chosen, or dropped on the page.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+
+use serde_json::json;
+use wharf_testkit::fixture::noise;
+use wharf_testkit::http::{Client, Response};
+use wharf_testkit::server::{Server, wait_for};
+
+use crate::crawl::page;
+use crate::server;
+
+const AT: &str = "/demo/files/-/push";
+
+fn field(head: &str, content: &[u8]) -> Vec<u8> {
+    let head = format!("--X\r\nContent-Disposition: form-data; {head}\r\n\r\n");
+    [head.as_bytes(), content, b"\r\n"].concat()
+}
+
+fn file(path: &str, content: &[u8]) -> Vec<u8> {
+    field(&format!("name=\"file\"; filename=\"{path}\""), content)
+}
+
+fn whole(fields: &[Vec<u8>]) -> Vec<u8> {
+    [&fields.concat()[..], b"--X--\r\n"].concat()
+}
+
+fn ours(server: &Server) -> String {
+    format!("http://{}", server.address)
+}
+
+fn post(client: &Client, origin: Option<String>, fields: &[Vec<u8>]) -> Response {
+    let request = client.request("POST", AT).header("Content-Type", "multipart/form-data; boundary=X");
+    let request = origin.into_iter().fold(request, |request, origin| request.header("Origin", origin));
+    request.body(whole(fields)).send()
+}
+
+/// Sends no more than `part` of it; the connection, which stays open.
+fn begin(client: &Client, server: &Server, whole: &[u8], part: usize) -> TcpStream {
+    let request = client.request("POST", AT).header("Content-Type", "multipart/form-data; boundary=X");
+    let request = request.header("Origin", ours(server)).header("Content-Length", whole.len()).body("");
+    let mut stream = client.connect();
+    stream.write_all(request.head_bytes().as_bytes()).unwrap();
+    stream.write_all(&whole[..part]).unwrap();
+    stream
+}
+
+/// Files that are chosen or dropped become an artifact, however large they are, and only by a page of ours.
+#[test]
+fn files_are_pushed_with_a_browser() {
+    let server = server();
+    let admin = server.admin();
+    page(AT, &admin.get(AT).expect(200));
+    assert_eq!(server.anonymous().get(AT).status, 404);
+    let ours = || Some(ours(&server));
+    let large = noise(7, 3 << 20);
+    let tag = field("name=\"tag\"", b"1.0");
+    let small = field("name=\"file\"; filename=\"docs/a.txt\"\r\nContent-Type: text/plain", b"hello\r\n--Y");
+    let files = [tag.clone(), small, file("large", &large)];
+    assert_eq!(post(&admin, None, &files).status, 403);
+    assert_eq!(post(&admin, Some("https://evil.example".to_owned()), &files).status, 403);
+    assert_eq!(post(&server.anonymous(), ours(), &files).status, 404);
+    assert_eq!(post(&admin, ours(), &files[..1]).status, 400, "nothing was chosen");
+    assert_eq!(post(&admin, ours(), &files[1..]).status, 400, "no tag before the files");
+    let out = file("../x", b"x");
+    assert_eq!(post(&admin, ours(), &[tag.clone(), out]).status, 400);
+    let pushed = post(&admin, ours(), &files).expect(303);
+    assert_eq!(pushed.required("location"), "/demo/files/-/tags/1.0");
+    let pushed = |path: &str| {
+        admin.get(&format!("/api/v1/repositories/demo~files/artifacts/1.0/file?path={path}")).expect(200).body
+    };
+    assert_eq!(pushed("docs/a.txt"), b"hello\r\n--Y");
+    assert!(pushed("large") == large);
+    page("/demo/files/-/tags/1.0", &admin.get("/demo/files/-/tags/1.0").expect(200));
+}
+
+fn reserved(client: &Client) -> u64 {
+    client.get("/api/v1/projects/demo").expect(200).json()["usage"]["reserved_bytes"].as_u64().unwrap()
+}
+
+/// What was reserved for a file that was coming is given back, and not only when the upload is old.
+#[test]
+fn a_page_that_is_closed_holds_nothing() {
+    let server = server();
+    let admin = server.admin();
+    let set = json!({ "quota_bytes": 100_000_000 }).to_string();
+    admin.put("/api/v1/projects/demo", "application/json", set).expect(200);
+    let all = whole(&[field("name=\"tag\"", b"1.0"), file("large", &noise(7, 3 << 20))]);
+    for part in [1 << 20, 200_000] {
+        let stream = begin(&admin, &server, &all, part);
+        wait_for("the reservation", || (reserved(&admin) > 0).then_some(()));
+        drop(stream);
+        wait_for("its end", || (reserved(&admin) == 0).then_some(()));
+    }
+}
