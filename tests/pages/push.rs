@@ -1,15 +1,16 @@
 //! Pushing with a browser: files that are chosen, or dropped on the page.
 
-use std::io::Write as _;
+use std::io::{BufReader, Write as _};
 use std::net::TcpStream;
 
 use serde_json::json;
-use wharf_testkit::fixture::noise;
-use wharf_testkit::http::{Client, Response};
+use wharf_testkit::fixture::{digest, noise};
+use wharf_testkit::http::{Client, Response, basic, read_response};
 use wharf_testkit::server::{Server, wait_for};
 
 use crate::crawl::page;
 use crate::server;
+use crate::visitor::{WORD, tell, user};
 
 const AT: &str = "/demo/files/-/push";
 
@@ -93,4 +94,42 @@ fn a_page_that_is_closed_holds_nothing() {
         drop(stream);
         wait_for("its end", || (reserved(&admin) == 0).then_some(()));
     }
+}
+
+/// What takes long to push is made with the rights of its end.
+#[test]
+fn rights_that_end_meanwhile_end_a_push() {
+    let server = server();
+    let admin = server.admin();
+    user(&server, "kim", None);
+    tell(&server, "PUT", "/api/v1/projects/demo", json!({ "quota_bytes": 100_000_000 })).expect(200);
+    let kim = Client { address: server.address, authorization: Some(basic("kim", WORD)) };
+    let large = noise(7, 1 << 20);
+    let more = field("name=\"more\"", &[b'x'; 100]);
+    let all = whole(&[field("name=\"tag\"", b"1.0"), file("small", b"hello"), file("large", &large), more]);
+    let given = || {
+        let given = json!({ "subject": "user:kim", "role": "contributor" });
+        let made = tell(&server, "POST", "/api/v1/projects/demo/bindings", given).expect(201).json();
+        format!("/api/v1/projects/demo/bindings/{}", made["id"].as_str().unwrap())
+    };
+    let disable = |is_shut: bool| {
+        tell(&server, "PUT", "/api/v1/users/kim", json!({ "disabled": is_shut })).expect(200);
+    };
+    let blob = format!("/v2/demo/files/blobs/{}", digest(&large));
+    let check = |part: usize, has_come: &dyn Fn() -> bool, stop: &dyn Fn()| {
+        let mut stream = begin(&kim, &server, &all, part);
+        wait_for("what comes first", || has_come().then_some(()));
+        stop();
+        stream.write_all(&all[part..]).unwrap();
+        let answer = read_response(&mut BufReader::new(stream), false).unwrap();
+        assert_eq!(answer.status, 404, "{}", answer.text());
+        assert_eq!(admin.get("/v2/demo/files/manifests/1.0").status, 404);
+    };
+    let binding = given();
+    check(all.len() / 2, &|| reserved(&admin) > 0, &|| drop(admin.delete(&binding).expect(204)));
+    assert_eq!(admin.head(&blob).status, 404);
+    given();
+    check(all.len() - 50, &|| admin.head(&blob).status == 200, &|| disable(true));
+    disable(false);
+    assert_eq!(post(&kim, Some(ours(&server)), &[field("name=\"tag\"", b"1.0"), file("a", b"x")]).status, 303);
 }

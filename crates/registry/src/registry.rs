@@ -243,6 +243,19 @@ impl Registry {
         })
     }
 
+    /// The same leave, as of now: for what takes long and is done step by step, each of which is asked for anew.
+    ///
+    /// # Errors
+    /// As [`Registry::authorise`]; [`Error::Unauthorized`] where the login is over by which it came.
+    pub async fn authorise_again(&self, access: &Access) -> Result<Access, Error> {
+        let mut subject = access.subject.clone();
+        if let Some(login) = subject.login {
+            let now = self.0.identity.still(login).await?.ok_or(Error::Unauthorized)?;
+            (subject.rights, subject.ceiling.limits) = (now.rights, now.ceiling.limits);
+        }
+        self.authorise(&subject, access.action, &access.repository).await
+    }
+
     /// Which repositories `subject` is shown in lists.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
 //! Pushing with a browser: files that are chosen, or dropped on the page, become an artifact that is these files.
 //!
 //! Each goes up as a blob while it comes, by the same use cases as any push; nothing of it waits in memory. At the end the manifest
-//! names them all, under the tag that was asked for, as oras does it.
+//! names them all, under the tag that was asked for, as oras does it. Rights are asked for at each of these steps, as they are where
+//! each is a request.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -115,6 +116,8 @@ type Files = BTreeMap<String, (Digest, u64, String)>;
 
 async fn push(visit: &Visit<'_>, access: &Access, tag: &Tag, files: &Files) -> Result<(), Trouble> {
     let registry = visit.registry();
+    // It may have taken long until here.
+    let access = &registry.authorise_again(access).await?;
     let empty = Digest::of(Algorithm::Sha256, NOTHING);
     let upload = registry.begin_upload(access, Algorithm::Sha256).await?;
     let chunk = Chunk { range: None, body: Body::full(Bytes::from_static(NOTHING)) };
@@ -262,9 +265,11 @@ async fn keep(
     kept
 }
 
+/// As a request of its own would, whose rights are those of that moment.
 async fn finish(registry: &Registry, access: &Access, session: &str, digest: Digest) -> Result<(), Error> {
+    let access = registry.authorise_again(access).await?;
     let rest = Chunk { range: None, body: Body::empty() };
-    registry.finish_upload(access, session, rest, digest).await
+    registry.finish_upload(&access, session, rest, digest).await
 }
 
 #[cfg(test)]
