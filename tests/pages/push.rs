@@ -66,6 +66,10 @@ fn files_are_pushed_with_a_browser() {
     assert_eq!(post(&admin, ours(), &files[1..]).status, 400, "no tag before the files");
     let out = file("../x", b"x");
     assert_eq!(post(&admin, ours(), &[tag.clone(), out]).status, 400);
+    for (one, other) in [("a", "a/b"), ("a/b", "a"), ("a/b", "a/b/c/d")] {
+        let answer = post(&admin, ours(), &[tag.clone(), file(one, b"x"), file(other, b"y")]).expect(400);
+        assert!(answer.text().contains("cannot be a folder as well"), "{}", answer.text());
+    }
     let pushed = post(&admin, ours(), &files).expect(303);
     assert_eq!(pushed.required("location"), "/demo/files/-/tags/1.0");
     let pushed = |path: &str| {

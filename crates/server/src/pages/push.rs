@@ -93,6 +93,11 @@ async fn take(visit: &Visit<'_>, access: &Access, body: &mut Body) -> Result<Ans
                         "{path} is there twice: files of one push have each their own name."
                     )));
                 }
+                if let Some(other) = in_the_way(&files, &path) {
+                    return Err(Trouble::Asked(format!(
+                        "{path} and {other}: what is a file cannot be a folder as well."
+                    )));
+                }
                 if files.len() >= DROPPED_FILES_MAX {
                     let why = format!("At most {DROPPED_FILES_MAX} files are taken at once; wharf push takes more.");
                     return Err(Trouble::Asked(why));
@@ -155,6 +160,14 @@ fn path(file: &str) -> Result<String, Trouble> {
     let path = names.join("/");
     let is_wrong = names.contains(&"..") || path.contains('\\') || path.chars().any(char::is_control);
     if path.is_empty() || path.len() > TREE_PATH_BYTES_MAX || is_wrong { Err(wrong()) } else { Ok(path) }
+}
+
+/// A file that would have to be a folder as well, or the first of those in what is to be a file.
+fn in_the_way<'a>(files: &'a Files, path: &str) -> Option<&'a str> {
+    let above = path.match_indices('/').find_map(|(at, _)| files.get_key_value(&path[..at]));
+    let folder = format!("{path}/");
+    let below = || files.range(folder.clone()..).next().filter(|(other, _)| other.starts_with(&folder));
+    above.or_else(below).map(|(other, _)| other.as_str())
 }
 
 /// What a browser says that a file is, where that is a media type.
@@ -288,5 +301,21 @@ mod tests {
         check("a\\b", None);
         check("a\nb", None);
         check("/", None);
+    }
+
+    #[test]
+    fn a_file_is_no_folder() {
+        let none = (Digest::of(Algorithm::Sha256, b""), 0, String::new());
+        let files: Files = ["a/b", "a/b.txt", "c", "d-e/f"].map(|path| (path.to_owned(), none.clone())).into();
+        let check = |path: &str, expect: Option<&str>| assert_eq!(in_the_way(&files, path), expect, "{path}");
+        check("a", Some("a/b"));
+        check("a/b/c", Some("a/b"));
+        check("a/b/c/d", Some("a/b"));
+        check("c/x", Some("c"));
+        check("d-e", Some("d-e/f"));
+        check("d", None);
+        check("a/c", None);
+        check("a/b.txt.gz", None);
+        check("cc/x", None);
     }
 }
