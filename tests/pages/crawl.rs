@@ -361,6 +361,8 @@ fn errors_are_pages() {
     assert_eq!(admin.get("/acme/app/").expect(303).required("location"), "/acme/app");
     let post = admin.post("/acme/app");
     assert_eq!((post.status, post.required("allow")), (405, "GET, HEAD"));
+    let deleted = admin.delete("/acme/app/-/push");
+    assert_eq!((deleted.status, deleted.required("allow")), (405, "GET, HEAD, POST"));
     let head = admin.head("/acme/app").expect(200);
     assert_eq!(head.body.len(), 0);
     assert_eq!(head.required("content-length"), admin.get("/acme/app").body.len().to_string());

@@ -4,6 +4,7 @@ use http::{HeaderValue, StatusCode, header};
 use wharf_registry::error::Error;
 use wharf_registry::identity::AuthError;
 
+use super::route::Page;
 use super::shell::Shell;
 use super::{Visit, render, reply};
 use crate::error::{Failure, status};
@@ -140,7 +141,9 @@ impl Trouble {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
         }
         if matches!(self, Trouble::Method) {
-            headers.insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            let takes_forms = Page::parse(visit.parts.uri.path()).is_some_and(|page| page.takes_forms());
+            let allowed = if takes_forms { "GET, HEAD, POST" } else { "GET, HEAD" };
+            headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
         }
         answer
     }
