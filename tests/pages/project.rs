@@ -130,6 +130,29 @@ fn members_come_and_go() {
     assert_eq!(owner.send(page, &[("do", "remove"), ("of", "x")]).status, 404);
 }
 
+/// What is asked names what it is about, on whatever page of the list that is.
+#[test]
+fn questions_name_their_thing() {
+    let server = server();
+    let admin = Visitor::admin(&server);
+    tell(&server, "PUT", "/api/v1/projects/acme", json!({})).expect(200);
+    user(&server, "lee", None);
+    for number in 0..60 {
+        let given = json!({ "subject": "user:lee", "role": "reader", "repositories": format!("acme/r{number}") });
+        tell(&server, "POST", "/api/v1/projects/acme/bindings", given).expect(201);
+    }
+    let page = "/-/projects/acme/members";
+    let next = admin.see(page);
+    let next = next.split('"').find(|part| part.starts_with(page) && part.contains("last=")).expect("more of them");
+    let rows = admin.see(&next.replace("&#38;", "&"));
+    let row = rows.split("<tr data-row>").nth(1).unwrap();
+    let (place, id) = (row.split("acme/r").nth(1).unwrap().split('<').next().unwrap(), thing(row, "remove"));
+    let asked = admin.see(&format!("{page}?do=remove&of={}", id.replace("&#38;", "&")));
+    assert!(asked.contains(&format!("user:lee has the role reader in acme/r{place}.")), "{asked}");
+    let id = id.split('&').next().unwrap();
+    admin.does(page, &[("do", "remove"), ("of", id)], "Taken away.");
+}
+
 #[test]
 fn robots_are_made_rotated_switched_and_deleted() {
     let server = server();

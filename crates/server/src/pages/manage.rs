@@ -122,7 +122,27 @@ pub fn asking(page: impl ToString, deed: &str, thing: impl ToString) -> String {
     format!("{}?{}", page.to_string(), query.finish())
 }
 
+/// The path of a page, with the part of its list that is looked at.
+pub fn in_part(visit: &Visit<'_>, path: impl ToString) -> String {
+    let path = path.to_string();
+    let Some(last) = visit.asked("last") else { return path };
+    let begin = if path.contains('?') { '&' } else { '?' };
+    let last: String = form_urlencoded::byte_serialize(last.as_bytes()).collect();
+    format!("{path}{begin}last={last}")
+}
+
 impl Deed {
+    /// Something in a list of several pages that is asked first, where that list is: so it is known what it is about.
+    pub fn ask_in_part(
+        visit: &Visit<'_>,
+        label: &'static str,
+        page: impl ToString,
+        deed: &str,
+        thing: impl ToString,
+    ) -> Deed {
+        Deed::Ask { label, path: in_part(visit, asking(page, deed, thing)) }
+    }
+
     /// Something that is asked first, on that page.
     pub fn ask(label: &'static str, page: impl ToString, deed: &str, thing: impl ToString) -> Deed {
         Deed::Ask { label, path: asking(page, deed, thing) }

@@ -38,7 +38,8 @@ pub async fn show(visit: &Visit<'_>, project: Option<&ProjectName>, body: &mut B
     let listed = visit.registry().bindings(visit.subject, project, &visit.part(ENTRIES)).await?;
     let may_write = may.has(Permission::MemberWrite);
     if sent.deed() == "remove" && may_write {
-        return manage::ask(visit, head(project, may).crumbs, &sent, ask_remove(&here, &sent, &listed));
+        let form = ask_remove(&manage::in_part(visit, &here), &sent, &listed);
+        return manage::ask(visit, head(project, may).crumbs, &sent, form);
     }
     let mut blocks = vec![Block::Rows(list(visit, &here, listed, may_write))];
     if may_write {
@@ -61,7 +62,8 @@ fn list(visit: &Visit<'_>, here: &Page, listed: List<Binding>, may_write: bool) 
             (None, Some(_)) => Cell::text("all of the project"),
             (None, None) => Cell::text("everywhere"),
         };
-        let deeds = if may_write { vec![Deed::ask("Remove", here, "remove", binding.id)] } else { Vec::new() };
+        let remove = || Deed::ask_in_part(visit, "Remove", here, "remove", binding.id);
+        let deeds = if may_write { vec![remove()] } else { Vec::new() };
         let name = binding.subject.to_string();
         Row { cells: vec![Cell::code(&name), gives(&binding), place], name, deeds }
     };
@@ -102,7 +104,7 @@ async fn add(visit: &Visit<'_>, project: Option<&ProjectName>, here: &Page) -> R
     Ok(form)
 }
 
-fn ask_remove(here: &Page, sent: &Sent, listed: &List<Binding>) -> Form {
+fn ask_remove(here: &str, sent: &Sent, listed: &List<Binding>) -> Form {
     let form = Form::new(here, "remove", "Take this away?", "Take it away").of(sent.thing()).or(here);
     let found = listed.items.iter().find(|binding| binding.id.to_string() == sent.thing());
     let told = found.map(|binding| {

@@ -28,7 +28,8 @@ pub async fn show(visit: &Visit<'_>, project: Option<&ProjectName>, body: &mut B
     }
     let head = head(visit, project).await?;
     if sent.deed() == "purge" {
-        return manage::ask(visit, head.crumbs, &sent, ask_purge(&here, &sent, &listed.items));
+        let form = ask_purge(&manage::in_part(visit, &here), &sent, &listed.items);
+        return manage::ask(visit, head.crumbs, &sent, form);
     }
     let rows = Rows {
         title: "What was deleted",
@@ -77,12 +78,12 @@ fn row(visit: &Visit<'_>, here: &Page, seen: Seen) -> Row {
     ];
     let mut deeds = vec![Deed::at_once("Restore", "restore", item.id)];
     if may_purge {
-        deeds.push(Deed::ask("Purge", here, "purge", item.id));
+        deeds.push(Deed::ask_in_part(visit, "Purge", here, "purge", item.id));
     }
     Row { name, cells, deeds }
 }
 
-fn ask_purge(here: &Page, sent: &Sent, items: &[Seen]) -> Form {
+fn ask_purge(here: &str, sent: &Sent, items: &[Seen]) -> Form {
     let found = items.iter().find(|seen| seen.item.id.to_string() == sent.thing());
     let name = found.map_or_else(|| "What you chose".to_owned(), |seen| what(&seen.item));
     Form::new(here, "purge", "Purge this?", "Purge it for good")
