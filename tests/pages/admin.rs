@@ -27,7 +27,8 @@ fn users_are_made_and_looked_after() {
     assert!(short.contains("value=\"lee\"") && !short.contains("value=\"short\""), "{short}");
     let (to, _) = admin.does(list, &[("do", "make"), ("name", "lee"), ("password", WORD)], "Made the user lee.");
     assert_eq!(to, lee);
-    admin.does(lee, &[("do", "change"), ("description", "Lee"), ("disabled", "yes")], "Saved.");
+    admin.does(lee, &[("do", "change"), ("description", "Lee\r\nof ours"), ("disabled", "yes")], "Saved.");
+    assert!(admin.see(lee).contains("Lee\nof ours</textarea>"), "lines stay lines");
     assert!(!signs_in(&server, "lee", WORD));
     assert!(admin.see(lee).contains(" checked"));
     admin.does(lee, &[("do", "change"), ("description", "Lee")], "Saved.");
@@ -59,6 +60,8 @@ fn groups_roles_and_what_is_given() {
     let (to, _) = admin.does(groups, &make("kim\r\nlee"), "Made the group devs.");
     assert_eq!(to, devs);
     admin.fails(groups, &make(""), "There is such a group already.");
+    admin.does(devs, &[("do", "change"), ("description", "a\r\nb")], "Saved.");
+    assert!(admin.see(devs).contains("a\nb</textarea>") && admin.see(devs).contains("kim\nlee</textarea>"));
     admin.does(devs, &[("do", "change"), ("members", "lee"), ("description", "")], "Saved.");
     let group = server.admin().get("/api/v1/groups/devs").expect(200).json();
     assert_eq!((&group["members"], &group["description"]), (&json!(["lee"]), &json!("")));

@@ -121,7 +121,7 @@ async fn make(visit: &Visit<'_>, home: &Home<'_>) -> Result<Form, Trouble> {
             Some(project) => name.hint(format!("It logs in as {project}+NAME.")),
             None => name,
         })
-        .field(Field::line("description", "What it is for", ""))
+        .field(Field::lines("description", "What it is for", ""))
         .field(Field::one("role", "Role", roles(visit).await?));
     if let Some(project) = home.project {
         form = form.field(repositories(project));

@@ -4,6 +4,7 @@ use wharf_content::body::Body;
 use wharf_model::api::list::List;
 use wharf_model::api::people::{Group, GroupChange};
 use wharf_model::handle::Handle;
+use wharf_model::limits::FACT_README_BYTES_MAX;
 use wharf_model::permission::Permission;
 
 use super::super::facts::{Cell, Pair};
@@ -41,7 +42,7 @@ pub async fn list(visit: &Visit<'_>, body: &mut Body) -> Result<Answer, Trouble>
     let mut blocks = vec![Block::Rows(rows(visit, listed))];
     if may.has(Permission::GroupWrite) {
         let form = Form::new(here(), "make", "Make a group", "Make the group").field(Field::name("name", "Name"));
-        blocks.push(Block::Form(described(form, "", "")));
+        blocks.push(Block::Form(described(form, "").field(members(""))));
     }
     manage::page(visit, head(may, Some(&Desk::Groups), "Groups"), &sent, blocks)
 }
@@ -70,9 +71,27 @@ fn rows(visit: &Visit<'_>, listed: List<Group>) -> Rows {
     }
 }
 
-fn described(form: Form, description: &str, members: &str) -> Form {
-    let members = Field::lines("members", "Members", members);
-    form.field(Field::line("description", "What it is for", description)).field(members.hint("A name a line."))
+fn described(form: Form, description: &str) -> Form {
+    form.field(Field::lines("description", "What it is for", description))
+}
+
+fn members(names: &str) -> Field {
+    Field::lines("members", "Members", names).hint("A name a line.")
+}
+
+/// What it is and who is in it; where these are more than a field holds they stay as they are.
+fn about(group: &Group) -> Form {
+    let form = described(Form::new(of(&group.name), "change", "About it", "Save"), &group.description);
+    let names: Vec<&str> = group.members.iter().map(Handle::as_str).collect();
+    let names = names.join("\n");
+    if names.len() <= FACT_README_BYTES_MAX {
+        return form.field(members(&names));
+    }
+    let (name, count) = (&group.name, grouped(names.lines().count() as u64));
+    form.about(format!(
+        "It has {count} members, which are too many for a form: wharf group set {name} --add USER, the same with --remove, and \
+         wharf apply change them, and so does the API."
+    ))
 }
 
 async fn make(visit: &Visit<'_>, sent: &Sent) -> Result<Answer, Wrong> {
@@ -88,7 +107,8 @@ async fn make(visit: &Visit<'_>, sent: &Sent) -> Result<Answer, Wrong> {
 }
 
 fn change(sent: &Sent) -> Result<GroupChange, Wrong> {
-    Ok(GroupChange { description: Some(sent.text("description").to_owned()), members: Some(sent.each("members")?) })
+    let members = sent.has("members").then(|| sent.each("members")).transpose()?;
+    Ok(GroupChange { description: Some(sent.text("description").to_owned()), members })
 }
 
 /// `/-/admin/groups/<name>`
@@ -108,13 +128,11 @@ pub async fn show(visit: &Visit<'_>, name: &Handle, body: &mut Body) -> Result<A
         let about = format!("{name} goes, and what it is given; its members stay, without that.");
         return manage::ask(visit, crumbs, &sent, form.about(about));
     }
-    let members: Vec<&str> = group.members.iter().map(Handle::as_str).collect();
     let blocks = if may_write {
-        let form = Form::new(of(name), "change", "About it", "Save");
         let ways = vec![("Delete this group".to_owned(), manage::asking(of(name), "delete", ""))];
-        vec![Block::Form(described(form, &group.description, &members.join("\n"))), Block::Ways(ways)]
+        vec![Block::Form(about(&group)), Block::Ways(ways)]
     } else {
-        let description = plain(&group.description);
+        let (description, members) = (plain(&group.description), group.members.iter().map(Handle::as_str));
         vec![Block::Pairs(
             "In brief",
             Pair::some([("For", Cell::text(&description)), ("Members", Cell::words(members))]),
@@ -134,5 +152,29 @@ async fn act(visit: &Visit<'_>, name: &Handle, sent: &Sent) -> Result<Answer, Wr
             Ok(manage::done(visit, here(), format!("Deleted the group {name}.")))
         }
         _ => Err(Trouble::Form.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::super::super::form::Input;
+    use super::*;
+
+    /// A field would cut what is longer, and saving would take the rest out of the group.
+    #[test]
+    fn no_form_cuts_members() {
+        let asked = |count: usize| {
+            let members = (0..count).map(|number| format!("somebody-{number:04}").parse().expect("a name")).collect();
+            let group = Group { name: "devs".parse().expect("a name"), description: "a\nb".to_owned(), members };
+            about(&group)
+        };
+        let form = asked(4_000);
+        let Input::Lines(names) = &form.fields[1].input else { panic!("no lines") };
+        assert_eq!((names.lines().count(), form.about.len()), (4_000, 0));
+        let form = asked(5_000);
+        assert_eq!((form.fields.len(), form.fields[0].name), (1, "description"));
+        assert!(form.about[0].contains("5,000 members"), "{}", form.about[0]);
     }
 }

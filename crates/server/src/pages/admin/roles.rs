@@ -68,7 +68,7 @@ fn rows(visit: &Visit<'_>, listed: List<Role>) -> Rows {
 }
 
 fn described(form: Form, description: &str, given: Permissions) -> Form {
-    form.field(Field::line("description", "What it is for", description)).field(Field::many(
+    form.field(Field::lines("description", "What it is for", description)).field(Field::many(
         "permissions",
         "What it allows",
         Choice::permissions(Permissions::ALL, given),

@@ -43,7 +43,7 @@ pub async fn list(visit: &Visit<'_>, body: &mut Body) -> Result<Answer, Trouble>
         let password = Field::secret("password", "Password", "new-password");
         let form = Form::new(here(), "make", "Make a user", "Make the user")
             .field(Field::name("name", "Name").hint("What they sign in as."))
-            .field(Field::line("description", "Who they are", ""))
+            .field(Field::lines("description", "Who they are", ""))
             .field(password.hint("Nothing: one is made up, and shown once."));
         blocks.push(Block::Form(form));
     }
@@ -145,7 +145,7 @@ fn forms(user: &User) -> [Form; 3] {
     let password = Field::secret("password", "The new one", "new-password").needed();
     [
         Form::new(&page, "change", "About them", "Save")
-            .field(Field::line("description", "Who they are", &user.description))
+            .field(Field::lines("description", "Who they are", &user.description))
             .field(disabled.hint("Ends what was issued to them, at once.")),
         Form::new(&page, "password", "Set their password", "Set it")
             .whose(&user.name)
