@@ -130,8 +130,8 @@ impl Registry {
         let next = wanted.next_told(next)?;
         let mut items = Vec::with_capacity(rows.len());
         for row in rows {
-            let rules = self.0.ledger.place(&row.name).await?.rules;
-            let vouched = rules.is_some_and(|rules| rules.vouched);
+            let (found, _) = self.place(&row.name).await?;
+            let vouched = found.rules.is_some_and(|rules| rules.vouched);
             items.push(CatalogueEntry { repository: row.name, pulls: row.pulls, vouched });
         }
         Ok(List { items, next })

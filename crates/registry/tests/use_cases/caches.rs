@@ -10,9 +10,10 @@ use wharf_registry::access::Action;
 use wharf_registry::actor::Subject;
 use wharf_registry::cache::Caches;
 use wharf_registry::error::Error;
-use wharf_store::ledger::Observer as _;
-use wharf_store::ledger::change::{Change, Entry, Expected, Expects};
+use wharf_registry::people::Part;
+use wharf_store::ledger::change::{Change, Commit, Entry, Expected, Expects};
 use wharf_store::ledger::query::ManifestRow;
+use wharf_store::ledger::{Ledger as _, Observer as _};
 
 use crate::house::{GRACE, House, image, name, noise, sha256, tagged};
 
@@ -126,6 +127,30 @@ async fn a_deleted_manifest_is_gone_at_once_under_all_its_names() {
             assert!(house.pull(A, reference).await.is_none(), "{reference}");
         }
     }
+}
+
+/// A page of the catalogue asks once for all of it, and is not older for that.
+#[tokio::test]
+async fn the_catalogue_asks_the_cache() {
+    let house = House::new().await;
+    let blob = house.push_blob(A, b"x").await;
+    house.push_image(A, "latest", &[blob]).await;
+    house.make_public("acme", true).await;
+    let vouched = async || {
+        let part = Part { limit: 10, after: None };
+        let page = house.registry.catalogue(&Subject::anonymous(), &part).await.expect("no fault");
+        page.items.iter().map(|entry| entry.vouched).collect::<Vec<_>>()
+    };
+    assert_eq!(vouched().await, [false]);
+    let (hits, misses) = house.registry.cache_counts();
+    assert_eq!(vouched().await, [false]);
+    assert_eq!(house.registry.cache_counts(), (hits + 1, misses));
+    let set = ProjectChange { vouched: Some(true), ..ProjectChange::default() };
+    let project = "acme".parse().expect("a name");
+    let put = Change::PutProject { project, expects: Expects::Anything, id: None, set, created: false };
+    let commit = Commit { actor: "test".to_owned(), changes: vec![put], ..Commit::default() };
+    house.ledger.commit(commit).await.expect("no fault");
+    assert_eq!(vouched().await, [true]);
 }
 
 #[tokio::test]
