@@ -137,7 +137,7 @@ fn health_metrics_and_the_name_of_a_request() {
     assert_eq!(ready["components"]["ledger"]["state"], "ok");
     let metrics = client.get("/metrics").expect(200).text();
     assert!(metrics.contains("wharf_http_requests_total{route=\"health\",method=\"GET\",status_class=\"2xx\"} 2"));
-    for told in ["wharf_follower_lag{follower=\"totals\"}", "wharf_jobs{kind=\"inspect\"}"] {
+    for told in ["wharf_follower_lag{follower=\"totals\"}", "wharf_jobs{kind=\"inspect\"}", "wharf_search_lag "] {
         assert!(metrics.contains(told), "{metrics}");
     }
     let answer = client.get("/v2/").expect(401);

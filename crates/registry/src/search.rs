@@ -129,6 +129,13 @@ pub struct SearchFor {
 }
 
 impl Registry {
+    /// How many entries of the log the index has not followed yet; `None` where there is no index.
+    pub fn search_lag(&self) -> Option<u64> {
+        let searching = &self.0.searching;
+        searching.index.get()?;
+        Some(self.0.ledger.watch().borrow().saturating_sub(*searching.followed.borrow()))
+    }
+
     /// What is found of all that `subject` may read.
     ///
     /// # Errors

@@ -80,7 +80,8 @@ impl Health {
             paused: follower.is_paused(),
         };
         let followers = self.followers.iter().map(state).collect();
-        Gathered { stored, followers, jobs: jobs.unwrap_or_default(), cache_hits, cache_misses }
+        let (search_lag, jobs) = (registry.search_lag(), jobs.unwrap_or_default());
+        Gathered { stored, followers, search_lag, jobs, cache_hits, cache_misses }
     }
 }
 

@@ -184,6 +184,8 @@ pub struct Gathered {
     pub stored: Option<Stored>,
     /// Each follower.
     pub followers: Vec<FollowerState>,
+    /// Entries of the log that the search index has not followed yet; `None` where there is no index.
+    pub search_lag: Option<u64>,
     /// Jobs that wait or run, by kind.
     pub jobs: Vec<(&'static str, u64)>,
     /// Answers that came from the caches.
@@ -286,6 +288,10 @@ impl Scrape {
         for follower in &gathered.followers {
             paused.encode_family(&[("follower", follower.name)])?.encode_gauge(&i64::from(follower.paused))?;
         }
+        if let Some(lag) = gathered.search_lag {
+            let help = "Entries of the log that the search index has not followed yet";
+            out.gauge("search_lag", help, gauge(lag))?;
+        }
         let mut jobs = out.family("jobs", "Jobs that wait or run", MetricType::Gauge)?;
         for (kind, count) in &gathered.jobs {
             jobs.encode_family(&[("kind", *kind)])?.encode_gauge(&gauge(*count))?;
@@ -377,8 +383,13 @@ mod tests {
         metrics.sent.fetch_add(5, Relaxed);
         let followers = vec![FollowerState { name: "totals", lag: 3, paused: true }];
         let stored = Some(Stored { tags: 7, ..Stored::default() });
-        let text =
-            metrics.exposition(Gathered { stored, followers, jobs: vec![("reclaim", 2)], ..Gathered::default() });
+        let text = metrics.exposition(Gathered {
+            stored,
+            followers,
+            search_lag: Some(4),
+            jobs: vec![("reclaim", 2)],
+            ..Gathered::default()
+        });
         for line in [
             "wharf_http_requests_total{route=\"blob\",method=\"GET\",status_class=\"2xx\"} 2",
             "wharf_http_requests_total{route=\"other\",method=\"other\",status_class=\"4xx\"} 1",
@@ -389,6 +400,7 @@ mod tests {
             "wharf_tags 7",
             "wharf_follower_lag{follower=\"totals\"} 3",
             "wharf_follower_paused{follower=\"totals\"} 1",
+            "wharf_search_lag 4",
             "wharf_jobs{kind=\"reclaim\"} 2",
             concat!("wharf_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
         ] {

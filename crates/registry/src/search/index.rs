@@ -113,11 +113,6 @@ impl Indexer {
         Arc::new(Indexer { ledger, index, searching, turn: Mutex::default(), blobs })
     }
 
-    /// How many entries the index has not followed yet.
-    pub fn lag(&self) -> u64 {
-        self.ledger.watch().borrow().saturating_sub(*self.searching.followed.borrow())
-    }
-
     /// Follows for ever.
     pub async fn run(&self) {
         let mut news = self.ledger.watch();
