@@ -51,6 +51,7 @@ fn what_it_was_and_what_it_is() {
     ] {
         assert!(row(name).contains(sign), "{name}: {}", row(name));
     }
+    assert!(text.contains("they may where no time was kept"), "it is said why: {text}");
     assert!(row("<bdi>etc/motd</bdi>").contains(">5 B</span> → <span"), "{}", row("<bdi>etc/motd</bdi>"));
     assert!(text.contains("1 shared (") && text.contains(" more.</p>"), "{text}");
     let links = tags(&text);

@@ -2,7 +2,8 @@
 //! where a layer has something to say that the other side has not. What a page takes is bounded.
 //!
 //! Where layers are told by trees that rest, nothing is known of contents but where they are. So two files are the same that are
-//! one member of one layer, and those of one size and one time count as the same; of others of one size nobody knows.
+//! one member of one layer, and those of one size and one time count as the same; of others of one size nobody knows, nor where
+//! that time is what stands for none: it is the same before and after every change.
 //! [`crate::layer::diff`] is for those who have read the layers.
 
 use std::cmp::Ordering;
