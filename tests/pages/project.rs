@@ -128,6 +128,17 @@ fn members_come_and_go() {
     let (_, text) = owner.does(page, &[("do", "remove"), ("of", &id)], "Taken away.");
     assert!(!text.contains("user:lee"));
     assert_eq!(owner.send(page, &[("do", "remove"), ("of", "x")]).status, 404);
+    let single = |repositories| {
+        let fields = add("user", "lee", "owner", repositories);
+        [&fields[..], &[("permissions", "pull"), ("permissions", "member:read")]].concat()
+    };
+    let wrong = owner.fails(page, &single("acme/app/**"), "id=\"add-permissions-wrong\"");
+    assert!(wrong.contains("<details class=\"more\" open>"), "{wrong}");
+    let (_, text) = owner.does(page, &single(""), "Added user:lee.");
+    assert!(!text.contains("<details class=\"more\" open>"), "{text}");
+    let given = server.admin().get("/api/v1/projects/acme/bindings").expect(200).json();
+    let given = given["items"].as_array().unwrap().iter().find(|one| one["subject"] == "user:lee").unwrap().clone();
+    assert_eq!((&given["role"], &given["permissions"]), (&Value::Null, &json!(["pull", "member:read"])));
 }
 
 /// What is asked names what it is about, on whatever page of the list that is.

@@ -100,6 +100,8 @@ pub struct Field {
     pub input: Input,
     /// Whether something has to be said.
     pub is_needed: bool,
+    /// Whether few need it, so that it is shown when it is asked for.
+    pub is_folded: bool,
 }
 
 /// How something is asked.
@@ -150,7 +152,8 @@ impl Choice {
 
 impl Field {
     fn new(name: &'static str, label: &'static str, input: Input) -> Field {
-        Field { id: String::new(), name, label, hint: String::new(), error: None, input, is_needed: false }
+        let (id, hint) = (String::new(), String::new());
+        Field { id, name, label, hint, error: None, input, is_needed: false, is_folded: false }
     }
 
     /// A line.
@@ -199,6 +202,18 @@ impl Field {
     pub fn needed(mut self) -> Field {
         self.is_needed = true;
         self
+    }
+
+    /// Few need it.
+    pub fn folded(mut self) -> Field {
+        self.is_folded = true;
+        self
+    }
+
+    /// Whether it is shown at once all the same.
+    pub fn is_open(&self) -> bool {
+        let is_chosen = matches!(&self.input, Input::Many(choices) if choices.iter().any(|choice| choice.is_chosen));
+        is_chosen || self.error.is_some()
     }
 
     fn fill(&mut self, sent: &Sent) {

@@ -7,7 +7,7 @@ use wharf_model::handle::Handle;
 use wharf_model::id::Id;
 use wharf_model::limits::API_PAGE_ENTRIES_MAX;
 use wharf_model::name::ProjectName;
-use wharf_model::permission::{Permission, Permissions};
+use wharf_model::permission::{Level, Permission, Permissions};
 use wharf_registry::people::Part;
 
 use super::account::gives;
@@ -85,6 +85,24 @@ pub async fn roles(visit: &Visit<'_>) -> Result<Vec<Choice>, Trouble> {
     Ok(roles.into_iter().map(|role| Choice::new(&role.name, &role.name, role.name.as_str() == "reader")).collect())
 }
 
+/// Single permissions, in place of a role.
+pub fn permissions(project: Option<&ProjectName>) -> Field {
+    let level = if project.is_some() { Level::Project } else { Level::System };
+    let choices = Choice::permissions(Permissions::within(level), Permissions::NONE);
+    Field::many("permissions", "Single permissions instead", choices)
+        .hint("What is ticked counts, and no role.")
+        .folded()
+}
+
+/// The role, or the permissions, that are to be given.
+///
+/// # Errors
+/// They are none.
+pub fn given(sent: &Sent) -> Result<(Option<Handle>, Option<Permissions>), Wrong> {
+    let permissions = sent.permissions("permissions")?;
+    if permissions.is_empty() { Ok((Some(sent.read("role")?), None)) } else { Ok((None, Some(permissions))) }
+}
+
 /// In which repositories of a project something is given.
 pub fn repositories(project: &ProjectName) -> Field {
     let hint = format!("A pattern, as in {project}/app/**. Nothing: all of the project.");
@@ -97,7 +115,8 @@ async fn add(visit: &Visit<'_>, project: Option<&ProjectName>, here: &Page) -> R
         .about("Nobody gives away what they do not have themselves.")
         .field(Field::one("sort", "To", sorts))
         .field(Field::name("name", "Name").hint("A robot of a project has its name before it: acme+ci."))
-        .field(Field::one("role", "Role", roles(visit).await?));
+        .field(Field::one("role", "Role", roles(visit).await?))
+        .field(permissions(project));
     if let Some(project) = project {
         form = form.field(repositories(project));
     }
@@ -121,12 +140,9 @@ fn ask_remove(here: &str, sent: &Sent, listed: &List<Binding>) -> Form {
 async fn act(visit: &Visit<'_>, project: Option<&ProjectName>, here: &Page, sent: &Sent) -> Result<Answer, Wrong> {
     match sent.deed() {
         "add" => {
-            let new = NewBinding {
-                subject: Some(bound(sent)?),
-                role: Some(sent.read("role")?),
-                permissions: None,
-                repositories: sent.maybe("repositories")?,
-            };
+            let (role, permissions) = given(sent)?;
+            let (subject, repositories) = (Some(bound(sent)?), sent.maybe("repositories")?);
+            let new = NewBinding { subject, role, permissions, repositories };
             let made = visit.registry().new_binding(visit.subject, project, &new).await?;
             Ok(manage::done(visit, here, format!("Added {}.", made.subject)))
         }

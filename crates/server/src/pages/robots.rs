@@ -13,7 +13,7 @@ use super::account::{days, gives, moment_or};
 use super::facts::Cell;
 use super::form::{Field, Form};
 use super::manage::{self, Block, Deed, Head, Row, Rows};
-use super::members::{repositories, roles};
+use super::members::{given, permissions, repositories, roles};
 use super::route::{Desk, Page, Room};
 use super::sent::{Sent, Wrong};
 use super::{ENTRIES, Trouble, Visit, admin, further, plain, settings};
@@ -122,7 +122,8 @@ async fn make(visit: &Visit<'_>, home: &Home<'_>) -> Result<Form, Trouble> {
             None => name,
         })
         .field(Field::lines("description", "What it is for", ""))
-        .field(Field::one("role", "Role", roles(visit).await?));
+        .field(Field::one("role", "Role", roles(visit).await?))
+        .field(permissions(home.project));
     if let Some(project) = home.project {
         form = form.field(repositories(project));
     }
@@ -175,12 +176,12 @@ async fn act(visit: &Visit<'_>, home: &Home<'_>, sent: &Sent) -> Result<Answer, 
 }
 
 fn new(sent: &Sent) -> Result<NewRobot, Wrong> {
-    let (role, repositories) = (Some(sent.read("role")?), sent.maybe("repositories")?);
+    let ((role, permissions), repositories) = (given(sent)?, sent.maybe("repositories")?);
     Ok(NewRobot {
         name: sent.read("name")?,
         description: sent.text("description").to_owned(),
         days: sent.number("days")?,
-        bindings: vec![NewBinding { subject: None, role, permissions: None, repositories }],
+        bindings: vec![NewBinding { subject: None, role, permissions, repositories }],
     })
 }
 
