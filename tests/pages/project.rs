@@ -176,7 +176,7 @@ fn robots_are_made_rotated_switched_and_deleted() {
     };
     let make = |name, role| [("do", "make"), ("name", name), ("description", "builds"), ("role", role), ("days", "10")];
     let beyond = maintainer.fails(page, &make("ci", "owner"), "you do not have");
-    assert!(beyond.contains("value=\"builds\"") && beyond.contains("value=\"owner\" selected"), "{beyond}");
+    assert!(beyond.contains("builds</textarea>") && beyond.contains("value=\"owner\" selected"), "{beyond}");
     let first = maintainer.gets(page, &make("ci", "reader"));
     assert_eq!(pulls(&first), 200);
     maintainer.fails(page, &make("ci", "reader"), "is taken");
