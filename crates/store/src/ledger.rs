@@ -22,7 +22,6 @@ pub mod project;
 pub mod query;
 mod read;
 pub mod readable;
-mod sql;
 pub mod sqlite;
 pub mod trash;
 mod writer;

@@ -10,3 +10,4 @@ pub mod ids;
 pub mod ledger;
 pub mod open;
 pub mod search;
+mod sql;

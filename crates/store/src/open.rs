@@ -1,11 +1,13 @@
 //! From a URL or a path to a backend: the only list of backends.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::blobs::{Blobs, BlobsError, fs::Files};
 use crate::ledger::query::LedgerError;
 use crate::ledger::{Ledger, LedgerOptions, postgres::Postgres, sqlite::Sqlite};
+use crate::search::{self, Search, SearchError};
 
 /// The heap of blobs that `url_or_path` names: a folder, as a path or as `file:///path`, made where there is none.
 ///
@@ -37,6 +39,18 @@ pub async fn open_ledger(url_or_path: &str, options: LedgerOptions) -> Result<Ar
         Some((scheme, _)) => Err(LedgerError::Unavailable(format!(
             "no ledger is reached by {scheme}://; it is a path, sqlite:PATH or postgres://user@host/database"
         ))),
+    }
+}
+
+/// The search index beside the ledger that `url_or_path` names: in the same database, where that is one, else in the file `beside`. It need
+/// not be there; nothing is read yet.
+///
+/// # Errors
+/// The address is wrong.
+pub fn open_search(url_or_path: &str, beside: &Path) -> Result<Arc<dyn Search>, SearchError> {
+    match url_or_path.split_once("://") {
+        Some(("postgres" | "postgresql", _)) => Ok(search::postgres::Postgres::new(url_or_path)?),
+        _ => Ok(search::sqlite::Sqlite::new(beside)),
     }
 }
 

@@ -4,13 +4,20 @@
 //! thrown away where it is torn, of another version, or of another ledger (docs/decisions/0008-search.md). It knows which repositories are
 //! public and is asked with what somebody may read, so that what it finds, counts and tells of facets is theirs and nothing else.
 
+mod field;
+mod find;
+mod inside;
 mod names;
+pub mod postgres;
+mod put;
 mod sets;
 pub mod sqlite;
+mod text;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use wharf_model::digest::{Algorithm, Digest};
@@ -19,7 +26,9 @@ use wharf_model::search::Query;
 
 use crate::clock::Millis;
 use crate::ledger::Seq;
+use crate::ledger::query::LedgerError;
 use crate::ledger::readable::Readable;
+use crate::sql::{Sql, Value};
 
 /// How many of its tags an artifact is found by.
 pub const TAGS_MAX: usize = 1_000;
@@ -31,6 +40,16 @@ pub const CHILDREN_MAX: usize = 1_000;
 pub const PACKAGES_TOLD_MAX: usize = 3;
 /// How many tags of an artifact are told.
 pub const TAGS_TOLD_MAX: usize = 10;
+
+/// How many questions are answered side by side; each takes a core, and a thread or a connection.
+pub const FINDS_MAX: usize = 4;
+/// How long a question waits for others.
+const WAIT: Duration = Duration::from_secs(2);
+/// How long a question may take.
+const TIME_MAX: Duration = Duration::from_secs(3);
+/// The form of the tables: an index of another is thrown away.
+const FORM: i64 = 3;
+const SCHEMA: &str = include_str!("search/schema.sql");
 
 /// The index does not answer, or not sensibly.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,6 +63,27 @@ pub enum SearchError {
     /// The question takes longer than a question may.
     #[error("looking for this takes too long; say more of what is to be found")]
     TooLong,
+}
+
+impl From<LedgerError> for SearchError {
+    fn from(error: LedgerError) -> SearchError {
+        match error {
+            LedgerError::Unavailable(why) => SearchError::Unavailable(why),
+            LedgerError::Full => SearchError::Unavailable("no space is left".to_owned()),
+            LedgerError::Corrupt(why) => SearchError::Corrupt(why),
+            newer @ LedgerError::Newer { .. } => SearchError::Corrupt(newer.to_string()),
+        }
+    }
+}
+
+/// Rows of a number and a text.
+async fn pairs(
+    sql: &mut impl Sql,
+    text: &'static str,
+    parameters: &[Value<'_>],
+) -> Result<Vec<(i64, String)>, SearchError> {
+    let rows = sql.query(text, parameters).await?;
+    Ok(rows.into_iter().map(|mut row| Ok((row.int(0)?, row.text(1)?))).collect::<Result<_, LedgerError>>()?)
 }
 
 /// Up to where the index follows the ledger.
@@ -335,13 +375,19 @@ pub struct Row {
 /// The contract of an index. The suite [`crate::contract::search`] holds every backend to it.
 #[async_trait]
 pub trait Search: Send + Sync {
+    /// Whether it is for this process to fill it: of several that share an index, one does, for as long as it runs. The others ask.
+    async fn leads(&self) -> Result<bool, SearchError> {
+        Ok(true)
+    }
+
     /// Up to where it follows the ledger; `None` where nothing was ever put into it.
     async fn standing(&self) -> Result<Option<Standing>, SearchError>;
 
     /// Forgets all that it has, whatever state that is in, and stands there.
     async fn begin(&self, standing: Standing) -> Result<(), SearchError>;
 
-    /// Makes these true, in their order, and stands there: all of it or nothing.
+    /// Makes these true, in their order, and stands there: all of it or nothing. Nothing where it does not stand where this process was
+    /// told last, as another has filled it meanwhile.
     async fn apply(&self, updates: Vec<Update>, standing: Standing) -> Result<(), SearchError>;
 
     /// Sources of which it is not known what is in them, at most so many; those first that came first.

@@ -20,8 +20,8 @@ use super::events::apply::{Places, takes_its_name};
 use super::noted::{put_cursor, settle_job};
 use super::notes::{NewJob, RECLAIM};
 use super::query::{LedgerError, Totals};
-use super::sql::{Sql, digest_list};
 use crate::clock::Millis;
+use crate::sql::{Sql, digest_list};
 use usage::Moved;
 
 /// What every change is made with.
@@ -223,7 +223,7 @@ pub(crate) fn totals_by_name(totals: &Totals) -> [(&'static str, i64); 5] {
     ]
 }
 
-fn returned(row: Option<super::sql::Row>) -> Result<i64, LedgerError> {
+fn returned(row: Option<crate::sql::Row>) -> Result<i64, LedgerError> {
     row.ok_or_else(|| LedgerError::Corrupt("an insert returned nothing".to_owned()))?.int(0)
 }
 

@@ -21,12 +21,12 @@ use super::notes::{Cursor, Job, UploadNote};
 use super::people::{self, AccountRow, Accounts, BindingRow, GroupRow, People, RoleRow, SecretRow};
 use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, RepositoryPage, Totals};
 use super::readable::Readable;
-use super::sql::Sql;
 use super::trash::{self, MoveRow, RepositoryRow, Trash, TrashMark, TrashRow};
 use super::writer::{Done, Work, Writer};
 use super::{Ledger, Observer, Seq, noted, read};
 use crate::blobs::Location;
 use crate::clock::Millis;
+use crate::sql::Sql;
 
 /// What is particular to an engine, besides its statements.
 pub(crate) trait Engine: Send + Sync + 'static {

@@ -1,7 +1,7 @@
 //! Migrations: numbered texts that serve both engines, run by themselves when a ledger is opened.
 
 use super::query::LedgerError;
-use super::sql::{Dialect, Sql};
+use crate::sql::{Dialect, Sql};
 
 /// All migrations in order; the schema's version is how many were run. A released one never changes.
 const MIGRATIONS: &[&str] = &[

@@ -6,8 +6,8 @@ use super::apply::usage::{Moved, settle};
 use super::change::Refused;
 use super::notes::{Cursor, Job, Outcome, Settled, UploadNote};
 use super::query::LedgerError;
-use super::sql::{Row, Sql, Value};
 use crate::clock::Millis;
+use crate::sql::{Row, Sql, Value};
 
 pub(crate) async fn put_upload(sql: &mut impl Sql, note: &UploadNote) -> Result<bool, Refused> {
     if note.version == 1 {

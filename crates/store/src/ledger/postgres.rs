@@ -8,29 +8,20 @@ mod alone;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::Pool;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
-use tokio_postgres::types::private::BytesMut;
-use tokio_postgres::types::{FromSql, IsNull, ToSql, Type};
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::Config;
 
 use super::engine::{Engine, SqlLedger};
 use super::query::LedgerError;
-use super::sql::{Dialect, Field, Row, Sql, Texts, Value};
 use super::writer::{BATCH_MAX, Desk, Transactions, Writer};
 use super::{Ledger, LedgerOptions, migrate, read};
 use crate::clock::{Clock, Millis};
+use crate::sql::postgres::{Connection, config, explain, pool, unavailable};
+use crate::sql::{Dialect, Row, Sql, Texts, Value};
 
 /// Most connections for questions.
 const READERS_MAX: usize = 16;
-/// How long a question waits for a connection, and a connection for the server.
-const WAIT: Duration = Duration::from_secs(10);
-/// How long a connection may be silent before it is asked whether it still stands, and how long what was sent may stay
-/// unacknowledged; unless the URL says otherwise.
-const KEEPALIVE: Duration = Duration::from_secs(10);
-const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
-/// How long `tokio-postgres` waits with the first of these questions where the URL says nothing.
-const KEEPALIVE_UNSET: Duration = Duration::from_secs(2 * 60 * 60);
 /// How long the writer waits for a transaction, from the wait for its lock to the COMMIT, whatever the server does: longer
 /// than the server lets any one statement take.
 const TRANSACTION: Duration = Duration::from_secs(60);
@@ -54,25 +45,8 @@ impl Postgres {
     /// # Errors
     /// [`LedgerError::Newer`], or the server cannot be reached.
     pub async fn open(url: &str, options: LedgerOptions) -> Result<Arc<dyn Ledger>, LedgerError> {
-        start(config(url)?, options, TRANSACTION).await
+        start(config(url, OPTIONS)?, options, TRANSACTION).await
     }
-}
-
-/// What `url` says, and our bounds.
-fn config(url: &str) -> Result<Config, LedgerError> {
-    let mut config: Config = url.parse().map_err(|error| unavailable("the address is wrong", error))?;
-    let options = format!("{OPTIONS} {}", config.get_options().unwrap_or_default());
-    config.connect_timeout(WAIT).application_name("wharf").options(options);
-    if config.get_tcp_user_timeout().is_none() {
-        config.tcp_user_timeout(UNACKNOWLEDGED);
-    }
-    if config.get_keepalives_idle() == KEEPALIVE_UNSET {
-        config.keepalives_idle(KEEPALIVE);
-    }
-    if config.get_keepalives_interval().is_none() {
-        config.keepalives_interval(KEEPALIVE);
-    }
-    Ok(config)
 }
 
 /// Opens the ledger; `bound` is how long the writer waits for a transaction.
@@ -93,28 +67,6 @@ async fn start(config: Config, options: LedgerOptions, bound: Duration) -> Resul
     let (writer, desk) = Writer::new(latest, options.grace);
     tokio::spawn(serve(engine.clone(), desk));
     Ok(Arc::new(SqlLedger { writer, engine, grace: options.grace }))
-}
-
-fn pool(config: Config, connections: usize) -> Result<Pool, LedgerError> {
-    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    let pool = Pool::builder(Manager::from_config(config, NoTls, recycling)).max_size(connections);
-    let pool = pool.wait_timeout(Some(WAIT)).create_timeout(Some(WAIT)).runtime(Runtime::Tokio1).build();
-    pool.map_err(|error| unavailable("the pool cannot be made", error))
-}
-
-fn unavailable(what: &str, error: impl std::fmt::Display) -> LedgerError {
-    LedgerError::Unavailable(format!("PostgreSQL: {what}: {error}"))
-}
-
-fn explain(error: tokio_postgres::Error) -> LedgerError {
-    use tokio_postgres::error::SqlState;
-    match error.code() {
-        Some(code) if *code == SqlState::DISK_FULL => LedgerError::Full,
-        _ => {
-            let message = error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string);
-            LedgerError::Unavailable(format!("PostgreSQL: {message}"))
-        }
-    }
 }
 
 async fn serve(engine: Server, mut desk: Desk) {
@@ -142,7 +94,7 @@ struct Server {
 impl Server {
     async fn connection(&self, pool: &Pool) -> Result<Connection, LedgerError> {
         let object = pool.get().await.map_err(|error| unavailable("no connection", error))?;
-        Ok(Connection { object, clock: self.clock.clone(), texts: self.texts.clone() })
+        Ok(Connection::new(object, self.texts.clone(), self.clock.clone()))
     }
 }
 
@@ -154,50 +106,6 @@ impl Engine for Server {
     }
 
     const IS_SHARED: bool = true;
-}
-
-/// A connection in hand.
-struct Connection {
-    object: Object,
-    clock: Option<Arc<dyn Clock>>,
-    texts: Arc<Texts>,
-}
-
-impl Connection {
-    async fn prepared(&self, text: &'static str, parameters: usize) -> Result<Statement, LedgerError> {
-        let statement = self.object.prepare_cached(&self.texts.spoken(text)).await.map_err(explain)?;
-        if statement.params().len() != parameters {
-            return Err(LedgerError::Corrupt(format!("a statement with another number of parameters: {text}")));
-        }
-        Ok(statement)
-    }
-}
-
-fn bound<'a>(parameters: &'a [Value<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
-    parameters.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
-}
-
-impl Sql for Connection {
-    async fn query(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<Row>, LedgerError> {
-        let statement = self.prepared(text, parameters.len()).await?;
-        let client: &Client = &self.object;
-        let rows = client.query(&statement, &bound(parameters)).await.map_err(explain)?;
-        rows.iter().map(row).collect()
-    }
-
-    async fn execute(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<u64, LedgerError> {
-        let statement = self.prepared(text, parameters.len()).await?;
-        let client: &Client = &self.object;
-        client.execute(&statement, &bound(parameters)).await.map_err(explain)
-    }
-
-    fn clock(&self) -> Value<'static> {
-        self.clock.as_ref().map(|clock| clock.now()).into()
-    }
-
-    async fn batch(&mut self, text: &str) -> Result<(), LedgerError> {
-        self.object.batch_execute(text).await.map_err(explain)
-    }
 }
 
 /// The writer's connection: one for each transaction. One whose transaction broke is closed, not given back: the server may
@@ -218,7 +126,7 @@ impl Writing<'_> {
 
     fn close(&mut self) {
         if let Some(old) = self.connection.take() {
-            drop(Object::take(old.object));
+            old.close();
         }
     }
 
@@ -261,6 +169,14 @@ impl Sql for Writing<'_> {
 
     async fn execute(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<u64, LedgerError> {
         by(self.deadline, self.connection()?.execute(text, parameters)).await
+    }
+
+    async fn numbers(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<i64>, LedgerError> {
+        by(self.deadline, self.connection()?.numbers(text, parameters)).await
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Postgres
     }
 
     fn clock(&self) -> Value<'static> {
@@ -308,70 +224,17 @@ impl Transactions for Writing<'_> {
     }
 }
 
-impl ToSql for Value<'_> {
-    fn to_sql(&self, kind: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        match self {
-            Value::Null => Ok(IsNull::Yes),
-            Value::Int(value) => value.to_sql(kind, out),
-            Value::Text(value) => value.to_sql(kind, out),
-            Value::Bytes(value) => value.to_sql(kind, out),
-            Value::List(list) => list.to_sql(kind, out),
-        }
-    }
-
-    fn accepts(kind: &Type) -> bool {
-        matches!(*kind, Type::INT8 | Type::TEXT | Type::BYTEA | Type::TEXT_ARRAY)
-    }
-
-    tokio_postgres::types::to_sql_checked!();
-}
-
-impl<'a> FromSql<'a> for Field {
-    fn from_sql(kind: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(match *kind {
-            Type::INT8 => Field::Int(i64::from_sql(kind, raw)?),
-            Type::INT4 => Field::Int(i32::from_sql(kind, raw)?.into()),
-            Type::TEXT => Field::Text(String::from_sql(kind, raw)?),
-            _ => Field::Bytes(raw.to_vec().into()),
-        })
-    }
-
-    fn from_sql_null(_: &Type) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
-        Ok(Field::Null)
-    }
-
-    fn accepts(kind: &Type) -> bool {
-        matches!(*kind, Type::INT8 | Type::INT4 | Type::TEXT | Type::BYTEA)
-    }
-}
-
-fn row(row: &tokio_postgres::Row) -> Result<Row, LedgerError> {
-    (0..row.len()).map(|at| row.try_get(at).map_err(explain)).collect::<Result<_, _>>().map(Row)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
 
-    #[test]
-    fn connections_that_died_are_found() {
-        let given = |url: &str| {
-            let config = config(url).expect("an address");
-            (config.get_tcp_user_timeout().copied(), config.get_keepalives_idle(), config.get_keepalives_interval())
-        };
-        let seconds = Duration::from_secs;
-        assert_eq!(given("postgres://host/wharf"), (Some(seconds(30)), seconds(10), Some(seconds(10))));
-        let said = "postgres://host/wharf?tcp_user_timeout=5&keepalives_idle=60&keepalives_interval=7";
-        assert_eq!(given(said), (Some(seconds(5)), seconds(60), Some(seconds(7))));
-    }
-
     /// Somebody holds the writer's lock and does not let go: who waits is told, and later ones are not held up by it.
     #[tokio::test]
     async fn a_transaction_that_takes_too_long_is_given_up() {
-        let config = config(&wharf_testkit::postgres::database()).expect("an address");
-        let (client, connection) = config.connect(NoTls).await.expect("a connection");
+        let config = config(&wharf_testkit::postgres::database(), OPTIONS).expect("an address");
+        let (client, connection) = config.connect(tokio_postgres::NoTls).await.expect("a connection");
         tokio::spawn(connection);
         let bound = Duration::from_millis(200);
         let ledger = start(config, LedgerOptions::default(), bound).await.expect("the database opens");

@@ -8,7 +8,7 @@ use wharf_model::id::Id;
 use wharf_model::name::{ProjectName, RepositoryName, Tag};
 
 use super::query::LedgerError;
-use super::sql::Row;
+use crate::sql::Row;
 
 /// What whoever pushes to a project or deletes in it has to know of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -13,11 +13,11 @@ use wharf_model::name::{ProjectName, Reference, RepositoryName, Tag};
 use super::change::{Entry, Place};
 use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, RepositoryPage, Totals};
 use super::readable::{NameRange, Readable};
-use super::sql::{Row, Sql, Value, digest_values};
 use super::trash::{BEYOND_TRASH, kind};
 use super::{Seq, project};
 use crate::blobs::Location;
 use crate::clock::Millis;
+use crate::sql::{Row, Sql, Value, digest_values};
 
 /// How many repositories that have a blob are looked through for one that may be read, at most.
 const HOMES_MAX: i64 = 1_000;

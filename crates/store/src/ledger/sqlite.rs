@@ -11,15 +11,15 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use parking_lot::Mutex;
-use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, ErrorCode};
+use rusqlite::Connection;
 
 use super::engine::{Engine, SqlLedger};
 use super::query::LedgerError;
-use super::sql::{Dialect, Field, Row, Sql, Texts, Value};
 use super::writer::{BATCH_MAX, Desk, Transactions, Writer};
 use super::{Ledger, LedgerOptions, Seq, migrate, read};
 use crate::clock::{Clock, Millis, SystemClock};
+use crate::sql::sqlite::{self, at_once, failed};
+use crate::sql::{Dialect, Row, Sql, Texts, Value};
 
 /// Most reading connections that are kept.
 const READERS_MAX: usize = 4;
@@ -154,6 +154,14 @@ impl Sql for Reader {
         self.session()?.execute_now(text, parameters)
     }
 
+    async fn numbers(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<i64>, LedgerError> {
+        self.session()?.numbers_now(text, parameters)
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
     fn clock(&self) -> Value<'static> {
         self.0.as_ref().map(|session| session.shared.clock.now()).into()
     }
@@ -197,53 +205,17 @@ impl Session {
         Ok(())
     }
 
-    fn prepare(&self, text: &'static str, parameters: &[Value<'_>]) -> Result<CachedStatement<'_>, LedgerError> {
-        let mut statement = self.connection.prepare_cached(&self.shared.texts.spoken(text)).map_err(failed)?;
-        if statement.parameter_count() != parameters.len() {
-            return Err(LedgerError::Corrupt(format!("a statement with another number of parameters: {text}")));
-        }
-        for (at, value) in parameters.iter().enumerate() {
-            debug_assert_eq!(statement.parameter_name(at + 1), Some(format!("?{}", at + 1).as_str()), "{text}");
-            let bound = match value {
-                Value::Null => ToSqlOutput::Borrowed(ValueRef::Null),
-                Value::Int(value) => ToSqlOutput::Borrowed(ValueRef::Integer(*value)),
-                Value::Text(value) => ToSqlOutput::Borrowed(ValueRef::Text(value.as_bytes())),
-                Value::Bytes(value) => ToSqlOutput::Borrowed(ValueRef::Blob(value)),
-                Value::List(list) => {
-                    let json = serde_json::to_string(list).map_err(|error| LedgerError::Corrupt(error.to_string()))?;
-                    ToSqlOutput::Owned(json.into())
-                }
-            };
-            statement.raw_bind_parameter(at + 1, bound).map_err(failed)?;
-        }
-        Ok(statement)
-    }
-
     fn query_now(&self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<Row>, LedgerError> {
-        let mut statement = self.prepare(text, parameters)?;
-        let columns = statement.column_count();
-        let mut rows = statement.raw_query();
-        let mut answer = Vec::new();
-        while let Some(row) = rows.next().map_err(failed)? {
-            let fields = (0..columns).map(|at| row.get_ref(at).map_err(failed).and_then(field));
-            answer.push(Row(fields.collect::<Result<_, _>>()?));
-        }
-        Ok(answer)
+        sqlite::query(&self.connection, &self.shared.texts, text, parameters)
     }
 
     fn execute_now(&self, text: &'static str, parameters: &[Value<'_>]) -> Result<u64, LedgerError> {
-        Ok(self.prepare(text, parameters)?.raw_execute().map_err(failed)? as u64)
+        sqlite::execute(&self.connection, &self.shared.texts, text, parameters)
     }
-}
 
-fn field(value: ValueRef<'_>) -> Result<Field, LedgerError> {
-    Ok(match value {
-        ValueRef::Null => Field::Null,
-        ValueRef::Integer(value) => Field::Int(value),
-        ValueRef::Text(_) => Field::Text(value.as_str().map_err(|error| failed(error.into()))?.to_owned()),
-        ValueRef::Blob(bytes) => Field::Bytes(bytes.to_vec().into()),
-        ValueRef::Real(_) => return Err(LedgerError::Corrupt("a fraction in the database".to_owned())),
-    })
+    fn numbers_now(&self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<i64>, LedgerError> {
+        sqlite::numbers(&self.connection, &self.shared.texts, text, parameters)
+    }
 }
 
 impl Sql for Session {
@@ -253,6 +225,14 @@ impl Sql for Session {
 
     async fn execute(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<u64, LedgerError> {
         self.execute_now(text, parameters)
+    }
+
+    async fn numbers(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<i64>, LedgerError> {
+        self.numbers_now(text, parameters)
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
     }
 
     fn clock(&self) -> Value<'static> {
@@ -279,26 +259,6 @@ impl Transactions for Session {
         if !self.connection.is_autocommit() && self.connection.execute_batch("ROLLBACK").is_err() {
             tracing::error!("a transaction of the ledger could not be rolled back");
         }
-    }
-}
-
-/// The end of a future that never waits, as all of [`Session`]'s.
-fn at_once<T>(future: impl Future<Output = Result<T, LedgerError>>) -> Result<T, LedgerError> {
-    let waited = || Err(LedgerError::Corrupt("an embedded statement waited".to_owned()));
-    future.now_or_never().unwrap_or_else(waited)
-}
-
-fn failed(error: rusqlite::Error) -> LedgerError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull) => LedgerError::Full,
-        Some(
-            ErrorCode::DatabaseCorrupt
-            | ErrorCode::NotADatabase
-            | ErrorCode::ConstraintViolation
-            | ErrorCode::TypeMismatch
-            | ErrorCode::SchemaChanged,
-        ) => LedgerError::Corrupt(error.to_string()),
-        _ => LedgerError::Unavailable(error.to_string()),
     }
 }
 
@@ -413,6 +373,15 @@ mod tests {
         async fn execute(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<u64, LedgerError> {
             self.statements += 1;
             self.session.execute_now(text, parameters)
+        }
+
+        async fn numbers(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<i64>, LedgerError> {
+            self.statements += 1;
+            self.session.numbers_now(text, parameters)
+        }
+
+        fn dialect(&self) -> Dialect {
+            Dialect::Sqlite
         }
 
         fn clock(&self) -> Value<'static> {

@@ -13,9 +13,9 @@ use super::change::{Commit, Entry, Refused};
 use super::front::{self, Pulled};
 use super::notes::{Cursor, Job, UploadNote};
 use super::query::LedgerError;
-use super::sql::Sql;
 use super::{Observer, Seq, apply, noted, people, read};
 use crate::clock::Millis;
+use crate::sql::Sql;
 
 /// Most requests that wait; more wait for a place.
 const WAITING_MAX: usize = 1024;

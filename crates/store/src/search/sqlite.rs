@@ -4,34 +4,26 @@
 //! on from there. A file that cannot be read is told as if there were none. Questions run on threads that may block, a few side by side,
 //! each on one snapshot, and are ended when they take too long.
 
-mod field;
-mod find;
-mod inside;
-mod put;
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
-use rusqlite::{Connection, ErrorCode, OptionalExtension as _};
+use rusqlite::Connection;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::time::timeout;
 
 use wharf_model::digest::Digest;
 
-use super::{Asked, Found, Inside, Search, SearchError, Standing, Update};
+use super::{
+    Asked, FINDS_MAX, FORM, Found, Inside, SCHEMA, Search, SearchError, Standing, TIME_MAX, Update, WAIT, find, inside,
+    put, text,
+};
+use crate::ledger::query::LedgerError;
+use crate::sql::sqlite::{self, at_once, failed};
+use crate::sql::{Dialect, Row, Sql, Texts, Value};
 
-/// The form of the file: one of another is thrown away.
-const FORM: i64 = 2;
-const SCHEMA: &str = include_str!("sqlite/schema.sql");
-/// How many questions are answered side by side; each takes a thread and a core.
-pub const FINDS_MAX: usize = 4;
-/// How long a question waits for others.
-const WAIT: Duration = Duration::from_secs(2);
-/// How long a question may take.
-const TIME_MAX: Duration = Duration::from_secs(3);
 /// Memory for pages of the writer and of each reader, in KiB.
 const CACHE_WRITER_KIB: i64 = 16 << 10;
 const CACHE_READER_KIB: i64 = 4 << 10;
@@ -50,20 +42,21 @@ pub struct Sqlite {
 
 struct Shared {
     path: PathBuf,
+    texts: Arc<Texts>,
     /// Held by whoever reads; for writing by who takes the file away. Closed later, a connection to a file that is gone would take the
     /// write-ahead log of the next along.
     here: RwLock<()>,
     /// The one that writes; none before it was needed, and while there is no index.
-    writer: Mutex<Option<Connection>>,
+    writer: Mutex<Option<Session>>,
     /// Connections that rest.
-    readers: Mutex<Vec<Connection>>,
+    readers: Mutex<Vec<Session>>,
 }
 
 impl Sqlite {
     /// The index in that file, which need not be there. Reads nothing.
     pub fn new(path: impl AsRef<Path>) -> Arc<Sqlite> {
-        let (path, here) = (path.as_ref().to_owned(), RwLock::new(()));
-        let shared = Shared { path, here, writer: Mutex::default(), readers: Mutex::default() };
+        let (path, texts) = (path.as_ref().to_owned(), Arc::new(Texts::new(Dialect::Sqlite)));
+        let shared = Shared { path, texts, here: RwLock::new(()), writer: Mutex::default(), readers: Mutex::default() };
         Arc::new(Sqlite { shared: Arc::new(shared), places: Arc::new(Semaphore::new(FINDS_MAX)) })
     }
 
@@ -80,7 +73,7 @@ impl Sqlite {
 #[async_trait]
 impl Search for Sqlite {
     async fn standing(&self) -> Result<Option<Standing>, SearchError> {
-        let read = self.blocking(|shared| shared.with_writer(standing)).await;
+        let read = self.blocking(|shared| shared.with_writer(|session| at_once(put::standing(session)))).await;
         match read {
             Err(SearchError::Corrupt(_)) => Ok(None),
             read => read,
@@ -92,11 +85,11 @@ impl Search for Sqlite {
     }
 
     async fn apply(&self, updates: Vec<Update>, standing: Standing) -> Result<(), SearchError> {
-        self.blocking(move |shared| shared.with_writer(|connection| put::apply(connection, &updates, standing))).await
+        self.blocking(move |shared| shared.apply(&updates, standing)).await
     }
 
     async fn lacking(&self, limit: usize) -> Result<Vec<(Digest, Inside)>, SearchError> {
-        self.blocking(move |shared| shared.with_writer(|connection| inside::lacking(connection, limit))).await
+        self.blocking(move |shared| shared.with_writer(|session| at_once(inside::lacking(session, limit)))).await
     }
 
     async fn find(&self, asked: Asked) -> Result<Found, SearchError> {
@@ -110,17 +103,18 @@ impl Search for Sqlite {
             // Until the thread is free again, also where nobody waits any more.
             let _place = place;
             let _here = shared.here.read();
-            let connection = shared.reader()?;
-            let _ = sender.send(connection.get_interrupt_handle());
-            let found = find::find(&connection, &asked);
-            shared.give_back(connection);
+            let mut session = shared.reader()?;
+            let _ = sender.send(session.connection.get_interrupt_handle());
+            let found = session.find(&asked);
+            shared.give_back(session);
             found
         });
         let found = match timeout(TIME_MAX, &mut finding).await {
             Ok(found) => found,
             Err(_) => {
                 let _ = interrupt.try_recv().inspect(rusqlite::InterruptHandle::interrupt);
-                finding.await
+                // It has come to an end all the same, or it was ended.
+                finding.await.map(|found| found.map_err(|_| SearchError::TooLong))
             }
         };
         found.unwrap_or_else(|error| Err(SearchError::Unavailable(error.to_string())))
@@ -129,7 +123,7 @@ impl Search for Sqlite {
 
 impl Shared {
     /// Opens what is there.
-    fn open(&self, cache_kib: i64) -> Result<Connection, SearchError> {
+    fn open(&self, cache_kib: i64) -> Result<Session, SearchError> {
         if !self.path.exists() {
             return Err(SearchError::Corrupt("there is none".to_owned()));
         }
@@ -138,16 +132,27 @@ impl Shared {
         if form != FORM {
             return Err(SearchError::Corrupt(format!("it is of form {form}")));
         }
-        Ok(connection)
+        Ok(Session { connection, texts: self.texts.clone() })
     }
 
-    fn with_writer<T>(&self, work: impl FnOnce(&mut Connection) -> Result<T, SearchError>) -> Result<T, SearchError> {
+    fn with_writer<T>(&self, work: impl FnOnce(&mut Session) -> Result<T, SearchError>) -> Result<T, SearchError> {
         let mut writer = self.writer.lock();
-        let connection = match writer.take() {
-            Some(connection) => connection,
+        let session = match writer.take() {
+            Some(session) => session,
             None => self.open(CACHE_WRITER_KIB)?,
         };
-        work(writer.insert(connection))
+        work(writer.insert(session))
+    }
+
+    fn apply(&self, updates: &[Update], standing: Standing) -> Result<(), SearchError> {
+        self.with_writer(|session| {
+            session.run("BEGIN IMMEDIATE")?;
+            let made = at_once(put::apply(session, updates, standing)).and_then(|()| session.run("COMMIT"));
+            if made.is_err() && !session.connection.is_autocommit() {
+                let _ = session.run("ROLLBACK");
+            }
+            made
+        })
     }
 
     fn begin(&self, standing: Standing) -> Result<(), SearchError> {
@@ -165,33 +170,80 @@ impl Shared {
                 _ => {}
             }
         }
-        let connection = connect(&self.path, CACHE_WRITER_KIB)?;
-        let made = format!("BEGIN; {SCHEMA} PRAGMA user_version = {FORM};");
-        connection.execute_batch(&made).map_err(failed)?;
-        put::stand(&connection, standing)?;
-        connection.execute_batch("COMMIT").map_err(failed)?;
-        *writer = Some(connection);
+        let mut session = Session { connection: connect(&self.path, CACHE_WRITER_KIB)?, texts: self.texts.clone() };
+        let (tables, text) = (Dialect::Sqlite.speak(SCHEMA), text::schema(Dialect::Sqlite));
+        session.run(&format!("BEGIN; {tables} {text} PRAGMA user_version = {FORM};"))?;
+        at_once(put::stand(&mut session, standing))?;
+        session.run("COMMIT")?;
+        *writer = Some(session);
         Ok(())
     }
 
-    fn reader(&self) -> Result<Connection, SearchError> {
-        if let Some(connection) = self.readers.lock().pop() {
-            return Ok(connection);
+    fn reader(&self) -> Result<Session, SearchError> {
+        if let Some(session) = self.readers.lock().pop() {
+            return Ok(session);
         }
-        let connection = self.open(CACHE_READER_KIB)?;
-        connection.pragma_update(None, "query_only", true).map_err(failed)?;
-        Ok(connection)
+        let session = self.open(CACHE_READER_KIB)?;
+        session.connection.pragma_update(None, "query_only", true).map_err(failed)?;
+        Ok(session)
     }
 
-    fn give_back(&self, connection: Connection) {
+    fn give_back(&self, session: Session) {
         let mut readers = self.readers.lock();
         if readers.len() < FINDS_MAX {
-            readers.push(connection);
+            readers.push(session);
         }
     }
 }
 
-fn connect(path: &Path, cache_kib: i64) -> Result<Connection, SearchError> {
+/// One connection.
+struct Session {
+    connection: Connection,
+    texts: Arc<Texts>,
+}
+
+impl Session {
+    fn run(&self, text: &str) -> Result<(), SearchError> {
+        Ok(self.connection.execute_batch(text).map_err(failed)?)
+    }
+
+    fn find(&mut self, asked: &Asked) -> Result<Found, SearchError> {
+        // One snapshot for all statements.
+        self.run("BEGIN")?;
+        let found = at_once(find::find(self, asked));
+        let ended = self.run("ROLLBACK");
+        found.and_then(|found| ended.map(|()| found))
+    }
+}
+
+impl Sql for Session {
+    async fn query(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<Row>, LedgerError> {
+        sqlite::query(&self.connection, &self.texts, text, parameters)
+    }
+
+    async fn numbers(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<i64>, LedgerError> {
+        sqlite::numbers(&self.connection, &self.texts, text, parameters)
+    }
+
+    async fn execute(&mut self, text: &'static str, parameters: &[Value<'_>]) -> Result<u64, LedgerError> {
+        sqlite::execute(&self.connection, &self.texts, text, parameters)
+    }
+
+    fn dialect(&self) -> Dialect {
+        Dialect::Sqlite
+    }
+
+    /// Nothing in an index is as old as its clock.
+    fn clock(&self) -> Value<'static> {
+        Value::Null
+    }
+
+    async fn batch(&mut self, text: &str) -> Result<(), LedgerError> {
+        self.connection.execute_batch(text).map_err(failed)
+    }
+}
+
+fn connect(path: &Path, cache_kib: i64) -> Result<Connection, LedgerError> {
     let connection = Connection::open(path).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
@@ -200,26 +252,6 @@ fn connect(path: &Path, cache_kib: i64) -> Result<Connection, SearchError> {
     connection.pragma_update_and_check(None, "mmap_size", MAPPED_BYTES_MAX, |_| Ok(())).map_err(failed)?;
     connection.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, |_| Ok(())).map_err(failed)?;
     Ok(connection)
-}
-
-fn standing(connection: &mut Connection) -> Result<Option<Standing>, SearchError> {
-    let find = "SELECT version, seq, at, scanned FROM standing";
-    let read = |row: &rusqlite::Row<'_>| {
-        let (seq, scanned): (i64, Option<i64>) = (row.get(1)?, row.get(3)?);
-        let scanned = scanned.map(|at| at as u64);
-        Ok(Standing { version: row.get(0)?, seq: seq as u64, at: row.get(2)?, scanned })
-    };
-    connection.query_row(find, [], read).optional().map_err(failed)
-}
-
-fn failed(error: rusqlite::Error) -> SearchError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::OperationInterrupted) => SearchError::TooLong,
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::TypeMismatch) => {
-            SearchError::Corrupt(error.to_string())
-        }
-        _ => SearchError::Unavailable(error.to_string()),
-    }
 }
 
 #[cfg(test)]

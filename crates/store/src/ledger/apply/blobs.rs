@@ -9,7 +9,7 @@ use super::{Context, just, returned};
 use crate::blobs::Location;
 use crate::ledger::change::{Change, Expects, Freed, Known, Place, Refused};
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Sql, Value, digest_values};
+use crate::sql::{Sql, Value, digest_values};
 
 /// The row of a blob.
 pub(super) struct Blob {

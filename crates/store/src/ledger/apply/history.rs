@@ -5,7 +5,7 @@ use wharf_model::name::Tag;
 
 use super::Context;
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Sql, Value, digest_values};
+use crate::sql::{Sql, Value, digest_values};
 
 impl<S: Sql> Context<'_, S> {
     /// Notes that a tag pointed to `before` and points to `after` from now on.

@@ -17,7 +17,7 @@ use super::projects::Home;
 use crate::ledger::change::Refused;
 use crate::ledger::project::{ImmutableTag, Settings};
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Row, Sql, Value, digest_list};
+use crate::sql::{Row, Sql, Value, digest_list};
 
 /// How many tags or repositories are asked for at once.
 const PAGE: usize = 1_000;

@@ -9,7 +9,7 @@ use super::{Context, returned};
 use crate::ids;
 use crate::ledger::change::{Change, Edge, Refused};
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Sql, Value, digest_list, digest_values};
+use crate::sql::{Sql, Value, digest_list, digest_values};
 
 impl<S: Sql> Context<'_, S> {
     pub(super) async fn put_manifest(&mut self, change: &mut Change) -> Result<bool, Refused> {

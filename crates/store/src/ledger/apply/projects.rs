@@ -10,7 +10,7 @@ use crate::ledger::change::{Expects, Refused};
 use crate::ledger::project::Settings;
 use crate::ledger::query::LedgerError;
 use crate::ledger::read;
-use crate::ledger::sql::{Sql, Value};
+use crate::sql::{Sql, Value};
 
 /// The row of a repository.
 #[derive(Clone, Copy, Debug)]

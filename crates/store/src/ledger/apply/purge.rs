@@ -7,8 +7,8 @@ use wharf_model::id::Id;
 use super::Context;
 use crate::ledger::change::{Freed, Refused};
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Sql, Value, digest_list};
 use crate::ledger::trash::{kind, kind_of, tags_of};
+use crate::sql::{Sql, Value, digest_list};
 
 /// How many rows one step removes, about: what a manifest names goes with it, and that is up to
 /// [`wharf_model::limits::MANIFEST_DESCRIPTORS_MAX`].

@@ -7,7 +7,7 @@ use super::Context;
 use super::projects::Home;
 use crate::ledger::change::{Expected, Expects, Refused};
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::Sql;
+use crate::sql::Sql;
 
 impl<S: Sql> Context<'_, S> {
     pub(super) async fn tag(&mut self, repository: i64, tag: &Tag) -> Result<Option<(i64, Digest)>, LedgerError> {

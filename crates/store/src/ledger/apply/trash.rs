@@ -14,8 +14,8 @@ use crate::ids;
 use crate::ledger::change::{Contents, Expects, Refused};
 use crate::ledger::people::Thing;
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Row, Sql, Value, digest_values};
 use crate::ledger::trash::{kind, tags_of, trashed_project, trashed_repository};
+use crate::sql::{Row, Sql, Value, digest_values};
 
 /// A live manifest that a trashed one names.
 struct Named {

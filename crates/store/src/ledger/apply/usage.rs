@@ -8,7 +8,7 @@ use super::Context;
 use crate::ledger::change::Refused;
 use crate::ledger::project::QuotaExceeded;
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Row, Sql};
+use crate::sql::{Row, Sql};
 
 /// By how much a project's use moves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use wharf_model::name::{RepositoryName, Tag};
 
 use super::{ArtifactRow, InBrief, TagRow};
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Row, Sql, Value, digest_list, digest_values};
+use crate::sql::{Row, Sql, Value, digest_list, digest_values};
 
 /// What [`artifact_row`] reads of a manifest `m` and its facts `f`.
 macro_rules! select_artifact {

@@ -7,7 +7,7 @@ use crate::ledger::Seq;
 use crate::ledger::apply::Context;
 use crate::ledger::change::Change;
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::Sql;
+use crate::sql::Sql;
 
 /// What the changes of a commit are about, as far as they were made.
 #[derive(Default)]

@@ -5,8 +5,8 @@ use crate::ledger::Seq;
 use crate::ledger::change::Entry;
 use crate::ledger::query::LedgerError;
 use crate::ledger::read::entry;
-use crate::ledger::sql::{Row, Sql, Value};
 use crate::ledger::trash::BEYOND_TRASH;
+use crate::sql::{Row, Sql, Value};
 
 /// What [`news_row`] reads of `x`, and where that is.
 macro_rules! select_news {

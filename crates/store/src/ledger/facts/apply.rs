@@ -4,7 +4,7 @@ use super::FactsChange;
 use crate::ledger::apply::Context;
 use crate::ledger::change::{Place, Refused};
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Sql, Value, digest_values};
+use crate::sql::{Sql, Value, digest_values};
 
 impl<S: Sql> Context<'_, S> {
     /// Makes the change; whether it had an effect.

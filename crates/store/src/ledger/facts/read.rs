@@ -9,7 +9,7 @@ use crate::blobs::Location;
 use crate::clock::Millis;
 use crate::ledger::change::Place;
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Row, Sql, Value, digest_values};
+use crate::sql::{Row, Sql, Value, digest_values};
 
 pub(crate) async fn facts(
     sql: &mut impl Sql,

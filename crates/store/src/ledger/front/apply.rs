@@ -6,7 +6,7 @@ use super::Pulled;
 use crate::ledger::apply::Context;
 use crate::ledger::change::{Expects, Refused};
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Sql, digest_values};
+use crate::sql::{Sql, digest_values};
 
 impl<S: Sql> Context<'_, S> {
     /// Whether the overview is another one than before.

@@ -4,7 +4,7 @@ use wharf_model::name::RepositoryName;
 
 use super::{CatalogueRow, OverviewRow};
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Row, Sql};
+use crate::sql::{Row, Sql};
 
 pub(crate) async fn overview(
     sql: &mut impl Sql,

@@ -12,7 +12,7 @@ use crate::clock::Millis;
 use crate::ledger::apply::Context;
 use crate::ledger::change::Refused;
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Sql, Value};
+use crate::sql::{Sql, Value};
 
 impl<S: Sql> Context<'_, S> {
     pub(crate) async fn people(&mut self, change: &PeopleChange) -> Result<bool, Refused> {

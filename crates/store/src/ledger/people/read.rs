@@ -9,8 +9,8 @@ use super::{
     AccountKind, AccountRow, Accounts, BindingRow, GroupRow, Holder, PasswordHash, RoleRow, SecretHash, SecretRow,
 };
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Row, Sql, Value, id_list};
 use crate::ledger::trash::BEYOND_TRASH;
+use crate::sql::{Row, Sql, Value, id_list};
 
 /// What [`account_row`] reads; `$project` is the id of the account's project.
 macro_rules! select_account {

@@ -8,7 +8,7 @@ use wharf_model::name::{ProjectName, RepositoryName, Tag};
 use super::{MoveRow, RepositoryRow, TrashMark, TrashRow, kind, kind_of};
 use crate::clock::Millis;
 use crate::ledger::query::LedgerError;
-use crate::ledger::sql::{Row, Sql, Value, digest_values, id_list};
+use crate::sql::{Row, Sql, Value, digest_values, id_list};
 
 /// Where a list of the trash begins.
 const BEFORE_ALL: TrashMark = (Millis::MAX, Id([0xff; 16]));

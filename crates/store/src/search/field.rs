@@ -1,6 +1,6 @@
 //! What artifacts are found by that is no running text: values, field by field, in the form in which they are looked up.
 
-use super::super::Document;
+use super::Document;
 
 /// Fields of the table `value`, by their numbers there.
 pub(super) const KIND: i64 = 1;
@@ -19,11 +19,19 @@ pub(super) const PLATFORMS: i64 = 11;
 /// How long a value is that is looked up, in bytes; of a longer one the beginning is.
 const VALUE_BYTES_MAX: usize = 512;
 
+/// How long all that is counted of something is, in bytes; of more the first are.
+const COUNTED_BYTES_MAX: usize = 2_000;
+
+/// The kind of something, as it is looked up.
+pub(super) fn kind(document: &Document) -> &str {
+    &document.kind[..document.kind.floor_char_boundary(VALUE_BYTES_MAX)]
+}
+
 /// The values that something is found by.
 pub(super) fn values(document: &Document) -> Vec<(i64, String)> {
     let mut values = Vec::new();
     if !document.kind.is_empty() {
-        values.push((KIND, document.kind.clone()));
+        values.push((KIND, kind(document).to_owned()));
     }
     values.extend(document.licenses.iter().flat_map(|text| licenses(text)).map(|one| (LICENSE, one)));
     values.extend(document.platforms.iter().flat_map(|text| platforms(text)).map(|one| (PLATFORM, one)));
@@ -56,18 +64,23 @@ fn licenses(expression: &str) -> impl Iterator<Item = String> {
 
 /// The licences of something, as they are counted: each once.
 pub(super) fn counted_licenses(document: &Document) -> String {
-    let mut all: Vec<String> = document.licenses.iter().flat_map(|text| licenses(text)).collect();
-    all.sort_unstable();
-    all.dedup();
-    all.join("\n")
+    counted(document.licenses.iter().flat_map(|text| licenses(text)).collect())
 }
 
 /// What something runs on, as that is counted: without variants of processors, which are too many and mean little.
 pub(super) fn counted_platforms(document: &Document) -> String {
     let of = |text: &String| text.to_lowercase().splitn(3, '/').take(2).collect::<Vec<_>>().join("/");
-    let mut all: Vec<String> = document.platforms.iter().map(of).collect();
+    counted(document.platforms.iter().map(of).collect())
+}
+
+fn counted(mut all: Vec<String>) -> String {
     all.sort_unstable();
     all.dedup();
+    let mut length = 0;
+    all.retain(|text| {
+        length += text.len() + 1;
+        length <= COUNTED_BYTES_MAX
+    });
     all.join("\n")
 }
 

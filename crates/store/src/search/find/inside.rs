@@ -1,0 +1,135 @@
+//! What is found by what is inside: files and packages, of which it is looked up in which sources they are, and then in which artifacts
+//! those.
+
+use std::collections::{BTreeSet, HashMap};
+
+use wharf_model::search::{FilePattern, Package, Term, version};
+
+use super::{Finder, SearchError, beyond};
+use crate::search::inside::{NAMES, cut, number, split, unpacked};
+use crate::search::sets::Scored;
+use crate::search::{Inside, PACKAGES_TOLD_MAX};
+use crate::sql::Sql;
+
+const BY_PATH: &str = "SELECT {number source} FROM holds WHERE path {any $1}";
+
+impl<S: Sql> Finder<'_, S> {
+    pub(super) fn asks_inside(&self) -> bool {
+        let is_inside = |term: &Term| matches!(term, Term::Package(_) | Term::File(_));
+        self.asked.query.clauses.iter().any(|clause| is_inside(&clause.term))
+    }
+
+    /// Whether of every source it is known what is in it, as far as it can be.
+    pub(super) async fn knows_inside(&mut self) -> Result<bool, SearchError> {
+        Ok(!self.sql.any("SELECT 1 FROM source WHERE state = 0 LIMIT 1", &[]).await?)
+    }
+
+    pub(super) async fn files(&mut self, pattern: &FilePattern) -> Result<Scored, SearchError> {
+        let paths = match pattern {
+            FilePattern::Name(name) => self.paths(NAMES, &[name]).await?,
+            FilePattern::Path(path) => {
+                let (folder, name) = split(path);
+                match self.folder(folder).await? {
+                    Some(folder) => self.paths(folder, &[name, &format!("{name}/")]).await?,
+                    None => Vec::new(),
+                }
+            }
+            FilePattern::Below(prefix) => {
+                let (folder, rest) = prefix.split_at(prefix.rfind('/').map_or(0, |at| at + 1));
+                match self.folder(folder).await? {
+                    Some(folder) if folder != 0 && rest.is_empty() => vec![folder],
+                    Some(folder) => {
+                        let find = "SELECT {number id} FROM path WHERE folder = $1 AND name >= $2 AND name < $3";
+                        let beyond = beyond(rest);
+                        let parameters = [folder.into(), rest.into(), beyond.as_str().into()];
+                        self.sql.numbers(find, &parameters).await?
+                    }
+                    None => Vec::new(),
+                }
+            }
+        };
+        self.in_sources(BY_PATH, &paths).await
+    }
+
+    /// What is there of these names in a folder.
+    async fn paths(&mut self, folder: i64, names: &[&str]) -> Result<Vec<i64>, SearchError> {
+        let names: Vec<String> = names.iter().map(|name| cut(name)).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let find = "SELECT {number p.id} FROM {each e $2 text name} CROSS JOIN path p
+            WHERE p.folder = $1 AND p.name = e.name";
+        Ok(self.sql.numbers(find, &[folder.into(), (&names).into()]).await?)
+    }
+
+    /// A folder by its path, which is empty or ends with a slash.
+    async fn folder(&mut self, path: &str) -> Result<Option<i64>, SearchError> {
+        let mut folder = 0;
+        for name in path.split_inclusive('/') {
+            match self.paths(folder, &[name]).await?.first() {
+                Some(inner) => folder = *inner,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(folder))
+    }
+
+    pub(super) async fn package(&mut self, package: &Package, must: bool) -> Result<Scored, SearchError> {
+        let prefix = package.name.prefix();
+        // Of one name, what is before the least that could be behind it.
+        let most = if package.name.is_literal() { format!("{prefix}\u{1}") } else { beyond(prefix) };
+        let mut found = Vec::new();
+        for find in [
+            "SELECT id, name, ecosystem, version FROM package WHERE name >= $1 AND name < $2",
+            "SELECT id, name, ecosystem, version FROM package WHERE last >= $1 AND last < $2",
+        ] {
+            for mut row in self.sql.query(find, &[prefix.into(), most.as_str().into()]).await? {
+                let (id, name, ecosystem, version) = (row.int(0)?, row.text(1)?, row.text(2)?, row.text(3)?);
+                if is_meant(package, &name, &ecosystem, &version) {
+                    found.push(id);
+                    if must {
+                        self.packages.insert(id, format!("{name} {version}"));
+                    }
+                }
+            }
+        }
+        self.in_sources("SELECT {number source} FROM packed WHERE package {any $1}", &found).await
+    }
+
+    /// Packages of those that were looked for that are in these artifacts.
+    pub(super) async fn packages_of(&mut self, keys: &[i64]) -> Result<HashMap<i64, Vec<String>>, SearchError> {
+        if self.packages.is_empty() {
+            return Ok(HashMap::new());
+        }
+        let find = "SELECT h.key, l.numbers FROM held h CROSS JOIN source s CROSS JOIN listed l
+            WHERE h.key {any $1} AND s.id = h.source AND s.inside = $2 AND l.source = s.id";
+        let mut told: HashMap<i64, BTreeSet<&String>> = HashMap::new();
+        for mut row in self.sql.query(find, &[keys.into(), number(Inside::Packages).into()]).await? {
+            let (key, numbers) = (row.int(0)?, row.bytes(1)?);
+            let here = unpacked(&numbers);
+            told.entry(key).or_default().extend(here.iter().filter_map(|package| self.packages.get(package)));
+        }
+        let first = |all: BTreeSet<&String>| {
+            all.into_iter().take(PACKAGES_TOLD_MAX).map(|one| one.trim_end().to_owned()).collect()
+        };
+        Ok(told.into_iter().map(|(key, all)| (key, first(all))).collect())
+    }
+
+    /// The artifacts in which any of the sources is that a statement finds for these paths or packages.
+    async fn in_sources(&mut self, find: &'static str, numbers: &[i64]) -> Result<Scored, SearchError> {
+        let mut sources = self.sql.numbers(find, &[numbers.into()]).await?;
+        sources.sort_unstable();
+        sources.dedup();
+        self.keys("SELECT {number key} FROM held WHERE source {any $1}", &[(&sources).into()], 0).await
+    }
+}
+
+/// Whether it is a package that was asked for.
+fn is_meant(package: &Package, name: &str, ecosystem: &str, of: &str) -> bool {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    let is_named = package.name.matches(name) || package.name.matches(last);
+    let is_from = package.ecosystem.as_deref().is_none_or(|wanted| wanted == ecosystem);
+    let is_of = package.version.as_ref().is_none_or(|(compare, wanted)| {
+        // What tells no version is of none that can be asked for.
+        !of.is_empty() && compare.holds(version::compare(ecosystem, of, wanted))
+    });
+    is_named && is_from && is_of
+}

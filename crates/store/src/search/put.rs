@@ -1,0 +1,468 @@
+//! How the index is changed: all updates in their order, as many artifacts or sources with each statement as follow each other; then, once
+//! for all of them, what follows from it.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use wharf_model::digest::Digest;
+use wharf_model::name::RepositoryName;
+
+use super::sets::{key, keys_of};
+use super::{Document, FORM, SearchError, Standing, TAGS_TOLD_MAX, Update, field, names, text};
+use crate::ledger::query::LedgerError;
+use crate::sql::{Sql, Value};
+
+/// How many artifacts of repositories that are gone are cleared away beside each change.
+const CLEARED: i64 = 256;
+
+/// Makes all of it so, in the caller's transaction.
+pub(super) async fn apply(sql: &mut impl Sql, updates: &[Update], standing: Standing) -> Result<(), SearchError> {
+    let given = Given::read(sql).await?;
+    let mut put = Put { sql, given, resign: BTreeSet::new(), rework: BTreeSet::new() };
+    put.all(updates).await?;
+    put.clear().await?;
+    put.clear_sources().await?;
+    put.settle().await?;
+    let Put { sql, given, .. } = put;
+    given.write(sql).await?;
+    stand(sql, standing).await
+}
+
+/// Where the index stands; none where nothing was ever put into it.
+///
+/// # Errors
+/// [`SearchError::Corrupt`] where it is of another form.
+pub(super) async fn standing(sql: &mut impl Sql) -> Result<Option<Standing>, SearchError> {
+    let Some(mut row) = sql.one("SELECT form, version, seq, at, scanned FROM standing", &[]).await? else {
+        return Ok(None);
+    };
+    let form = row.int(0)?;
+    if form != FORM {
+        return Err(SearchError::Corrupt(format!("it is of form {form}")));
+    }
+    let version = u32::try_from(row.int(1)?).map_err(|_| SearchError::Corrupt("it is of no version".to_owned()))?;
+    Ok(Some(Standing { version, seq: row.unsigned(2)?, at: row.int(3)?, scanned: row.maybe_unsigned(4)? }))
+}
+
+/// Notes where the index stands.
+pub(super) async fn stand(sql: &mut impl Sql, standing: Standing) -> Result<(), SearchError> {
+    let put = "INSERT INTO standing (id, form, version, seq, at, scanned) VALUES (1, $1, $2, $3, $4, $5)
+        ON CONFLICT (id) DO UPDATE SET version = excluded.version, seq = excluded.seq, at = excluded.at, scanned = excluded.scanned";
+    let Standing { version, seq, at, scanned } = standing;
+    let scanned = scanned.map(|at| at as i64);
+    let parameters = [FORM.into(), i64::from(version).into(), (seq as i64).into(), at.into(), scanned.into()];
+    sql.execute(put, &parameters).await?;
+    Ok(())
+}
+
+/// What is given numbers.
+#[derive(Clone, Copy)]
+pub(super) enum Sort {
+    Project,
+    Repository,
+    Part,
+    Value,
+    Source,
+    Path,
+    Package,
+    Listed,
+}
+
+/// The last number of each sort.
+struct Given([i64; 8]);
+
+impl Given {
+    async fn read(sql: &mut impl Sql) -> Result<Given, LedgerError> {
+        let mut given = Given([0; 8]);
+        let found = sql.numbers("SELECT {numbers id, last} FROM given", &[]).await?;
+        for [sort, last] in found.as_chunks::<2>().0 {
+            if let Some(given) = usize::try_from(*sort).ok().and_then(|sort| given.0.get_mut(sort)) {
+                *given = *last;
+            }
+        }
+        Ok(given)
+    }
+
+    async fn write(&self, sql: &mut impl Sql) -> Result<(), LedgerError> {
+        let sorts: Vec<i64> = (0..).take(self.0.len()).collect();
+        let put = "INSERT INTO given (id, last) SELECT e.id, e.last FROM {each e $1 int id, $2 int last} WHERE true
+            ON CONFLICT (id) DO UPDATE SET last = excluded.last";
+        sql.execute(put, &[(&sorts).into(), self.0.as_slice().into()]).await.map(drop)
+    }
+}
+
+pub(super) struct Put<'s, S> {
+    pub(super) sql: &'s mut S,
+    given: Given,
+    /// Artifacts of which it is to be noted whether they are signed.
+    resign: BTreeSet<i64>,
+    /// Artifacts of which it is to be worked out what is in them.
+    pub(super) rework: BTreeSet<i64>,
+}
+
+impl<S: Sql> Put<'_, S> {
+    async fn all(&mut self, updates: &[Update]) -> Result<(), SearchError> {
+        let mut rest = updates;
+        while let Some(first) = rest.first() {
+            let (these, others) = rest.split_at(alike(rest));
+            rest = others;
+            match first {
+                Update::Put(_) => self.documents(these).await?,
+                Update::Contents { .. } => self.contents(these).await?,
+                Update::Drop { repository, digest } => self.drop(repository, digest).await?,
+                Update::DropRepository(name) => {
+                    if let Some(repository) = self.repository(name).await? {
+                        self.end_repository(repository).await?;
+                    }
+                }
+                Update::DropProject(name) => {
+                    let inside = "SELECT {number r.id} FROM project p CROSS JOIN repository r
+                        WHERE p.name = $1 AND r.project = p.id";
+                    for repository in self.sql.numbers(inside, &[name.as_str().into()]).await? {
+                        self.end_repository(repository).await?;
+                    }
+                    self.sql.execute("DELETE FROM project WHERE name = $1", &[name.as_str().into()]).await?;
+                }
+                Update::Project { name, public } => {
+                    let put = "UPDATE project SET public = $2 WHERE name = $1";
+                    self.sql.execute(put, &[name.as_str().into(), (*public).into()]).await?;
+                }
+                Update::Stale { source, inside } => self.stale(source, *inside).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// A number that nothing of this sort has or had, for each of so many.
+    pub(super) fn give(&mut self, sort: Sort, count: usize) -> Vec<i64> {
+        let last = &mut self.given.0[sort as usize];
+        let first = *last + 1;
+        *last += count as i64;
+        (first..=*last).collect()
+    }
+
+    /// Puts in artifacts, each of which is another.
+    async fn documents(&mut self, updates: &[Update]) -> Result<(), SearchError> {
+        let documents = updates.iter().filter_map(|update| match update {
+            Update::Put(document) => Some(document.as_ref()),
+            _ => None,
+        });
+        let documents: Vec<&Document> = documents.collect();
+        let repositories = self.ensure_repositories(&documents).await?;
+        self.end_former(&documents, &repositories).await?;
+        let keys: Vec<i64> = documents.iter().map(|document| key(document.number, document.rank) as i64).collect();
+        let values = self.values(&documents).await?;
+        let value = |field, text: &str| values.get(&(field, text.to_owned())).copied().unwrap_or_default();
+        let of = |number: &dyn Fn(&Document) -> i64| documents.iter().map(|one| number(one)).collect::<Vec<i64>>();
+        let kinds = of(&|one| value(field::KIND, field::kind(one)));
+        let licenses = of(&|one| value(field::LICENSES, &field::counted_licenses(one)));
+        let platforms = of(&|one| value(field::PLATFORMS, &field::counted_platforms(one)));
+        let pushed = of(&|one| one.pushed_at);
+        let put = "INSERT INTO doc (key, repository, kind, licenses, platforms, signed, pushed_at)
+            SELECT e.key, e.repository, e.kind, e.licenses, e.platforms, 0, e.pushed FROM {each e $1 int key, $2 int repository,
+            $3 int kind, $4 int licenses, $5 int platforms, $6 int pushed}";
+        let parameters: [Value<'_>; 6] = [
+            (&keys).into(),
+            (&repositories).into(),
+            (&kinds).into(),
+            (&licenses).into(),
+            (&platforms).into(),
+            (&pushed).into(),
+        ];
+        self.sql.execute(put, &parameters).await?;
+        self.shown(&documents, &keys, &repositories).await?;
+        text::put(self.sql, &keys, &documents).await?;
+        let (mut has, mut what) = (Vec::new(), Vec::new());
+        for (document, key) in documents.iter().zip(&keys) {
+            for (field, text) in field::values(document) {
+                has.push(*key);
+                what.push(values.get(&(field, text)).copied().unwrap_or_default());
+            }
+        }
+        let put = "INSERT INTO has (value, key) SELECT e.value, e.key FROM {each e $1 int value, $2 int key}";
+        self.sql.execute(put, &[(&what).into(), (&has).into()]).await?;
+        self.inside(&documents, &keys).await?;
+        self.resign.extend(&keys);
+        let signatures = documents.iter().zip(&repositories).filter(|(document, _)| document.is_signature);
+        let signed = signatures.filter_map(|(document, repository)| Some((*repository, document.subject.as_ref()?)));
+        let signed = self.keys_of_digests(&signed.collect::<Vec<_>>()).await?;
+        self.resign.extend(signed);
+        Ok(())
+    }
+
+    /// Takes out what these take the place of.
+    async fn end_former(&mut self, documents: &[&Document], repositories: &[i64]) -> Result<(), SearchError> {
+        let (from, to): (Vec<i64>, Vec<i64>) = documents
+            .iter()
+            .map(|document| keys_of(document.number))
+            .map(|(from, to)| (from as i64, to as i64))
+            .unzip();
+        let find = "SELECT {number d.key} FROM {each e $1 int first, $2 int last} CROSS JOIN doc d
+            WHERE d.key >= e.first AND d.key <= e.last";
+        let mut former = self.sql.numbers(find, &[(&from).into(), (&to).into()]).await?;
+        // One of the same digest was deleted and has another number.
+        let named = repositories.iter().copied().zip(documents.iter().map(|document| &document.digest));
+        former.extend(self.keys_of_digests(&named.collect::<Vec<_>>()).await?);
+        former.sort_unstable();
+        former.dedup();
+        self.end(&former).await
+    }
+
+    async fn shown(&mut self, documents: &[&Document], keys: &[i64], repositories: &[i64]) -> Result<(), SearchError> {
+        let of = |text: &dyn Fn(&Document) -> String| documents.iter().map(|one| text(one)).collect::<Vec<String>>();
+        let halves_of = |subject: Option<&Digest>| subject.map(halves).unwrap_or_default();
+        let texts = [
+            of(&|one| halves(&one.digest).0),
+            of(&|one| halves(&one.digest).1),
+            of(&|one| halves_of(one.subject.as_ref()).0),
+            of(&|one| halves_of(one.subject.as_ref()).1),
+            of(&|one| one.title.clone()),
+            of(&|one| one.summary.clone()),
+            of(&|one| one.description.clone()),
+            of(&|one| one.version.clone()),
+            of(&|one| {
+                one.tags.iter().take(TAGS_TOLD_MAX).map(wharf_model::name::Tag::as_str).collect::<Vec<_>>().join(" ")
+            }),
+            of(&|one| one.maintainers.join("\n")),
+            of(&|one| one.keywords.join("\n")),
+            of(&|one| one.licenses.join("\n")),
+            of(&|one| one.platforms.join("\n")),
+        ];
+        let texts = texts.each_ref().map(|column| borrowed(column));
+        let signatures: Vec<i64> = documents.iter().map(|one| i64::from(one.is_signature)).collect();
+        let size = |one: &&Document| one.size.map_or(-1, |size| i64::try_from(size).unwrap_or(i64::MAX));
+        let sizes: Vec<i64> = documents.iter().map(size).collect();
+        let totals: Vec<i64> = documents.iter().map(|one| one.tags_total as i64).collect();
+        let put = "INSERT INTO shown (key, repository, signature, size, tags_total, algorithm, hash, subject_algorithm, subject_hash,
+                title, summary, description, version, tags, maintainers, keywords, licenses, platforms)
+            SELECT e.key, e.repository, e.signature, nullif(e.size, -1), e.total, e.algorithm, e.hash, nullif(e.of_algorithm, ''),
+                nullif(e.of_hash, ''), e.title, e.summary, e.description, e.version, e.tags, e.maintainers, e.keywords, e.licenses,
+                e.platforms
+            FROM {each e $1 int key, $2 int repository, $3 int signature, $4 int size, $5 int total, $6 text algorithm, $7 text hash,
+                $8 text of_algorithm, $9 text of_hash, $10 text title, $11 text summary, $12 text description, $13 text version,
+                $14 text tags, $15 text maintainers, $16 text keywords, $17 text licenses, $18 text platforms}";
+        let numbers: [Value<'_>; 5] =
+            [keys.into(), repositories.into(), (&signatures).into(), (&sizes).into(), (&totals).into()];
+        let parameters: Vec<Value<'_>> = numbers.into_iter().chain(texts.iter().map(Value::from)).collect();
+        self.sql.execute(put, &parameters).await?;
+        Ok(())
+    }
+
+    async fn drop(&mut self, repository: &RepositoryName, digest: &Digest) -> Result<(), SearchError> {
+        let Some(repository) = self.repository(repository).await? else { return Ok(()) };
+        let keys = self.keys_of_digests(&[(repository, digest)]).await?;
+        self.end(&keys).await
+    }
+
+    /// Takes artifacts out.
+    async fn end(&mut self, keys: &[i64]) -> Result<(), SearchError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let signed = "SELECT {number s.key} FROM shown g CROSS JOIN shown s WHERE g.key {any $1} AND g.signature = 1
+            AND s.hash = g.subject_hash AND s.repository = g.repository AND s.algorithm = g.subject_algorithm";
+        let signed = self.sql.numbers(signed, &[keys.into()]).await?;
+        self.resign.extend(signed);
+        self.end_inside(keys).await?;
+        text::end(self.sql, keys).await?;
+        for end in [
+            "DELETE FROM has WHERE key {any $1}",
+            "DELETE FROM shown WHERE key {any $1}",
+            "DELETE FROM doc WHERE key {any $1}",
+        ] {
+            self.sql.execute(end, &[keys.into()]).await?;
+        }
+        Ok(())
+    }
+
+    /// What follows from all that was changed.
+    async fn settle(&mut self) -> Result<(), SearchError> {
+        let resign: Vec<i64> = std::mem::take(&mut self.resign).into_iter().collect();
+        for put in [
+            "UPDATE doc SET signed = 1 WHERE key {any $1} AND signed = 0 AND EXISTS (SELECT 1 FROM shown s CROSS JOIN shown g
+                WHERE s.key = doc.key AND g.repository = s.repository AND g.subject_hash = s.hash
+                    AND g.subject_algorithm = s.algorithm AND g.signature = 1)",
+            "UPDATE doc SET signed = 0 WHERE key {any $1} AND signed = 1 AND NOT EXISTS (SELECT 1 FROM shown s CROSS JOIN shown g
+                WHERE s.key = doc.key AND g.repository = s.repository AND g.subject_hash = s.hash
+                    AND g.subject_algorithm = s.algorithm AND g.signature = 1)",
+        ] {
+            self.sql.execute(put, &[(&resign).into()]).await?;
+        }
+        self.work_out().await
+    }
+
+    // --- repositories
+
+    async fn repository(&mut self, name: &RepositoryName) -> Result<Option<i64>, SearchError> {
+        let found = self.sql.one("SELECT id FROM repository WHERE name = $1", &[name.as_str().into()]).await?;
+        Ok(found.map(|mut row| row.int(0)).transpose()?)
+    }
+
+    /// The numbers of the repositories of these, in their order.
+    async fn ensure_repositories(&mut self, documents: &[&Document]) -> Result<Vec<i64>, SearchError> {
+        let projects = self.ensure_projects(documents).await?;
+        let names: BTreeMap<&str, i64> = documents
+            .iter()
+            .map(|document| (document.repository.as_str(), projects.get(document.repository.project_str())))
+            .map(|(name, project)| (name, project.copied().unwrap_or_default()))
+            .collect();
+        let all: Vec<&str> = names.keys().copied().collect();
+        let find = "SELECT {number coalesce((SELECT r.id FROM repository r WHERE r.name = e.name), 0)}
+            FROM {each e $1 text name}";
+        let mut found = self.sql.numbers(find, &[(&all).into()]).await?;
+        let new: Vec<&str> = all.iter().zip(&found).filter(|(_, id)| **id == 0).map(|(name, _)| *name).collect();
+        let numbers = self.give(Sort::Repository, new.len());
+        let mut next = numbers.iter();
+        found.iter_mut().filter(|id| **id == 0).for_each(|id| *id = next.next().copied().unwrap_or_default());
+        let within: Vec<i64> = new.iter().filter_map(|name| names.get(name).copied()).collect();
+        let put = "INSERT INTO repository (id, name, project) SELECT e.id, e.name, e.project
+            FROM {each e $1 int id, $2 text name, $3 int project}";
+        self.sql.execute(put, &[(&numbers).into(), (&new).into(), (&within).into()]).await?;
+        text::put_names(self.sql, &numbers, &new).await?;
+        self.put_parts(&numbers, &new).await?;
+        let ids: BTreeMap<&str, i64> = all.into_iter().zip(found).collect();
+        Ok(documents.iter().filter_map(|document| ids.get(document.repository.as_str()).copied()).collect())
+    }
+
+    async fn put_parts(&mut self, repositories: &[i64], of: &[&str]) -> Result<(), SearchError> {
+        let parts = repositories
+            .iter()
+            .zip(of)
+            .flat_map(|(repository, name)| names::parts(name).into_iter().map(move |part| (part, *repository)));
+        let (texts, here): (Vec<&str>, Vec<i64>) = parts.unzip();
+        let mut all = texts.clone();
+        all.sort_unstable();
+        all.dedup();
+        let find =
+            "SELECT {number coalesce((SELECT p.id FROM part p WHERE p.text = e.text), 0)} FROM {each e $1 text text}";
+        let found = self.sql.numbers(find, &[(&all).into()]).await?;
+        let new: Vec<&str> = all.iter().zip(found).filter(|(_, id)| *id == 0).map(|(text, _)| *text).collect();
+        let lengths: Vec<i64> = new.iter().map(|text| text.len() as i64).collect();
+        let numbers = self.give(Sort::Part, new.len());
+        let put = "INSERT INTO part (id, text, length) SELECT e.id, e.text, e.length
+            FROM {each e $1 int id, $2 text text, $3 int length}";
+        self.sql.execute(put, &[(&numbers).into(), (&new).into(), (&lengths).into()]).await?;
+        let put = "INSERT INTO named (part, repository) SELECT p.id, e.repository
+            FROM {each e $1 text text, $2 int repository} CROSS JOIN part p WHERE p.text = e.text";
+        self.sql.execute(put, &[(&texts).into(), (&here).into()]).await?;
+        Ok(())
+    }
+
+    /// Projects by their names, as public as the last that is in each says.
+    async fn ensure_projects<'d>(&mut self, documents: &[&'d Document]) -> Result<BTreeMap<&'d str, i64>, SearchError> {
+        let public: BTreeMap<&str, bool> =
+            documents.iter().map(|document| (document.repository.project_str(), document.public)).collect();
+        let names: Vec<&str> = public.keys().copied().collect();
+        let find = "SELECT {number coalesce((SELECT p.id FROM project p WHERE p.name = e.name), 0)}
+            FROM {each e $1 text name}";
+        let mut found = self.sql.numbers(find, &[(&names).into()]).await?;
+        let new: Vec<&str> = names.iter().zip(&found).filter(|(_, id)| **id == 0).map(|(name, _)| *name).collect();
+        let numbers = self.give(Sort::Project, new.len());
+        let mut next = numbers.iter();
+        found.iter_mut().filter(|id| **id == 0).for_each(|id| *id = next.next().copied().unwrap_or_default());
+        let put = "INSERT INTO project (id, name, public) SELECT e.id, e.name, 0 FROM {each e $1 int id, $2 text name}";
+        self.sql.execute(put, &[(&numbers).into(), (&new).into()]).await?;
+        let ids: BTreeMap<&str, i64> = names.into_iter().zip(found).collect();
+        for (is_public, put) in [
+            (true, "UPDATE project SET public = 1 WHERE id {any $1} AND public = 0"),
+            (false, "UPDATE project SET public = 0 WHERE id {any $1} AND public = 1"),
+        ] {
+            let these = ids.iter().filter(|(name, _)| public.get(*name) == Some(&is_public));
+            let these: Vec<i64> = these.map(|(_, id)| *id).collect();
+            self.sql.execute(put, &[(&these).into()]).await?;
+        }
+        Ok(ids)
+    }
+
+    /// Takes a repository out; what was in it is cleared away later, and is not found from now on.
+    async fn end_repository(&mut self, repository: i64) -> Result<(), SearchError> {
+        text::end_name(self.sql, repository).await?;
+        for end in [
+            "DELETE FROM named WHERE repository = $1",
+            "DELETE FROM repository WHERE id = $1",
+            "INSERT INTO gone (repository) VALUES ($1)",
+        ] {
+            self.sql.execute(end, &[repository.into()]).await?;
+        }
+        Ok(())
+    }
+
+    /// Clears away some of what was in repositories that are gone.
+    async fn clear(&mut self) -> Result<(), SearchError> {
+        let Some(mut gone) = self.sql.one("SELECT repository FROM gone LIMIT 1", &[]).await? else { return Ok(()) };
+        let gone = gone.int(0)?;
+        let find = "SELECT {number d.key} FROM (SELECT key FROM doc WHERE repository = $1 LIMIT $2) AS d";
+        let keys = self.sql.numbers(find, &[gone.into(), CLEARED.into()]).await?;
+        self.end(&keys).await?;
+        if (keys.len() as i64) < CLEARED {
+            self.sql.execute("DELETE FROM gone WHERE repository = $1", &[gone.into()]).await?;
+        }
+        Ok(())
+    }
+
+    /// The numbers of all values of these.
+    async fn values(&mut self, documents: &[&Document]) -> Result<BTreeMap<(i64, String), i64>, SearchError> {
+        let mut all: BTreeMap<(i64, String), i64> = BTreeMap::new();
+        for document in documents {
+            all.insert((field::KIND, field::kind(document).to_owned()), 0);
+            all.insert((field::LICENSES, field::counted_licenses(document)), 0);
+            all.insert((field::PLATFORMS, field::counted_platforms(document)), 0);
+            all.extend(field::values(document).into_iter().map(|value| (value, 0)));
+        }
+        let (fields, texts): (Vec<i64>, Vec<&str>) = all.keys().map(|(field, text)| (*field, text.as_str())).unzip();
+        let find = "SELECT {number coalesce((SELECT v.id FROM value v WHERE v.field = e.field AND v.text = e.text), 0)}
+            FROM {each e $1 int field, $2 text text}";
+        let mut found = self.sql.numbers(find, &[(&fields).into(), (&texts).into()]).await?;
+        let is_new = |at: &usize| found[*at] == 0;
+        let new: Vec<usize> = (0..found.len()).filter(is_new).collect();
+        let numbers = self.give(Sort::Value, new.len());
+        let (new_fields, new_texts): (Vec<i64>, Vec<&str>) = new.iter().map(|at| (fields[*at], texts[*at])).unzip();
+        let put = "INSERT INTO value (id, field, text) SELECT e.id, e.field, e.text
+            FROM {each e $1 int id, $2 int field, $3 text text}";
+        self.sql.execute(put, &[(&numbers).into(), (&new_fields).into(), (&new_texts).into()]).await?;
+        new.iter().zip(numbers).for_each(|(at, number)| found[*at] = number);
+        all.values_mut().zip(found).for_each(|(value, number)| *value = number);
+        Ok(all)
+    }
+
+    /// What is called so in these repositories.
+    pub(super) async fn keys_of_digests(&mut self, named: &[(i64, &Digest)]) -> Result<Vec<i64>, SearchError> {
+        let repositories: Vec<i64> = named.iter().map(|(repository, _)| *repository).collect();
+        let (algorithms, hashes): (Vec<String>, Vec<String>) = named.iter().map(|(_, digest)| halves(digest)).unzip();
+        let find =
+            "SELECT {number s.key} FROM {each e $1 int repository, $2 text algorithm, $3 text hash} CROSS JOIN shown s
+            WHERE s.hash = e.hash AND s.repository = e.repository AND s.algorithm = e.algorithm";
+        let (algorithms, hashes) = (borrowed(&algorithms), borrowed(&hashes));
+        let parameters = [(&repositories).into(), (&algorithms).into(), (&hashes).into()];
+        Ok(self.sql.numbers(find, &parameters).await?)
+    }
+}
+
+/// How many of the first are made so together: artifacts of which each is another, or what is in sources.
+fn alike(updates: &[Update]) -> usize {
+    let (mut numbers, mut named) = (HashSet::new(), HashSet::new());
+    let mut count = 0;
+    for update in updates {
+        let is_more = match (&updates[0], update) {
+            (Update::Put(_), Update::Put(document)) => {
+                numbers.insert(document.number) && named.insert((&document.repository, &document.digest))
+            }
+            (Update::Contents { .. }, Update::Contents { .. }) => true,
+            _ => false,
+        };
+        if !is_more {
+            break;
+        }
+        count += 1;
+    }
+    count.max(1)
+}
+
+pub(super) fn borrowed(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
+/// The algorithm and the hexadecimal digits.
+pub(super) fn halves(digest: &Digest) -> (String, String) {
+    let text = digest.to_string();
+    text.split_once(':').map(|(algorithm, hash)| (algorithm.to_owned(), hash.to_owned())).unwrap_or_default()
+}
