@@ -6,7 +6,7 @@
 //!   lock         held by the process that uses the folder; its number is in it
 //!   secret.key   what every other key is derived from; whoever has it can make tokens
 //!   ledger.db    the ledger, unless it is elsewhere
-//!   search.db    the search index; deletable, as it is made of the ledger
+//!   search.db    the search index, where the ledger is not PostgreSQL; deletable, as it is made of the ledger
 //!   blobs/       the blobs, unless they are elsewhere
 //! ```
 

@@ -1,21 +1,26 @@
 //! Fills the search index of a server that is stopped, as if very much had been pushed: for `cargo xtask bench search`.
 //!
 //! ```sh
-//! cargo run --release -p wharf-store --example search_fixture -- DATA/search.db [PERCENT]
+//! cargo run --release -p wharf-store --example search_fixture -- DATA/search.db|postgres://... [PERCENT] [QUERIES]
 //! ```
+//!
+//! With a file of queries, each is asked of the index itself, which need not have been made before; how long each took is told.
 //!
 //! What it puts there is in no ledger: the server finds it until the index is made anew. At 100 percent: 100,000 artifacts in 5,000
 //! repositories of 200 projects; 20,000 of them images over 30,000 layers with 5 million files, 10,000 bills of materials with a million
 //! packages. The same each time.
 #![allow(clippy::print_stdout, clippy::expect_used, reason = "it is a tool for developers")]
 
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::name::{RepositoryName, Tag};
-use wharf_store::search::sqlite::Sqlite;
-use wharf_store::search::{Contents, Document, Inside, Package, Rank, Search, Source, Standing, Update};
+use wharf_model::search::{Query, Term};
+use wharf_store::ledger::readable::Readable;
+use wharf_store::open;
+use wharf_store::search::{Asked, Contents, Document, Inside, Package, Rank, Search, Source, Standing, Update};
 
 const IMAGES: u64 = 20_000;
 const BILLS: u64 = 10_000;
@@ -33,6 +38,8 @@ const PROJECTS: u64 = 200;
 /// Numbers of manifests that are far above those of any that is pushed while it is measured.
 const NUMBERS: u64 = 1 << 40;
 const CHUNK: usize = 256;
+/// How often a query is asked.
+const TURNS: usize = 9;
 
 const NAMES: [&str; 40] = [
     "redis",
@@ -303,16 +310,67 @@ fn packages(bill: u64) -> Vec<Package> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let mut arguments = std::env::args().skip(1);
-    let path = arguments.next().expect("search_fixture DATA/search.db [PERCENT]");
+    let index = arguments.next().expect("search_fixture DATA/search.db|postgres://... [PERCENT]");
     let percent = arguments.next().map_or(100, |percent| percent.parse().expect("a number"));
-    let index: Arc<dyn Search> = Sqlite::new(path);
-    let standing = index.standing().await.expect("an index").expect("one that a server has made");
+    let index: Arc<dyn Search> = open::open_search(&index, Path::new(&index)).expect("an index");
+    let queries = arguments.next().map(|path| std::fs::read_to_string(path).expect("queries"));
+    let standing = match index.standing().await.expect("an index") {
+        Some(standing) => standing,
+        None => {
+            assert!(queries.is_some(), "none that a server has made");
+            index.begin(Standing::default()).await.expect("an index");
+            Standing::default()
+        }
+    };
+    if percent > 0 {
+        fill(&index, standing, percent).await;
+    }
+    if let Some(queries) = queries {
+        ask(&index, &queries).await;
+    }
+}
+
+/// How long each query takes, the slowest first: the median of some.
+async fn ask(index: &Arc<dyn Search>, queries: &str) {
+    let mut times: Vec<(Duration, &str, u64)> = Vec::new();
+    for line in queries.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let query = Query::parse(line).expect("a query");
+        let kinds = query.clauses.iter().filter_map(|clause| match &clause.term {
+            Term::Kind(kind) => {
+                Some((kind.clone(), vec![if kind == "helm" { "helm-chart".to_owned() } else { kind.clone() }]))
+            }
+            _ => None,
+        });
+        let asked = Asked {
+            kinds: kinds.collect(),
+            query: query.clone(),
+            readable: Readable::All,
+            limit: 50,
+            ..Asked::default()
+        };
+        let mut of_one = Vec::new();
+        let mut total = 0;
+        for _ in 0..TURNS {
+            let begin = Instant::now();
+            total = index.find(asked.clone()).await.expect("an answer").total;
+            of_one.push(begin.elapsed());
+        }
+        of_one.sort_unstable();
+        times.push((of_one[of_one.len() / 2], line, total));
+    }
+    times.sort_unstable_by(|one, other| other.cmp(one));
+    for (time, query, total) in times {
+        println!("{:7.1} ms {total:6} {query}", time.as_secs_f64() * 1000.0);
+    }
+}
+
+async fn fill(index: &Arc<dyn Search>, standing: Standing, percent: u64) {
     let fixture = Fixture { percent };
     let begin = Instant::now();
     let mut documents = 0;
     let mut all = fixture.documents().map(|document| Update::Put(Box::new(document))).peekable();
     while all.peek().is_some() {
-        documents += put(&index, standing, all.by_ref().take(CHUNK).collect()).await;
+        documents += put(index, standing, all.by_ref().take(CHUNK).collect()).await;
     }
     println!("{documents} artifacts in {:.1?}", begin.elapsed());
     let begin = Instant::now();
@@ -322,11 +380,11 @@ async fn main() {
         waiting += weight(&update);
         updates.push(update);
         if waiting >= 5_000 {
-            put(&index, standing, std::mem::take(&mut updates)).await;
+            put(index, standing, std::mem::take(&mut updates)).await;
             entries += std::mem::take(&mut waiting);
         }
     }
-    put(&index, standing, updates).await;
+    put(index, standing, updates).await;
     println!("{} files and packages in {:.1?}", entries + waiting, begin.elapsed());
 }
 

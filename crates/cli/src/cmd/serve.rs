@@ -26,7 +26,7 @@ use wharf_server::metrics::Metrics;
 use wharf_store::blobs::fs;
 use wharf_store::ledger::{Ledger, LedgerOptions};
 use wharf_store::open;
-use wharf_store::search::sqlite as search_file;
+use wharf_store::search;
 
 use crate::Outcome;
 use crate::args::SettingArgs;
@@ -38,12 +38,12 @@ use crate::printer::Printer;
 /// place that another sort of work holds. Threads are made when they are needed.
 const BLOCKING_THREADS_BESIDE: usize = 16;
 /// Threads that search, one that indexes, and one that opens a connection for each.
-const SEARCH_THREADS: usize = 2 * search_file::FINDS_MAX + 1;
+const SEARCH_THREADS: usize = 2 * search::FINDS_MAX + 1;
 /// How long such a thread is kept for the next work.
 const BLOCKING_THREAD_KEPT: Duration = Duration::from_secs(5);
 /// How much freed memory glibc keeps at hand, in bytes, is twice this: see [`keep_freed_memory`].
 const PIECE_BYTES: usize = 2 << 20;
-/// What the search index is called, in the data folder; it may be deleted while no server runs.
+/// What the search index is called, in the data folder, where the ledger is a file; it may be deleted while no server runs.
 const SEARCH_FILE: &str = "search.db";
 /// How often the folder with an operator's kinds is looked at.
 const KINDS_LOOK: Duration = Duration::from_secs(2);
@@ -88,7 +88,8 @@ async fn serve(config: &Config, printer: &Printer) -> anyhow::Result<()> {
     let kinds = Arc::new(InForce::new(config.kinds.clone()));
     keep_kinds(kinds.clone());
     let inspector = Inspector::new(&registry, kinds.clone(), InspectSettings::default());
-    let indexer = Indexer::new(&registry, search_file::Sqlite::new(folder.path().join(SEARCH_FILE)));
+    let index = open::open_search(&config.ledger, &folder.path().join(SEARCH_FILE))?;
+    let indexer = Indexer::new(&registry, index);
     start_beside(&registry, followers, inspector.clone(), indexer, config.gc.sweep_interval);
     let app = App::new(registry.clone(), app_settings(config, kinds), health);
 

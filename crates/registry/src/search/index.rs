@@ -6,6 +6,8 @@
 //! while everything is gone through.
 //!
 //! What is inside of layers and bills of materials comes behind all that: each is read once, whatever names it.
+//!
+//! Where several servers share an index, one of them fills it ([`Search::leads`]); the others look up to where it has.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -177,6 +179,10 @@ impl Indexer {
     }
 
     async fn step_from(&self, state: &mut State) -> Result<bool, IndexError> {
+        if !self.index.leads().await? {
+            *state = State::default();
+            return self.watch_other().await.map(|()| false);
+        }
         let standing = match state.standing {
             Some(_) if self.searching.is_torn.swap(false, Ordering::AcqRel) => self.begin(state).await?,
             Some(standing) => standing,
@@ -202,6 +208,14 @@ impl Indexer {
         let standing = self.scan(standing, after).await?;
         self.stands(state, standing);
         Ok(true)
+    }
+
+    /// Another server fills the index: this one looks up to where it has.
+    async fn watch_other(&self) -> Result<(), IndexError> {
+        if let Some(standing) = self.usable().await? {
+            self.searching.followed.send_replace(standing.seq);
+        }
+        Ok(())
     }
 
     fn stands(&self, state: &mut State, standing: Standing) {

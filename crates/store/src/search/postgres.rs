@@ -192,8 +192,10 @@ impl Shared {
         let written = write_on(connection, updates, seen, standing).await;
         if written.is_ok() {
             writer.seen = Some(standing);
-        } else if connection.batch("ROLLBACK").await.is_err() {
-            writer.connection.take().map(Connection::close);
+        } else if connection.batch("ROLLBACK").await.is_err()
+            && let Some(broken) = writer.connection.take()
+        {
+            broken.close();
         }
         written
     }

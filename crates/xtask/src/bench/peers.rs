@@ -206,6 +206,11 @@ impl Server {
         self.folder.path().join("data")
     }
 
+    /// The URL of its ledger, where that is a database.
+    pub(crate) fn database(&self) -> Option<&str> {
+        self.database.as_deref()
+    }
+
     /// Ends it; its data stays until this is dropped.
     pub(crate) fn stop(&mut self) {
         self.process.end(Signal::TERM);

@@ -61,6 +61,12 @@ impl Postgres {
         self.query("SHOW server_version")
     }
 
+    /// Clears away what is not there any more, and counts what is there, of a database that [`Postgres::create`] made.
+    pub(crate) fn vacuum(&self, url: &str) -> Result<()> {
+        let mut command = process::tied(&self.programs.join("psql"));
+        process::output(command.args(["-d", url, "-qc", "VACUUM ANALYZE"])).map(drop)
+    }
+
     fn query(&self, text: &str) -> Result<String> {
         let mut command = process::tied(&self.programs.join("psql"));
         command.args(["-h", "127.0.0.1", "-p", &self.address.port().to_string(), "-U", "postgres", "-d", "postgres"]);

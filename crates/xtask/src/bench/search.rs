@@ -3,7 +3,6 @@
 //!
 //! The index is filled without pushing (`store/examples/search_fixture.rs`), which would take most of a day.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -24,7 +23,7 @@ const RATE: u32 = 200;
 const FEW: usize = 50;
 const WAIT_MAX: Duration = Duration::from_secs(120);
 
-/// Measures wharf alone.
+/// Measures wharf alone, on both engines.
 pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
     let what = |what: &str| format!("search 100,000 artifacts, 5,000,000 files, 1,000,000 packages: {what}");
     let mut middle = Series::new(what("median"), "ms");
@@ -34,18 +33,18 @@ pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
         .target(Peer::Wharf, Target::Below(30.0));
     let mut lag =
         Series::new("last of 200 pushes a second found, with its files", "s").target(Peer::Wharf, Target::Below(2.0));
-    for peer in bench.registries().into_iter().filter(|peer| *peer == Peer::Wharf) {
+    for peer in bench.registries().into_iter().filter(|peer| matches!(peer, Peer::Wharf | Peer::WharfPostgres)) {
         let mut server = bench.yard.start(peer)?;
         wait(&server, "tagged:any", 0)?;
         server.stop();
-        fill(bench, &server.data().join("search.db"))?;
+        fill(bench, &server)?;
         bench.yard.restart(&mut server)?;
         wait(&server, "tagged:any", 1)?;
         let times = ask(&server.target, true)?;
         middle.add(peer, median(&times.all).context("no query")?);
         slow.add(peer, percentile_95(&times.all).context("no query")?);
         slowest.add(peer, times.slowest.1);
-        report.note(format!("The slowest query is `{}`.", times.slowest.0));
+        report.note(format!("The slowest query of {peer} is `{}`.", times.slowest.0));
         let projects = (0..FEW).map(|number| format!("team{:03}", 20 + number * 3));
         let reader = access::reader_of_projects(&server, projects)?;
         few.add(peer, percentile_95(&ask(&reader, false)?.all).context("no query")?);
@@ -62,16 +61,23 @@ pub(crate) fn measure(bench: &Bench<'_>, report: &mut Report) -> Result<()> {
 }
 
 /// Puts the fixture into the index of a server that is stopped.
-fn fill(bench: &Bench<'_>, index: &Path) -> Result<()> {
+fn fill(bench: &Bench<'_>, server: &Server) -> Result<()> {
     let begin = Instant::now();
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.args(["run", "--quiet", "--release", "--package", "wharf-store", "--example", "search_fixture", "--"]);
-    command.arg(index).arg(if bench.quick() { "5" } else { "100" }).current_dir(crate::workspace());
-    let said = process::output(&mut command)?;
+    match server.database() {
+        Some(url) => command.arg(url),
+        None => command.arg(server.data().join("search.db")),
+    };
+    let said = process::output(command.arg(if bench.quick() { "5" } else { "100" }).current_dir(crate::workspace()))?;
     eprintln!("    filling the index took {:.1?}: {}", begin.elapsed(), said.trim().replace('\n', ", "));
-    let size = std::fs::metadata(index)?.len();
-    eprintln!("    it has {} MiB", size >> 20);
+    if let (Some(url), Some(postgres)) = (server.database(), &bench.yard.postgres) {
+        // As it does by itself a minute later.
+        postgres.vacuum(url)?;
+    } else {
+        eprintln!("    it has {} MiB", std::fs::metadata(server.data().join("search.db"))?.len() >> 20);
+    }
     Ok(())
 }
 
