@@ -100,6 +100,45 @@ fn a_page_that_is_closed_holds_nothing() {
     }
 }
 
+/// A frame of HTTP/2 on the first stream, or on none (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u32, content: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(content.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), content].concat()
+}
+
+/// The same where a browser only ends its stream, and the request is dropped wherever it is.
+#[test]
+fn a_stream_that_is_reset_holds_nothing() {
+    let server = server();
+    let admin = server.admin();
+    tell(&server, "PUT", "/api/v1/projects/demo", json!({ "quota_bytes": 100_000_000 })).expect(200);
+    let (host, origin) = (server.address.to_string(), ours(&server));
+    let authorization = admin.authorization.clone().unwrap();
+    let head = [
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", AT),
+        (":authority", &host),
+        ("content-type", "multipart/form-data; boundary=X"),
+        ("origin", &origin),
+        ("authorization", &authorization),
+    ];
+    // Literal fields that nobody keeps (RFC 7541, section 6.2.2).
+    let text = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    let head: Vec<u8> = head.iter().flat_map(|(name, value)| [vec![0], text(name), text(value)].concat()).collect();
+    let all = whole(&[field("name=\"tag\"", b"1.0"), file("large", &noise(7, 1 << 20))]);
+    let mut stream = admin.connect();
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").unwrap();
+    stream.write_all(&[frame(4, 0, 0, b""), frame(1, 4, 1, &head)].concat()).unwrap();
+    for part in all[..60_000].chunks(15_000) {
+        stream.write_all(&frame(0, 0, 1, part)).unwrap();
+    }
+    wait_for("the reservation", || (reserved(&admin) > 0).then_some(()));
+    stream.write_all(&frame(3, 0, 1, &8_u32.to_be_bytes())).unwrap();
+    wait_for("its end", || (reserved(&admin) == 0).then_some(()));
+    drop(stream);
+}
+
 /// What takes long to push is made with the rights of its end.
 #[test]
 fn rights_that_end_meanwhile_end_a_push() {
