@@ -37,6 +37,7 @@ use wharf_model::limits::{
 use wharf_model::manifest::Manifest;
 use wharf_model::media::{MediaType, OCI_EMPTY};
 
+pub use self::path::path_of_file;
 use crate::compression::Compression;
 use crate::config::{FOLDER_TYPE, TITLE, UNPACK};
 

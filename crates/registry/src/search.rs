@@ -95,8 +95,8 @@ fn takes_away(change: &Change) -> bool {
 }
 
 impl Searching {
-    /// The index, once it has followed what took something away until now.
-    async fn fresh(&self) -> Result<&Arc<dyn Search>, Error> {
+    /// The index, once it has followed what took something away until now, which is up to this entry.
+    async fn fresh(&self) -> Result<(&Arc<dyn Search>, Seq), Error> {
         let index = self.index.get().ok_or(Error::Indexing)?;
         let taken_away = self.taken_away.load(Ordering::Acquire);
         let mut followed = self.followed.subscribe();
@@ -105,11 +105,16 @@ impl Searching {
             let waited = timeout(WAIT, followed.wait_for(|seq| *seq >= taken_away)).await;
             waited.ok().and_then(Result::ok).ok_or(Error::Indexing)?;
         }
-        Ok(index)
+        Ok((index, taken_away))
     }
 }
 
 impl Searching {
+    /// Whether what was taken away may still be in the index.
+    fn is_behind(&self) -> bool {
+        *self.followed.borrow() < self.taken_away.load(Ordering::Acquire)
+    }
+
     /// Where the index cannot be read, it is made anew.
     fn failed(&self, error: &SearchError) {
         if matches!(error, SearchError::Corrupt(_)) {
@@ -169,8 +174,8 @@ impl Registry {
         let wanted = self.wanted(subject, format_args!("search {each:?} {query}"), part)?;
         let (limit, after) = (wanted.limit, wanted.after_as()?);
         let meant = meant(kinds, &query)?;
-        let index = self.0.searching.fresh().await?;
-        let asked = Asked { query: query.clone(), kinds: meant, readable, each, limit, after };
+        let (index, since) = self.0.searching.fresh().await?;
+        let asked = Asked { query: query.clone(), kinds: meant, readable, since, each, limit, after };
         let found = index.find(asked).await.inspect_err(|error| self.0.searching.failed(error))?;
         let next = wanted.next_told(found.next)?;
         Ok(told(kinds, &query, found, next))

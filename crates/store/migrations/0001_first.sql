@@ -1,5 +1,5 @@
 -- The ledger, first schema. {id}, {int}, {text}, {bytes}, {rows} and {keyed} stand for what each engine calls them
--- (src/ledger/sql.rs). Row numbers stay inside; what has a name outside has a uid of 16 random bytes. Times are
+-- (src/sql.rs). Row numbers stay inside; what has a name outside has a uid of 16 random bytes. Times are
 -- milliseconds since 1970, digests are an algorithm's number and the bytes of the hash.
 
 CREATE TABLE project (

@@ -275,6 +275,8 @@ pub struct Asked {
     pub kinds: BTreeMap<String, Vec<String>>,
     /// What whoever asks may read.
     pub readable: Readable,
+    /// The entry of the log up to which the index has to have followed at least, so that what was taken away is not found.
+    pub since: Seq,
     /// For what there is one row each.
     pub each: Each,
     /// How many rows at most.

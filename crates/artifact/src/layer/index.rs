@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::ops::Bound;
 
 use wharf_model::digest::{Algorithm, Digest, Hasher};
-use wharf_model::limits::{TREE_PATH_BYTES_MAX, VIEW_FAULTS_MAX};
+use wharf_model::limits::VIEW_FAULTS_MAX;
 
 use crate::layer::walk::{Content, Entry, Fault, Kind, Met, Walk, Walked};
 use crate::layer::{LayerError, Limits, path};
@@ -156,12 +156,9 @@ impl Index {
     }
 
     /// Adds a file that is a layer of its own, in the place of what has its name; whether that is a path, of no more than
-    /// [`TREE_PATH_BYTES_MAX`] bytes and as deep as paths in layers may be.
+    /// [`TREE_PATH_BYTES_MAX`](wharf_model::limits::TREE_PATH_BYTES_MAX) bytes and as deep as paths in layers may be.
     pub fn add_file(&mut self, name: &str, size: u64, digest: Digest) -> bool {
-        let path = path::below(name, TREE_PATH_BYTES_MAX);
-        let Some(path) = path.ok().filter(|path| !path.is_empty() && path.len() <= TREE_PATH_BYTES_MAX) else {
-            return false;
-        };
+        let Some(path) = path::path_of_file(name) else { return false };
         self.bytes = self.bytes.saturating_add(size);
         self.put(path.into(), Node::file(size, digest));
         true

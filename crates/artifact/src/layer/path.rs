@@ -1,6 +1,6 @@
 //! What the paths in layers mean. What comes out of here leads nowhere else than below the root.
 
-use wharf_model::limits::TREE_DEPTH_MAX;
+use wharf_model::limits::{TREE_DEPTH_MAX, TREE_PATH_BYTES_MAX};
 
 use crate::layer::walk::Reason;
 
@@ -31,6 +31,12 @@ pub(crate) fn below(text: &str, name_bytes_max: usize) -> Result<String, Reason>
         path.push_str(name);
     }
     Ok(path)
+}
+
+/// The path that the title of a layer means which is a file of its own: of no more than [`TREE_PATH_BYTES_MAX`] bytes and as deep as
+/// paths in layers may be. `None` where it means none.
+pub fn path_of_file(title: &str) -> Option<String> {
+    below(title, TREE_PATH_BYTES_MAX).ok().filter(|path| !path.is_empty() && path.len() <= TREE_PATH_BYTES_MAX)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use wharf_artifact::layer::file_name;
+use wharf_artifact::layer::{file_name, path_of_file};
 use wharf_artifact::publisher::Publisher;
 use wharf_model::api::facts::{Detail, Facts, Line, Listed, Person, Text};
 use wharf_model::digest::Digest;
@@ -17,7 +17,7 @@ use wharf_store::search::{CHILDREN_MAX, Document, Inside, Rank, Source};
 use crate::files;
 
 /// Moves when documents are made in another way: then all are made again.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 /// How much of a description is told and looked through, in bytes.
 const DESCRIPTION_BYTES_MAX: usize = 1 << 10;
 /// Most labels, annotations, keywords, licences, platforms and people of one artifact.
@@ -92,8 +92,7 @@ fn sources(manifest: &Manifest, facts: Option<&Facts>) -> Vec<Source> {
         .into_iter()
         .map(|digest| Source { digest, inside: Inside::Files, names: None })
         .collect();
-    let names = manifest.layers.iter().filter_map(file_name).map(|name| name.trim_matches('/').to_owned());
-    let mut names: Vec<String> = names.filter(|name| !name.is_empty()).collect();
+    let mut names: Vec<String> = manifest.layers.iter().filter_map(file_name).filter_map(path_of_file).collect();
     names.sort_unstable();
     names.dedup();
     if !names.is_empty() {

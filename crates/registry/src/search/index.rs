@@ -28,7 +28,7 @@ use wharf_store::ledger::facts::FactsChange;
 use wharf_store::ledger::query::{BlobRow, LedgerError};
 use wharf_store::ledger::readable::{NameRange, Readable};
 use wharf_store::ledger::{Ledger, Seq};
-use wharf_store::search::{Contents, Inside, Package, Search, SearchError, Standing, TAGS_MAX, Update};
+use wharf_store::search::{Contents, Inside, Package, Search, SearchError, Source, Standing, TAGS_MAX, Update};
 
 use super::Searching;
 use super::document::{Known, VERSION};
@@ -128,7 +128,9 @@ impl Indexer {
                     }
                 }
                 Ok(false) => {
-                    let _ = tokio::time::timeout(LOOK, news.changed()).await;
+                    // Where another server fills it, nobody tells when it has.
+                    let look = if self.searching.is_behind() { GATHER } else { LOOK };
+                    let _ = tokio::time::timeout(look, news.changed()).await;
                     let _ = tokio::time::timeout(GATHER, self.searching.hurry.notified()).await;
                 }
                 Err(error) => {
@@ -181,6 +183,7 @@ impl Indexer {
     async fn step_from(&self, state: &mut State) -> Result<bool, IndexError> {
         if !self.index.leads().await? {
             *state = State::default();
+            self.searching.is_torn.store(false, Ordering::Release);
             return self.watch_other().await.map(|()| false);
         }
         let standing = match state.standing {
@@ -396,6 +399,18 @@ impl Indexer {
         bytes.map_err(|_| "there are more bytes than there should be".to_owned())
     }
 
+    /// Those that the repository has. A manifest may name what it has not, such as a layer with addresses elsewhere: who knows the digest of
+    /// somebody else's layer must not learn by it what is in there.
+    async fn had(&self, repository: &RepositoryName, sources: Vec<Source>) -> Result<Vec<Source>, LedgerError> {
+        let mut had = Vec::with_capacity(sources.len());
+        for source in sources {
+            if source.names.is_some() || self.ledger.blob(repository, &source.digest).await?.is_some() {
+                had.push(source);
+            }
+        }
+        Ok(had)
+    }
+
     /// How these are now.
     async fn documents(&self, repository: &RepositoryName, digests: &[Digest]) -> Result<Vec<Update>, LedgerError> {
         let public = self.ledger.place(repository).await?.public;
@@ -417,7 +432,9 @@ impl Indexer {
             };
             gone.remove(&row.digest);
             let known = Known { repository, public, row, tags, facts, manifest: &parsed(&manifest) };
-            updates.push(Update::Put(Box::new(known.document())));
+            let mut document = known.document();
+            document.sources = self.had(repository, document.sources).await?;
+            updates.push(Update::Put(Box::new(document)));
         }
         let drop = |digest: &Digest| Update::Drop { repository: repository.clone(), digest: *digest };
         updates.extend(gone.into_iter().map(drop));

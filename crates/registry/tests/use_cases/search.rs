@@ -424,6 +424,46 @@ async fn what_is_inside_is_found() {
     assert_eq!(house.finds("pkg:log4j-core").await, set(&["p/app:v1"]));
 }
 
+/// Who knows the digest of a layer learns nothing of what is in it by naming it as one that is elsewhere; and titles that are no paths, or are
+/// the same to an engine and not to us, are found by nothing and hinder nobody.
+#[tokio::test]
+async fn what_a_manifest_names_and_its_repository_has_not_is_not_looked_into() {
+    const TAR: &str = "application/vnd.oci.image.layer.v1.tar";
+    let (house, indexer) = indexed().await;
+    let tar = layer(&[("etc/shadow", b"x")]);
+    let digests = house.push_layers("p/app", "v1", &[(TAR, None, &tar)]).await;
+    assert!(house.derive("p/app", &digests[0]).await);
+    let config = house.push_blob("q/x", b"{}").await;
+    let elsewhere =
+        json!({ "mediaType": TAR, "digest": digests[0], "size": tar.len(), "urls": ["https://example.com/layer"] });
+    let titled = |title: &str| {
+        json!({ "mediaType": "application/octet-stream", "digest": config, "size": 2,
+            "annotations": { "org.opencontainers.image.title": title } })
+    };
+    let titles = ["a\u{0}", "a\u{fffd}", "../b", "/bin//tool/"].map(titled);
+    let layers: Vec<Value> = [elsewhere, titled(&"d/".repeat(100_000))].into_iter().chain(titles).collect();
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": config, "size": 2 },
+        "layers": layers,
+    });
+    house.put("q/x", tagged("v1"), manifest.to_string().into()).await.expect("pushed");
+    indexer.catch_up().await.expect("no fault");
+    assert_eq!(house.finds("file:shadow").await, set(&["p/app:v1"]));
+    assert_eq!(house.finds("file:/bin/tool").await, set(&["q/x:v1"]));
+    assert_eq!(house.finds("file:d").await, set(&[]));
+    // What is deleted is not asked for again and again.
+    let access = house.access(Action::Pull, "p/app").await;
+    let image = house.registry.manifest(&access, &tagged("v1")).await.expect("it is there").digest;
+    house.delete("p/app", &Reference::Digest(image)).await.expect("deleted");
+    tokio::time::timeout(std::time::Duration::from_secs(30), indexer.catch_up())
+        .await
+        .expect("it ends")
+        .expect("no fault");
+    assert_eq!(house.finds("file:tool").await, set(&["q/x:v1"]));
+}
+
 impl House {
     /// Attaches a bill of materials with very many packages.
     async fn attach_bill(&self, repository: &str, subject: &str) {

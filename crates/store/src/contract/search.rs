@@ -109,7 +109,7 @@ async fn add(index: &Index, documents: impl IntoIterator<Item = Document>) {
 fn asked(query: &str) -> Asked {
     let kinds = BTreeMap::from([("helm".to_owned(), vec!["helm-chart".to_owned()])]);
     let query = Query::parse(query).unwrap_or_else(|error| panic!("{query}: {error}"));
-    Asked { query, kinds, readable: Readable::All, each: Each::Artifact, limit: 100, after: None }
+    Asked { query, kinds, readable: Readable::All, since: 0, each: Each::Artifact, limit: 100, after: None }
 }
 
 async fn find(index: &Index, query: &str) -> Found {
@@ -144,6 +144,10 @@ pub async fn it_stands_where_it_was_told(index: Index) {
     index.begin(here).await.unwrap();
     assert_eq!(index.standing().await, Ok(Some(here)));
     check(&index, "", &[]).await;
+    index.begin(HERE).await.unwrap();
+    assert!(index.find(Asked { since: HERE.seq, ..asked("") }).await.is_ok());
+    let later = index.find(Asked { since: HERE.seq + 1, ..asked("") }).await;
+    assert!(matches!(later, Err(crate::search::SearchError::Unavailable(_))), "{later:?}");
 }
 
 pub async fn words_are_found_wherever_they_are(index: Index) {
@@ -619,6 +623,15 @@ pub async fn what_is_not_known_yet_is_asked_for(index: Index) {
     assert_eq!(index.lacking(1).await, Ok(vec![layer(1)]));
     // Who asks for nothing inside is told all that there is.
     assert!(find(&index, "acme").await.is_whole && !find(&index, "file:x").await.is_whole);
+    // Nor is who may read nothing of what is lacking.
+    let hidden = [1, 2].map(|number| Document {
+        public: false,
+        ..layered(number, ["acme/a", "acme/b"][number as usize - 1], &[number])
+    });
+    add(&index, hidden).await;
+    let stranger = Asked { readable: Readable::default(), ..asked("file:x") };
+    assert!(index.find(stranger).await.unwrap().is_whole && !find(&index, "file:x").await.is_whole);
+    add(&index, [layered(1, "acme/a", &[1, 2]), layered(2, "acme/b", &[2])]).await;
     let piece = |number, paths: &[&str], is_last| match files(number, paths) {
         Update::Contents { source, inside, contents, .. } => Update::Contents { source, inside, contents, is_last },
         other => other,
@@ -663,6 +676,7 @@ pub async fn what_nothing_names_is_forgotten(index: Index) {
     check(&index, "file:b", &[2]).await;
     for _ in 0..8 {
         tell(&index, Vec::new()).await;
+        assert_eq!(index.lacking(9).await, Ok(Vec::new()), "what goes is not asked for");
     }
     // The layer is another one by now, of which nothing is known.
     add(&index, [layered(3, "acme/c", &[1, 2])]).await;

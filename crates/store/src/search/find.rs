@@ -102,8 +102,12 @@ fn ranks(asked: &Asked) -> Ranks {
 impl<S: Sql> Finder<'_, S> {
     async fn find(mut self) -> Result<Found, SearchError> {
         let Some(standing) = put::standing(self.sql).await? else {
-            return Err(SearchError::Corrupt("nothing was ever put into it".to_owned()));
+            // Where it was made anew between two looks, there is nothing to be seen in it, and nothing wrong with it.
+            return Err(SearchError::Unavailable("it is being made".to_owned()));
         };
+        if standing.seq < self.asked.since {
+            return Err(SearchError::Unavailable("it has to follow the ledger yet".to_owned()));
+        }
         let fitting = self.fitting().await?;
         let (hits, more) = self.readable_hits(fitting).await?;
         let mut found = rows::rows(&mut self, &hits).await?;

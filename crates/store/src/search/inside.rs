@@ -15,6 +15,8 @@ use crate::sql::Sql;
 const LACKING: i64 = 0;
 const KNOWN: i64 = 1;
 const UNKNOWN: i64 = 2;
+/// From how many sources that nothing names any more something is cleared away beside each change.
+const CLEARED: i64 = 4;
 /// The folder of all names of files.
 pub(super) const NAMES: i64 = -1;
 /// How far indexes in indexes, and what is attached to what is attached, are followed.
@@ -227,7 +229,11 @@ impl<S: Sql> Put<'_, S> {
     ) -> Result<BTreeMap<(String, i64), i64>, SearchError> {
         let mut all = self.sources(named.clone()).await?;
         let used: Vec<i64> = all.values().copied().filter(|source| *source != 0).collect();
-        self.sql.execute("DELETE FROM unused WHERE source {any $1}", &[(&used).into()]).await?;
+        let find = "SELECT {number source} FROM unused WHERE source {any $1}";
+        let unused = self.sql.numbers(find, &[(&used).into()]).await?;
+        // Of what was in them, some may be cleared away already.
+        self.set_states(&unused, LACKING).await?;
+        self.sql.execute("DELETE FROM unused WHERE source {any $1}", &[(&unused).into()]).await?;
         let numbers = self.give(Sort::Source, all.len() - used.len());
         let (mut digests, mut insides, mut next) = (Vec::new(), Vec::new(), numbers.iter());
         for (digest, inside) in named.map(|(digest, inside)| (digest.to_string(), number(inside))) {
@@ -433,11 +439,21 @@ impl<S: Sql> Put<'_, S> {
 
     /// Clears away some of what was in sources that nothing names any more.
     pub(super) async fn clear_sources(&mut self) -> Result<(), SearchError> {
-        let Some(mut row) = self.sql.one("SELECT source FROM unused LIMIT 1", &[]).await? else { return Ok(()) };
-        let source = row.int(0)?;
-        // Whoever names it meanwhile has it filled again.
-        self.set_states(&[source], LACKING).await?;
-        if !self.unlist(source).await? {
+        let unused = self
+            .sql
+            .numbers("SELECT {number u.source} FROM (SELECT source FROM unused LIMIT $1) AS u", &[CLEARED.into()])
+            .await?;
+        for source in unused {
+            self.clear_source(source).await?;
+        }
+        Ok(())
+    }
+
+    async fn clear_source(&mut self, source: i64) -> Result<(), SearchError> {
+        if self.unlist(source).await? {
+            // Whoever names it again meanwhile has it filled again; until then nobody is asked for it.
+            self.set_states(&[source], UNKNOWN).await?;
+        } else {
             self.sql.execute("DELETE FROM source WHERE id = $1", &[source.into()]).await?;
             self.sql.execute("DELETE FROM unused WHERE source = $1", &[source.into()]).await?;
         }

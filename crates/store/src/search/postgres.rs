@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use deadpool_postgres::Pool;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::timeout;
-use tokio_postgres::NoTls;
+use tokio_postgres::{Config, NoTls};
 use wharf_model::digest::Digest;
 
 use super::{
@@ -70,8 +70,8 @@ impl Postgres {
     /// # Errors
     /// The address is wrong.
     pub fn new(url: &str) -> Result<Arc<Postgres>, SearchError> {
-        let readers = pool(config(url, &format!("{OPTIONS} {OPTIONS_READER}"))?, FINDS_MAX)?;
-        let writers = pool(config(url, &format!("{OPTIONS} {OPTIONS_WRITER}"))?, 1)?;
+        let readers = pool(with_options(url, OPTIONS_READER)?, FINDS_MAX)?;
+        let writers = pool(with_options(url, OPTIONS_WRITER)?, 1)?;
         let texts = Arc::new(Texts::new(Dialect::Postgres));
         let shared = Arc::new(Shared { readers, writers, texts, writer: Mutex::default() });
         Ok(Arc::new(Postgres { shared, places: Arc::new(Semaphore::new(FINDS_MAX)) }))
@@ -154,11 +154,16 @@ impl Shared {
 
     /// Whether this process fills the index, which it does from when nobody else does.
     async fn lead(&self, writer: &mut Writer) -> Result<bool, SearchError> {
-        if writer.connection.as_ref().is_some_and(|connection| !connection.is_closed()) {
-            return Ok(true);
+        match &writer.connection {
+            Some(connection) if !connection.is_closed() => return Ok(true),
+            // Since it broke, somebody else may have had the lock, and where the server broke, what was written last may be lost. So
+            // who fills the index is told that it does not, and looks where it stands before it does again.
+            Some(_) => {
+                *writer = Writer::default();
+                return Ok(false);
+            }
+            None => {}
         }
-        // Somebody else may have had the lock since the connection broke.
-        *writer = Writer::default();
         let object = self.writers.get().await.map_err(|error| unavailable("no connection", error))?;
         let mut connection = Connection::new(object, self.texts.clone(), None);
         let leads = connection.one(LEAD, &[]).await?.map_or(Ok(0), |mut row| row.int(0))? == 1;
@@ -199,6 +204,14 @@ impl Shared {
         }
         written
     }
+}
+
+/// Ours count, also where the URL says otherwise for the ledger: of the same option, the server takes the last.
+fn with_options(url: &str, more: &str) -> Result<Config, SearchError> {
+    let mut config = config(url, "")?;
+    let options = format!("{} {OPTIONS} {more}", config.get_options().unwrap_or_default());
+    config.options(options);
+    Ok(config)
 }
 
 async fn find_on(connection: &mut Connection, asked: &Asked) -> Result<Found, SearchError> {

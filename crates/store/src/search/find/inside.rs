@@ -11,6 +11,9 @@ use crate::search::sets::Scored;
 use crate::search::{Inside, PACKAGES_TOLD_MAX};
 use crate::sql::Sql;
 
+/// Of how many sources that are not known yet it is looked up whether who asks may read something of them, and how many at once.
+const LACKING_MAX: i64 = 1_000;
+const LACKING_STEP: usize = 64;
 const BY_PATH: &str = "SELECT {number source} FROM holds WHERE path {any $1}";
 
 impl<S: Sql> Finder<'_, S> {
@@ -19,9 +22,22 @@ impl<S: Sql> Finder<'_, S> {
         self.asked.query.clauses.iter().any(|clause| is_inside(&clause.term))
     }
 
-    /// Whether of every source it is known what is in it, as far as it can be.
+    /// Whether of every source of what may be read it is known what is in it, as far as it can be; where very many are not known, whoever's
+    /// they are, it is not.
     pub(super) async fn knows_inside(&mut self) -> Result<bool, SearchError> {
-        Ok(!self.sql.any("SELECT 1 FROM source WHERE state = 0 LIMIT 1", &[]).await?)
+        let find = "SELECT {number s.id} FROM (SELECT id FROM source WHERE state = 0 ORDER BY id LIMIT $1) AS s";
+        let lacking = self.sql.numbers(find, &[LACKING_MAX.into()]).await?;
+        if lacking.len() as i64 == LACKING_MAX {
+            return Ok(false);
+        }
+        for some in lacking.chunks(LACKING_STEP) {
+            let held = self.sql.numbers("SELECT {number key} FROM held WHERE source {any $1}", &[some.into()]).await?;
+            let held = self.scored(held, 0);
+            if self.is_any_readable(&held).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     pub(super) async fn files(&mut self, pattern: &FilePattern) -> Result<Scored, SearchError> {
