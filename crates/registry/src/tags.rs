@@ -62,7 +62,7 @@ impl Registry {
         }
         let attaching = count - names.len();
         let holding = wanted.holding.to_lowercase();
-        names.retain(|tag| tag.as_str().to_lowercase().contains(&holding));
+        names.retain(|tag| holding.is_empty() || tag.as_str().to_lowercase().contains(&holding));
         names.sort_by_cached_key(|tag| order::key(tag.as_str()));
         let total = names.len();
         let begin = wanted.after.map_or(0, |after| {

@@ -92,6 +92,9 @@ fn serve(mut session: Session, mut desk: Desk) {
             tracing::error!("an embedded statement waited");
         }
     }
+    // Readers go first, on this thread, so that the writer is the last and folds the write-ahead log into the file: of two that go at the
+    // same time, neither would be.
+    session.shared.readers.lock().clear();
 }
 
 impl Engine for File {
@@ -115,8 +118,6 @@ impl Engine for File {
 
 impl Drop for File {
     fn drop(&mut self) {
-        // Readers go first, so that the writer, the last, folds the write-ahead log into the file.
-        self.shared.readers.lock().clear();
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()
         {
