@@ -9,10 +9,10 @@ use serde_json::json;
 use super::Bench;
 use super::content::Content;
 use super::http::{Body, Connection, Target as Place};
-use super::inspect;
 use super::load::{IMAGE, parallel, push_blob, push_config, push_manifest};
 use super::peers::{Peer, Server};
 use super::report::{Report, Series, Target, median, percentile_99};
+use super::{inspect, search};
 
 /// Connections that fill it.
 const CONNECTIONS: usize = 8;
@@ -115,8 +115,9 @@ fn fill(server: &Server, count: usize) -> Result<()> {
     })?;
     eprintln!("    {}: that took {took:.1?}; waiting for facts", server.peer);
     let took = inspect::wait(server)?;
-    eprintln!("    {}: that took {took:.1?} more", server.peer);
-    Ok(())
+    eprintln!("    {}: that took {took:.1?} more; waiting for the search index", server.peer);
+    search::wait(server, &format!("repo:{REPOSITORY}"), 10_000.min(count as u64))?;
+    search::wait(server, &format!("repo:{REPOSITORY} tag:v{:06}", count - 1), 1)
 }
 
 /// The time of each page in milliseconds, one after the other; each has to be full.

@@ -109,13 +109,16 @@ struct Artifact {
 }
 
 impl Artifact {
-    fn new(config: (&str, Vec<u8>), layer: (&str, Vec<u8>), title: &str) -> Artifact {
+    /// Its layer is a file where it has a title.
+    fn new(config: (&str, Vec<u8>), layer: (&str, Vec<u8>), title: Option<&str>) -> Artifact {
         let descriptor = |(media, bytes): &(&str, Vec<u8>)| {
             let digest = format!("sha256:{}", hex::encode(Sha256::digest(bytes)));
             json!({"mediaType": media, "digest": digest, "size": bytes.len()})
         };
         let mut named = descriptor(&layer);
-        named["annotations"] = json!({"org.opencontainers.image.title": title});
+        if let Some(title) = title {
+            named["annotations"] = json!({"org.opencontainers.image.title": title});
+        }
         let manifest = json!({
             "schemaVersion": 2, "mediaType": IMAGE, "config": descriptor(&config), "layers": [named],
         });
@@ -136,7 +139,11 @@ fn artifact(number: usize) -> Result<Artifact> {
                 (format!("{name}/templates/app.yaml"), "kind: Deployment\nmetadata:\n  name: app\n".repeat(50)),
             ];
             let config = ("application/vnd.cncf.helm.config.v1+json", chart.to_string().into_bytes());
-            Artifact::new(config, ("application/vnd.cncf.helm.chart.content.v1.tar+gzip", archive(&files)?), "app.tgz")
+            Artifact::new(
+                config,
+                ("application/vnd.cncf.helm.chart.content.v1.tar+gzip", archive(&files)?),
+                Some("app.tgz"),
+            )
         }
         1 => {
             let config = json!({
@@ -147,12 +154,12 @@ fn artifact(number: usize) -> Result<Artifact> {
             });
             let files: Vec<_> = (0..20).map(|at| (format!("usr/share/{name}/{at}"), "text\n".repeat(40))).collect();
             let config = ("application/vnd.oci.image.config.v1+json", config.to_string().into_bytes());
-            Artifact::new(config, ("application/vnd.oci.image.layer.v1.tar+gzip", archive(&files)?), "layer")
+            Artifact::new(config, ("application/vnd.oci.image.layer.v1.tar+gzip", archive(&files)?), None)
         }
         _ => {
             let text = format!("# {name}\n\n{}", "Some text that somebody keeps here.\n".repeat(60));
             let config = ("application/vnd.oci.empty.v1+json", b"{}".to_vec());
-            Artifact::new(config, ("text/markdown", text.into_bytes()), "notes.md")
+            Artifact::new(config, ("text/markdown", text.into_bytes()), Some("notes.md"))
         }
     })
 }

@@ -82,7 +82,7 @@ fn fill(bench: &Bench<'_>, server: &Server) -> Result<()> {
 }
 
 /// Waits until a query finds so much.
-fn wait(server: &Server, query: &str, least: u64) -> Result<()> {
+pub(crate) fn wait(server: &Server, query: &str, least: u64) -> Result<()> {
     let (begin, mut connection) = (Instant::now(), server.connect()?);
     loop {
         ensure!(begin.elapsed() < WAIT_MAX, "{query} is not found in {WAIT_MAX:?}");
