@@ -14,6 +14,7 @@ pub mod client;
 pub mod commands;
 #[cfg(test)]
 mod contrast;
+pub mod cookie;
 pub mod delete;
 pub mod diff;
 pub mod facts;

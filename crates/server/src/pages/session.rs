@@ -10,6 +10,7 @@ use wharf_model::limits::TOKEN_BODY_BYTES_MAX;
 use wharf_registry::actor::Subject;
 use wharf_registry::identity::{AuthError, Session};
 
+use super::cookie::Cookie;
 use super::shell::Shell;
 use super::{Pages, Trouble, Visit, render, reply};
 use crate::extract::{self, Query};
@@ -23,21 +24,11 @@ const BACK_BYTES_MAX: usize = 2 << 10;
 /// How many fields are read of what is sent to sign in.
 const FIELDS_MAX: usize = 16;
 
-/// What the cookie is called. Where it travels in secret it is bound to this host by its name.
-fn cookie_name(origin: &Origin) -> &'static str {
-    if origin.is_secure() { "__Host-wharf" } else { "wharf" }
-}
+const SESSION: Cookie = Cookie { bound: "__Host-wharf", plain: "wharf", same_site: "Lax" };
 
 /// The session that a browser shows.
 fn shown<'a>(headers: &'a HeaderMap, origin: &Origin) -> Option<&'a str> {
-    cookie(headers, cookie_name(origin)).filter(|value| value.len() <= SESSION_BYTES_MAX)
-}
-
-/// The cookie of that name, if it says something.
-pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    let lines = headers.get_all(header::COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut cookies = lines.flat_map(|line| line.split(';')).filter_map(|cookie| cookie.trim().split_once('='));
-    cookies.find(|(key, _)| *key == name).map(|(_, value)| value).filter(|value| !value.is_empty())
+    SESSION.shown(headers, origin).filter(|value| value.len() <= SESSION_BYTES_MAX)
 }
 
 /// Who looks at a page: whoever the `Authorization` header says, else whose session it is; one that is over is nobody's.
@@ -56,9 +47,7 @@ pub async fn visitor(pages: &Pages, parts: &Parts, origin: &Origin) -> Result<Su
 /// The header that begins a session, or ends it where there is none.
 fn set_cookie(origin: &Origin, session: Option<&Session>) -> Option<HeaderValue> {
     let (text, secs) = session.map_or(("", 0), |session| (session.text.as_str(), session.lives_secs));
-    let secure = if origin.is_secure() { "; Secure" } else { "" };
-    let name = cookie_name(origin);
-    HeaderValue::try_from(format!("{name}={text}; Path=/; Max-Age={secs}; HttpOnly; SameSite=Lax{secure}")).ok()
+    SESSION.header(origin, text, secs)
 }
 
 /// Has the browser keep the session, or forget the one that it has.

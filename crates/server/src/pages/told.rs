@@ -1,26 +1,24 @@
 //! What a page says once of what has just been done: it travels in a cookie of its own, which only we set, and is forgotten when it
 //! is shown.
 
-use http::{HeaderMap, HeaderValue, header};
+use http::HeaderMap;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use wharf_model::api::facts::Line;
 
-use super::session;
+use super::cookie::Cookie;
 use crate::origin::Origin;
 use crate::respond::Answer;
 
 /// Longest text that is said, in bytes.
 const TOLD_BYTES_MAX: usize = 400;
 /// How long it waits to be shown, in seconds.
-const WAITS_SECS: u32 = 60;
+const WAITS_SECS: i64 = 60;
 
-fn name(origin: &Origin) -> &'static str {
-    if origin.is_secure() { "__Host-wharf-told" } else { "wharf-told" }
-}
+const TOLD: Cookie = Cookie { bound: "__Host-wharf-told", plain: "wharf-told", same_site: "Strict" };
 
 /// What is to be said.
 pub fn shown(headers: &HeaderMap, origin: &Origin) -> Option<String> {
-    let value = session::cookie(headers, name(origin)).filter(|value| value.len() <= 3 * TOLD_BYTES_MAX)?;
+    let value = TOLD.shown(headers, origin).filter(|value| value.len() <= 3 * TOLD_BYTES_MAX)?;
     let text = percent_decode_str(value).decode_utf8().ok()?;
     Line::some(&text).map(|line| line.as_str().to_owned())
 }
@@ -28,19 +26,15 @@ pub fn shown(headers: &HeaderMap, origin: &Origin) -> Option<String> {
 /// Has it said on the page that is looked at next; nothing, once it was.
 pub fn say(answer: &mut Answer, origin: &Origin, text: Option<&str>) {
     let (text, secs) = text.map_or(("", 0), |text| (text, WAITS_SECS));
-    let text = utf8_percent_encode(&text[..text.floor_char_boundary(TOLD_BYTES_MAX)], NON_ALPHANUMERIC);
-    let (name, secure) = (name(origin), if origin.is_secure() { "; Secure" } else { "" });
-    let cookie = format!("{name}={text}; Path=/; Max-Age={secs}; HttpOnly; SameSite=Strict{secure}");
-    if let Ok(cookie) = HeaderValue::try_from(cookie) {
-        answer.headers_mut().append(header::SET_COOKIE, cookie);
-    }
+    let text = utf8_percent_encode(&text[..text.floor_char_boundary(TOLD_BYTES_MAX)], NON_ALPHANUMERIC).to_string();
+    TOLD.set(answer, origin, &text, secs);
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-    use http::StatusCode;
+    use http::{HeaderValue, StatusCode, header};
 
     use super::*;
     use crate::origin::Peer;

@@ -3,11 +3,12 @@
 use std::any::Any;
 
 use askama::Values;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, Method};
 use wharf_content::body::Body;
 use wharf_model::limits::TOKEN_BODY_BYTES_MAX;
 use wharf_model::units::Units;
 
+use super::cookie::Cookie;
 use super::{Trouble, Visit, reply, session};
 use crate::origin::Origin;
 use crate::respond::Answer;
@@ -17,15 +18,13 @@ const VALUE: &str = "units";
 /// How many fields of the form are read.
 const FIELDS_MAX: usize = 4;
 /// How long the browser remembers it, in seconds: a year.
-const KEPT_SECS: u32 = 31_536_000;
+const KEPT_SECS: i64 = 31_536_000;
 
-fn name(origin: &Origin) -> &'static str {
-    if origin.is_secure() { "__Host-wharf-units" } else { "wharf-units" }
-}
+const LIKED: Cookie = Cookie { bound: "__Host-wharf-units", plain: "wharf-units", same_site: "Lax" };
 
 /// In which units they like them who ask.
 pub fn liked(headers: &HeaderMap, origin: &Origin) -> Units {
-    if session::cookie(headers, name(origin)) == Some("decimal") { Units::Decimal } else { Units::Binary }
+    if LIKED.shown(headers, origin) == Some("decimal") { Units::Decimal } else { Units::Binary }
 }
 
 /// Tells templates, and what they are made of.
@@ -53,11 +52,7 @@ pub async fn choose(visit: &Visit<'_>, body: &mut Body) -> Result<Answer, Troubl
     let sent = session::read(visit, body, TOKEN_BODY_BYTES_MAX, FIELDS_MAX).await?;
     let field = |name: &str| sent.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let (chosen, secs) = if field("units") == Some("decimal") { ("decimal", KEPT_SECS) } else { ("", 0) };
-    let (name, secure) = (name(visit.origin), if visit.origin.is_secure() { "; Secure" } else { "" });
-    let cookie = format!("{name}={chosen}; Path=/; Max-Age={secs}; HttpOnly; SameSite=Lax{secure}");
     let mut answer = reply::see(session::back(field("next")));
-    if let Ok(cookie) = HeaderValue::try_from(cookie) {
-        answer.headers_mut().append(header::SET_COOKIE, cookie);
-    }
+    LIKED.set(&mut answer, visit.origin, chosen, secs);
     Ok(answer)
 }
