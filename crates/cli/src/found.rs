@@ -20,9 +20,6 @@ use wharf_model::name::{Reference, Tag};
 use crate::args::end::End;
 use crate::end::{Opened, Reach};
 
-/// How cosign names what it attaches by tags.
-const TAG_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
-
 /// What a reference names.
 pub struct Found {
     /// Where it is.
@@ -185,8 +182,8 @@ pub async fn referrers(source: &dyn Source, subject: &Digest) -> Result<Vec<Refe
         Referrer { descriptor, kind, tag: None }
     });
     let mut all: Vec<Referrer> = listed.collect();
-    for suffix in TAG_SUFFIXES {
-        let Ok(tag) = format!("{}.{suffix}", subject.referrers_tag()).parse::<Tag>() else { continue };
+    for tag in subject.cosign_tags() {
+        let Ok(tag) = tag.parse::<Tag>() else { continue };
         let Some(found) = source.manifest(&Reference::Tag(tag.clone())).await? else { continue };
         let Ok(manifest) = parse(&found) else { continue };
         if !all.iter().any(|one| one.descriptor.digest == found.digest) {

@@ -9,6 +9,10 @@ use std::{fmt, str::FromStr};
 use sha2::Digest as _;
 use sha2::digest::common::hazmat::{SerializableState, SerializedState};
 
+/// What the tags end with under which cosign keeps what it attaches, behind [`Digest::referrers_tag`]: signatures, attestations and bills of
+/// materials.
+pub const COSIGN_TAG_ENDS: [&str; 3] = [".sig", ".att", ".sbom"];
+
 /// A hash function that may name content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Algorithm {
@@ -112,6 +116,11 @@ impl Digest {
         let mut hex = self.hex();
         hex.truncate(64);
         format!("{}-{hex}", self.algorithm)
+    }
+
+    /// The tags under which cosign keeps signatures, attestations and bills of materials of what has this digest, in this order.
+    pub fn cosign_tags(&self) -> [String; 3] {
+        COSIGN_TAG_ENDS.map(|end| format!("{}{end}", self.referrers_tag()))
     }
 }
 

@@ -29,8 +29,6 @@ use crate::registry::{Access, Registry};
 const STEP: usize = 500;
 /// How many are looked at for one page, about.
 const LOOKED_MAX: usize = 5_000;
-/// How cosign names what it attaches by tags.
-const TAG_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
 /// How a place among these begins, which is in no digest.
 const BY_TAG: &str = "tag ";
 
@@ -202,8 +200,8 @@ impl Registry {
         limit: usize,
         digests: &mut Vec<Digest>,
     ) -> Result<Option<String>, LedgerError> {
-        for (at, suffix) in TAG_SUFFIXES.iter().enumerate().skip(first) {
-            let Ok(tag) = format!("{}.{suffix}", subject.referrers_tag()).parse::<Tag>() else { continue };
+        for (at, tag) in subject.cosign_tags().into_iter().enumerate().skip(first) {
+            let Ok(tag) = tag.parse::<Tag>() else { continue };
             let Some(row) = self.0.ledger.tag(&access.repository, &tag).await? else { continue };
             // What names the subject itself was told before these, on whichever page.
             let found = self.0.ledger.artifacts_named(&access.repository, &[row.digest]).await?;
@@ -324,9 +322,8 @@ impl Registry {
         for (digest, ids) in self.0.ledger.attached_kinds(&access.repository, digests).await? {
             attached.entry(digest).or_default().extend(ids.iter().map(|id| kind_name(kinds, id).category));
         }
-        let named = |digest: &Digest, suffix| format!("{}.{suffix}", digest.referrers_tag()).parse::<Tag>().ok();
-        let by_tag = digests.iter().flat_map(|digest| TAG_SUFFIXES.map(|suffix| (named(digest, suffix), *digest)));
-        let by_tag: HashMap<Tag, Digest> = by_tag.filter_map(|(tag, digest)| Some((tag?, digest))).collect();
+        let by_tag = digests.iter().flat_map(|digest| digest.cosign_tags().map(|tag| (tag, *digest)));
+        let by_tag: HashMap<Tag, Digest> = by_tag.filter_map(|(tag, digest)| Some((tag.parse().ok()?, digest))).collect();
         let tags: Vec<Tag> = by_tag.keys().cloned().collect();
         for row in self.0.ledger.tags_named(&access.repository, &tags).await? {
             let (Some(digest), Some(found)) = (by_tag.get(&row.tag), row.found) else { continue };

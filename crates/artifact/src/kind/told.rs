@@ -1,16 +1,13 @@
 //! Kinds, commands and decisions as the API and the command line tell them.
 
 use wharf_model::api::kind as api;
-use wharf_model::digest::Digest;
+use wharf_model::digest::{COSIGN_TAG_ENDS, Digest};
 use wharf_model::manifest::Manifest;
 use wharf_model::name::Tag;
 
 use super::command::{Command, Does, Place, Rendered};
 use super::decide::Decided;
 use super::{From, Kind};
-
-/// By what the tags of cosign begin and end, with what is attached in the middle.
-const COSIGN_TAGS: [&str; 3] = [".sig", ".att", ".sbom"];
 
 impl Kind {
     /// All that there is to say of it.
@@ -90,7 +87,7 @@ impl Decided<'_> {
 pub fn subject(manifest: &Manifest, tag: Option<&Tag>) -> Option<Digest> {
     let by_tag = || {
         let name = tag?.as_str();
-        let name = COSIGN_TAGS.iter().find_map(|end| name.strip_suffix(end))?;
+        let name = COSIGN_TAG_ENDS.iter().find_map(|end| name.strip_suffix(end))?;
         name.replacen('-', ":", 1).parse().ok()
     };
     manifest.subject.as_ref().map(|subject| subject.digest).or_else(by_tag)

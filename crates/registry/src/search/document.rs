@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use wharf_artifact::layer::{file_name, path_of_file};
 use wharf_artifact::publisher::Publisher;
 use wharf_model::api::facts::{Detail, Facts, Line, Listed, Person, Text};
-use wharf_model::digest::Digest;
+use wharf_model::digest::{COSIGN_TAG_ENDS, Digest};
 use wharf_model::manifest::Manifest;
 use wharf_model::name::{RepositoryName, Tag};
 use wharf_model::tag_order;
@@ -24,8 +24,6 @@ const DESCRIPTION_BYTES_MAX: usize = 1 << 10;
 const ITEMS_MAX: usize = 64;
 /// How many layers of a bill of materials are looked into.
 const BILLS_MAX: usize = 4;
-/// How tags of cosign end.
-const TAG_SUFFIXES: [&str; 3] = [".sig", ".att", ".sbom"];
 
 /// An artifact, with what there is to tell of it.
 pub(super) struct Known<'a> {
@@ -171,7 +169,7 @@ fn pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(String, St
 /// What something is attached to whose tag is made of that: cosign's, and those from before the referrers API.
 fn subject_of_tag(tag: &Tag) -> Option<Digest> {
     let tag = tag.as_str();
-    let name = TAG_SUFFIXES.iter().find_map(|end| tag.strip_suffix(end)).unwrap_or(tag);
+    let name = COSIGN_TAG_ENDS.iter().find_map(|end| tag.strip_suffix(end)).unwrap_or(tag);
     name.contains('-').then(|| name.replacen('-', ":", 1).parse().ok()).flatten()
 }
 
