@@ -323,7 +323,8 @@ impl Registry {
             attached.entry(digest).or_default().extend(ids.iter().map(|id| kind_name(kinds, id).category));
         }
         let by_tag = digests.iter().flat_map(|digest| digest.cosign_tags().map(|tag| (tag, *digest)));
-        let by_tag: HashMap<Tag, Digest> = by_tag.filter_map(|(tag, digest)| Some((tag.parse().ok()?, digest))).collect();
+        let by_tag: HashMap<Tag, Digest> =
+            by_tag.filter_map(|(tag, digest)| Some((tag.parse().ok()?, digest))).collect();
         let tags: Vec<Tag> = by_tag.keys().cloned().collect();
         for row in self.0.ledger.tags_named(&access.repository, &tags).await? {
             let (Some(digest), Some(found)) = (by_tag.get(&row.tag), row.found) else { continue };

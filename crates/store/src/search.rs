@@ -8,6 +8,7 @@ mod field;
 mod find;
 mod inside;
 mod names;
+mod packed;
 pub mod postgres;
 mod put;
 mod sets;
@@ -48,7 +49,7 @@ const WAIT: Duration = Duration::from_secs(2);
 /// How long a question may take.
 const TIME_MAX: Duration = Duration::from_secs(3);
 /// The form of the tables: an index of another is thrown away.
-const FORM: i64 = 3;
+const FORM: i64 = 4;
 const SCHEMA: &str = include_str!("search/schema.sql");
 
 /// The index does not answer, or not sensibly.

@@ -34,9 +34,9 @@ impl Dialect {
     /// of [`Sql::clock`]; `{digests $k}`, a table of the columns `role`, `algorithm` and `digest` from a [`Value::List`] that
     /// [`digest_list`] made, `{ids $k}`, one of the column `value` from one that [`id_list`] made, `{texts $k}` from any.
     ///
-    /// For [`Value::Ints`] and [`Value::Texts`]: `{any $k}` behind a column, that it is one of the numbers; `{each e $k int a, $l text b}`,
-    /// a table `e` of a row for each place in the lists. For [`Sql::numbers`]: `{number a}` or `{numbers a, b}`, what is
-    /// selected, never NULL, and `{sorted a}`, an order that costs nothing or that there is none. Of a text: `{unhex a}`.
+    /// For [`Value::Ints`], [`Value::Texts`] and [`Value::Blobs`]: `{any $k}` behind a column, that it is one of the numbers; `{each e $k
+    /// int a, $l text b, $m bytes c}`, a table `e` of a row for each place in the lists. For [`Sql::numbers`]: `{number a}` or
+    /// `{numbers a, b}`, what is selected, never NULL.
     pub(crate) fn speak(self, text: &str) -> String {
         let mut spoken = String::with_capacity(2 * text.len());
         let mut rest = text;
@@ -72,7 +72,11 @@ impl Dialect {
             Dialect::Postgres => {
                 let (lists, names) = columns
                     .map(|(parameter, kind, name)| {
-                        let kind = if kind == "int" { "BIGINT" } else { "TEXT" };
+                        let kind = match kind {
+                            "int" => "BIGINT",
+                            "bytes" => "BYTEA",
+                            _ => "TEXT",
+                        };
                         (format!("CAST({parameter} AS {kind}[])"), name.to_owned())
                     })
                     .unzip();
@@ -110,8 +114,6 @@ impl Dialect {
             ),
             "any" => ("= @", "= ANY(CAST(@ AS BIGINT[]))"),
             "number" => ("@", "array_agg(@)"),
-            "sorted" => ("ORDER BY @", ""),
-            "unhex" => ("unhex(@)", "decode(@, 'hex')"),
             "numbers" => ("@", "array_agg(ARRAY[@])"),
             _ => ("unknown word", "unknown word"),
         };
@@ -158,6 +160,8 @@ pub(crate) enum Value<'a> {
     Ints(&'a [i64]),
     /// For `{each}`.
     Texts(&'a [&'a str]),
+    /// For `{each}`.
+    Blobs(&'a [Vec<u8>]),
 }
 
 impl From<i64> for Value<'_> {
@@ -208,6 +212,12 @@ impl<'a> From<&'a Vec<&'a str>> for Value<'a> {
     }
 }
 
+impl<'a> From<&'a Vec<Vec<u8>>> for Value<'a> {
+    fn from(value: &'a Vec<Vec<u8>>) -> Self {
+        Value::Blobs(value)
+    }
+}
+
 impl<'a> From<&'a Id> for Value<'a> {
     fn from(value: &'a Id) -> Self {
         Value::Bytes(&value.0)
@@ -226,6 +236,7 @@ impl Value<'_> {
         match self {
             Value::Ints(list) => Some(list.len()),
             Value::Texts(list) => Some(list.len()),
+            Value::Blobs(list) => Some(list.len()),
             _ => None,
         }
     }

@@ -74,7 +74,7 @@ async fn what_cannot_be_read_is_made_anew() {
     for torn in [
         "DROP SCHEMA IF EXISTS wharf_search CASCADE",
         "UPDATE wharf_search.standing SET form = 99",
-        "DROP TABLE wharf_search.doc",
+        "DROP TABLE wharf_search.brief",
         "ALTER TABLE wharf_search.standing RENAME form TO shape",
     ] {
         index.begin(HERE).await.expect("made anew");

@@ -32,6 +32,7 @@ macro_rules! search_contract {
             signatures_come_and_go,
             typing_mistakes_are_forgiven_in_names,
             what_is_dropped_is_gone,
+            what_is_gone_is_not_found_before_it_is_cleared_away,
             a_row_is_for_a_repository_or_an_artifact,
             pages_go_on_where_they_ended,
             nothing_is_told_of_what_may_not_be_read,
@@ -374,6 +375,34 @@ pub async fn what_is_dropped_is_gone(index: Index) {
         index.apply(Vec::new(), HERE).await.unwrap();
     }
     check(&index, "tagged:any", &[5]).await;
+}
+
+pub async fn what_is_gone_is_not_found_before_it_is_cleared_away(index: Index) {
+    let many = |from: u64, repository: &'static str| (from..from + 600).map(move |one| document(one, repository, "1"));
+    put(&index, many(1, "acme/app").chain(many(1_001, "acme/b")).chain(many(2_001, "other/c"))).await;
+    let some = || async {
+        let found = find(&index, "").await;
+        let projects = &found.facets.iter().find(|(field, _)| *field == "project").unwrap().1;
+        (found.total, projects.iter().map(|(project, count)| (project.clone(), *count)).collect::<Vec<_>>())
+    };
+    let expect = |projects: &[(&str, u64)]| {
+        let projects: Vec<_> = projects.iter().map(|(project, count)| ((*project).to_owned(), *count)).collect();
+        (projects.iter().map(|(_, count)| count).sum::<u64>(), projects)
+    };
+    assert_eq!(some().await, expect(&[("acme", 1_200), ("other", 600)]));
+    index.apply(vec![Update::DropRepository(name("acme/app"))], HERE).await.unwrap();
+    assert_eq!(some().await, expect(&[("acme", 600), ("other", 600)]));
+    // The project's name is somebody else's from now on.
+    let again = Document { public: false, ..document(9_001, "other/c", "1") };
+    index
+        .apply(vec![Update::DropProject(name("other/c").project()), Update::Put(Box::new(again))], HERE)
+        .await
+        .unwrap();
+    assert_eq!(some().await, expect(&[("acme", 600), ("other", 1)]));
+    let mine = Asked { readable: Readable::some(vec![NameRange::one("other/c".to_owned())]), ..asked("c") };
+    assert_eq!(index.find(mine).await.unwrap().total, 1);
+    let public = Asked { readable: Readable::public(), ..asked("c") };
+    assert_eq!(index.find(public).await.unwrap().total, 0);
 }
 
 pub async fn a_row_is_for_a_repository_or_an_artifact(index: Index) {

@@ -122,6 +122,23 @@ impl Readable {
         Readable::some(patterns.iter().flat_map(of).collect())
     }
 
+    /// How many of the repositories of a project are among them; `public` is what it says.
+    pub fn of_project(&self, project: &str, public: bool) -> Share {
+        let Readable::Some(ranges) = self else { return Share::All };
+        let inside = format!("{project}/");
+        let is_whole = |range: &NameRange| range.below && range.patterns.is_empty() && inside.starts_with(&range.from);
+        // A repository may be called as its project is.
+        if public || (self.holds(project, public) && ranges.iter().any(is_whole)) {
+            return Share::All;
+        }
+        let is_apart = |range: &NameRange| {
+            range.from != project
+                && !range.from.starts_with(&inside)
+                && !(range.below && inside.starts_with(&range.from))
+        };
+        if ranges.iter().all(is_apart) { Share::None } else { Share::Some }
+    }
+
     /// Whether the repository is among them; `public` is what its project says.
     pub fn holds(&self, name: &str, public: bool) -> bool {
         match self {
@@ -131,11 +148,46 @@ impl Readable {
     }
 }
 
+/// How many of some repositories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// Each of them.
+    All,
+    /// Perhaps some.
+    Some,
+    /// Not one.
+    None,
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
+
+    #[test]
+    fn projects_are_readable_as_a_whole_or_not() {
+        let pattern: Pattern = "acme/*/web".parse().expect("a pattern");
+        let check = |ranges: Vec<NameRange>, expect: Share| {
+            let readable = Readable::some(ranges);
+            assert_eq!(readable.of_project("acme", false), expect, "{readable:?}");
+            assert_eq!(readable.of_project("acme", true), Share::All, "{readable:?}");
+        };
+        let one = |name: &str| NameRange::one(name.to_owned());
+        let below = |prefix: &str| NameRange::below(prefix.to_owned());
+        check(vec![], Share::None);
+        check(vec![one("acme-x"), below("acme-x/"), one("acm"), below("b"), one("ac/me")], Share::None);
+        check(vec![one("acme"), below("acme/")], Share::All);
+        check(vec![below("")], Share::All);
+        check(vec![below("ac")], Share::All);
+        check(vec![below("acme/")], Share::Some);
+        check(vec![one("acme")], Share::Some);
+        check(vec![one("acme/x")], Share::Some);
+        check(vec![below("acme/x")], Share::Some);
+        check(vec![one("acme"), NameRange::matching("acme/".to_owned(), pattern.clone())], Share::Some);
+        check(vec![NameRange::matching(String::new(), pattern)], Share::Some);
+        assert_eq!(Readable::All.of_project("acme", false), Share::All);
+    }
 
     #[test]
     fn ranges_end_before_what_is_beyond() {

@@ -15,6 +15,9 @@ pub(super) const ANNOTATION_KEY: i64 = 9;
 /// All licences or platforms of something together, as they are counted: a line for each.
 pub(super) const LICENSES: i64 = 10;
 pub(super) const PLATFORMS: i64 = 11;
+/// Whether something is signed: there only where it is.
+pub(super) const SIGNED: i64 = 12;
+pub(super) const YES: &str = "yes";
 
 /// How long a value is that is looked up, in bytes; of a longer one the beginning is.
 const VALUE_BYTES_MAX: usize = 512;

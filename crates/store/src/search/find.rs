@@ -11,18 +11,17 @@ use wharf_model::limits::SEARCH_HITS_MAX;
 use wharf_model::name::RepositoryName;
 use wharf_model::search::{Clause, Compare, Days, Glob, Tagged, Term};
 
+use super::packed;
 use super::sets::{self, Ranks, Scored};
 use super::text::{self, Column};
 use super::{Asked, Found, Place, Rank, SearchError, field, names, pairs, put};
-use crate::ledger::readable::Readable;
+use crate::ledger::readable::Share;
 use crate::sql::{Sql, Value};
 
 /// How well a word fits that is in the title.
 const TITLE: u32 = 200;
 /// How well a word fits that is anywhere else.
 const TEXT: u32 = 50;
-/// Beyond so many it is looked up what may be read, rather than for each whether it may.
-const MANY: usize = 20_000;
 /// How many other words are told for one that was corrected.
 const CORRECTED_MAX: usize = 5;
 /// The letters that a word must have for its beginning to be enough, and for being found inside of names.
@@ -39,7 +38,9 @@ pub(super) async fn find(sql: &mut impl Sql, asked: &Asked) -> Result<Found, Sea
         sql,
         asked,
         ranks: ranks(asked),
+        projects: HashMap::new(),
         homes: HashMap::new(),
+        gone: HashSet::new(),
         values: HashMap::new(),
         corrected: Vec::new(),
         packages: HashMap::new(),
@@ -54,9 +55,18 @@ struct Home {
     public: bool,
 }
 
+/// A project that is there.
+struct Project {
+    name: String,
+    public: bool,
+    /// How much of it may be read.
+    share: Share,
+}
+
 /// An artifact that is found and may be read.
 struct Hit {
     place: Place,
+    project: i64,
     repository: i64,
     kind: i64,
     licenses: i64,
@@ -68,8 +78,12 @@ struct Finder<'a, S> {
     sql: &'a mut S,
     asked: &'a Asked,
     ranks: Ranks,
+    /// Projects that were looked up; none where it is gone.
+    projects: HashMap<i64, Option<Project>>,
     /// Repositories that were looked up; none where it may not be read, or is gone.
     homes: HashMap<i64, Option<Home>>,
+    /// Repositories that are gone, while there is something of theirs.
+    gone: HashSet<i64>,
     /// Texts by their numbers, of those that were looked up.
     values: HashMap<i64, String>,
     corrected: Vec<(String, Vec<String>)>,
@@ -108,6 +122,7 @@ impl<S: Sql> Finder<'_, S> {
         if standing.seq < self.asked.since {
             return Err(SearchError::Unavailable("it has to follow the ledger yet".to_owned()));
         }
+        self.gone.extend(self.sql.numbers("SELECT {number repository} FROM gone", &[]).await?);
         let fitting = self.fitting().await?;
         let (hits, more) = self.readable_hits(fitting).await?;
         let mut found = rows::rows(&mut self, &hits).await?;
@@ -135,7 +150,7 @@ impl<S: Sql> Finder<'_, S> {
         }
         let mut fitting = match fitting {
             Some(fitting) => fitting,
-            None => self.keys("SELECT {number key} FROM doc {sorted key}", &[], 0).await?,
+            None => self.everything().await?,
         };
         for clause in not {
             if fitting.is_empty() {
@@ -147,10 +162,7 @@ impl<S: Sql> Finder<'_, S> {
     }
 
     /// Those that may be read, the best first, to the number to which they are counted; whether there are more.
-    async fn readable_hits(&mut self, mut fitting: Scored) -> Result<(Vec<Hit>, bool), SearchError> {
-        if fitting.len() > MANY && self.asked.readable != Readable::All {
-            fitting = sets::both(fitting, &self.readable_keys().await?);
-        }
+    async fn readable_hits(&mut self, fitting: Scored) -> Result<(Vec<Hit>, bool), SearchError> {
         let mut places: Vec<Place> = fitting.into_iter().map(|(key, score)| Place { score, key }).collect();
         places.sort_unstable_by(|one, other| other.cmp(one));
         let mut hits = Vec::new();
@@ -166,22 +178,43 @@ impl<S: Sql> Finder<'_, S> {
 
     /// Those of these that may be read, in their order.
     async fn hits(&mut self, places: &[Place]) -> Result<Vec<Hit>, SearchError> {
-        // In order, they are looked up in less time.
-        let mut keys: Vec<i64> = places.iter().map(|place| place.key as i64).collect();
-        keys.sort_unstable();
-        let find = "SELECT {numbers key, repository, kind, licenses, platforms, signed} FROM doc WHERE key {any $1}";
-        let found = self.sql.numbers(find, &[(&keys).into()]).await?;
-        let (found, _) = found.as_chunks::<6>();
-        let mut found: Vec<&[i64; 6]> = found.iter().collect();
-        found.sort_unstable_by_key(|[key, ..]| *key);
-        self.look_up_homes(found.iter().map(|[_, repository, ..]| *repository)).await?;
+        let keys: Vec<i64> = places.iter().map(|place| place.key as i64).collect();
+        let mut found = packed::briefs(self.sql, &keys).await?;
+        found.sort_unstable();
         let hit = |place: &Place| {
             let at = found.binary_search_by_key(&(place.key as i64), |[key, ..]| *key).ok()?;
-            let [_, repository, kind, licenses, platforms, signed] = *found[at];
-            self.home(repository)?;
-            Some(Hit { place: *place, repository, kind, licenses, platforms, signed: signed != 0 })
+            let [_, project, repository, kind, licenses, platforms, signed] = found[at];
+            Some(Hit { place: *place, project, repository, kind, licenses, platforms, signed: signed != 0 })
         };
-        Ok(places.iter().filter_map(hit).collect())
+        let mut hits: Vec<Hit> = places.iter().filter_map(hit).collect();
+        self.look_up_projects(hits.iter().map(|hit| hit.project)).await?;
+        let in_part = hits.iter().filter(|hit| self.share(hit.project) == Share::Some).map(|hit| hit.repository);
+        self.look_up_homes(in_part.collect()).await?;
+        hits.retain(|hit| match self.share(hit.project) {
+            Share::All => !self.gone.contains(&hit.repository),
+            Share::Some => self.home(hit.repository).is_some(),
+            Share::None => false,
+        });
+        Ok(hits)
+    }
+
+    /// How much may be read of a project that was looked up.
+    fn share(&self, project: i64) -> Share {
+        self.projects.get(&project).and_then(Option::as_ref).map_or(Share::None, |project| project.share)
+    }
+
+    async fn look_up_projects(&mut self, projects: impl Iterator<Item = i64>) -> Result<(), SearchError> {
+        let new: HashSet<i64> = projects.filter(|project| !self.projects.contains_key(project)).collect();
+        self.projects.extend(new.iter().map(|project| (*project, None)));
+        let new: Vec<i64> = new.into_iter().collect();
+        for mut row in
+            self.sql.query("SELECT id, name, public FROM project WHERE id {any $1}", &[(&new).into()]).await?
+        {
+            let (id, name, public) = (row.int(0)?, row.text(1)?, row.flag(2)?);
+            let share = self.asked.readable.of_project(&name, public);
+            self.projects.insert(id, Some(Project { name, public, share }));
+        }
+        Ok(())
     }
 
     /// The repository, if it was looked up and may be read.
@@ -189,26 +222,21 @@ impl<S: Sql> Finder<'_, S> {
         self.homes.get(&repository)?.as_ref()
     }
 
-    async fn look_up_homes(&mut self, repositories: impl Iterator<Item = i64>) -> Result<(), SearchError> {
-        let mut new: Vec<i64> = repositories.filter(|repository| !self.homes.contains_key(repository)).collect();
+    async fn look_up_homes(&mut self, repositories: Vec<i64>) -> Result<(), SearchError> {
+        let mut new = repositories;
+        new.retain(|repository| !self.homes.contains_key(repository));
         new.sort_unstable();
         new.dedup();
-        if new.is_empty() {
-            return Ok(());
-        }
         self.homes.extend(new.iter().map(|repository| (*repository, None)));
         let find = "SELECT id, name, project FROM repository WHERE id {any $1}";
         let mut found = Vec::new();
         for mut row in self.sql.query(find, &[(&new).into()]).await? {
             found.push((row.int(0)?, row.text(1)?, row.int(2)?));
         }
-        let mut projects: Vec<i64> = found.iter().map(|(.., project)| *project).collect();
-        projects.sort_unstable();
-        projects.dedup();
-        let public = "SELECT {number id} FROM project WHERE id {any $1} AND public = 1";
-        let public: HashSet<i64> = self.sql.numbers(public, &[(&projects).into()]).await?.into_iter().collect();
+        self.look_up_projects(found.iter().map(|(.., project)| *project)).await?;
         for (repository, name, project) in found {
-            let public = public.contains(&project);
+            let Some(Some(Project { public, .. })) = self.projects.get(&project) else { continue };
+            let public = *public;
             if self.asked.readable.holds(&name, public)
                 && let Ok(name) = name.parse()
             {
@@ -216,19 +244,6 @@ impl<S: Sql> Finder<'_, S> {
             }
         }
         Ok(())
-    }
-
-    /// All that may be read.
-    async fn readable_keys(&mut self) -> Result<Scored, SearchError> {
-        let find = "SELECT r.id, r.name, p.public FROM repository r CROSS JOIN project p WHERE p.id = r.project";
-        let mut readable = Vec::new();
-        for mut row in self.sql.query(find, &[]).await? {
-            let (repository, name, public) = (row.int(0)?, row.text(1)?, row.flag(2)?);
-            if self.asked.readable.holds(&name, public) {
-                readable.push((repository, 0));
-            }
-        }
-        self.in_repositories(readable).await
     }
 
     // --- what a clause finds
@@ -257,7 +272,7 @@ impl<S: Sql> Finder<'_, S> {
             Term::Maintainer(text) => self.text(Column::Maintainer, text, true, 0).await,
             Term::Digest(digest) => self.digest(digest).await,
             // Of `signed:no` it is asked what it is not.
-            Term::Signed(_) => self.keys("SELECT {number key} FROM doc WHERE signed = 1", &[], 0).await,
+            Term::Signed(_) => self.any_value(field::SIGNED, &[field::YES.to_owned()]).await,
             Term::Pushed(compare, days) => self.pushed(*compare, *days).await,
             // It is said by the ranks that are looked at.
             Term::Tagged(_) => Ok(Scored::new()),
@@ -318,7 +333,7 @@ impl<S: Sql> Finder<'_, S> {
         let find = "SELECT {numbers part, repository} FROM named WHERE part {any $1}";
         let named = self.sql.numbers(find, &[(&parts).into()]).await?;
         let (named, _) = named.as_chunks::<2>();
-        self.look_up_homes(named.iter().map(|[_, repository]| *repository)).await?;
+        self.look_up_homes(named.iter().map(|[_, repository]| *repository).collect()).await?;
         let (mut all, mut told) = (Scored::new(), Vec::new());
         for (distance, text, part) in nearly {
             let here = named.iter().filter(|[other, _]| *other == part).map(|[_, repository]| *repository);
@@ -389,9 +404,9 @@ impl<S: Sql> Finder<'_, S> {
 
     async fn any_value(&mut self, field: i64, texts: &[String]) -> Result<Scored, SearchError> {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let find = "SELECT {number h.key} FROM {each e $2 text text} CROSS JOIN value v CROSS JOIN has h
-            WHERE v.field = $1 AND v.text = e.text AND h.value = v.id";
-        self.keys(find, &[field.into(), (&texts).into()], 0).await
+        let find = "SELECT h.rows FROM {each e $2 text text} CROSS JOIN value v CROSS JOIN has h
+            WHERE v.field = $1 AND v.text = e.text AND h.above = v.id";
+        self.having(find, &[field.into(), (&texts).into()]).await
     }
 
     /// Those with a value that is `before` with what matches behind it.
@@ -405,7 +420,20 @@ impl<S: Sql> Finder<'_, S> {
         let mut found = pairs(self.sql, find, &parameters).await?;
         found.retain(|(_, text)| text.strip_prefix(before).is_some_and(|text| glob.matches(text)));
         let found: Vec<i64> = found.into_iter().map(|(value, _)| value).collect();
-        self.keys("SELECT {number key} FROM has WHERE value {any $1}", &[(&found).into()], 0).await
+        self.having("SELECT rows FROM has WHERE above {any $1}", &[(&found).into()]).await
+    }
+
+    /// Those that are in the blocks that a statement finds of what has which value.
+    async fn having(&mut self, find: &'static str, parameters: &[Value<'_>]) -> Result<Scored, SearchError> {
+        let keys = packed::picked(self.sql, find, parameters, |[_, key]| key).await?;
+        Ok(self.scored(keys, 0))
+    }
+
+    /// All that there are.
+    async fn everything(&mut self) -> Result<Scored, SearchError> {
+        let key = |[key, ..]: [i64; 7]| key;
+        let keys = packed::picked(self.sql, "SELECT rows FROM brief", &[], key).await?;
+        Ok(self.scored(keys, 0))
     }
 
     async fn digest(&mut self, digest: &str) -> Result<Scored, SearchError> {

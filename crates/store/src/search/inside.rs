@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use wharf_model::digest::Digest;
 
+use super::packed::{HELD, pack, unpack};
 use super::put::{Put, Sort, borrowed, halves};
 use super::{CHILDREN_MAX, Contents, Document, Inside, Package, SOURCES_MAX, SearchError, Update};
 use crate::sql::Sql;
@@ -97,11 +98,11 @@ impl<S: Sql> Put<'_, S> {
         let above = self.sql.numbers("SELECT {number key} FROM child WHERE key {any $1}", &[keys.into()]).await?;
         let concerned = self.concerned(own.iter().map(|[key, _]| *key).chain(above).collect()).await?;
         self.rework.extend(concerned);
-        for end in [
-            "DELETE FROM own WHERE key {any $1}",
-            "DELETE FROM child WHERE key {any $1}",
-            "DELETE FROM held WHERE key {any $1}",
-        ] {
+        for mut row in self.sql.query("SELECT key, held FROM back WHERE key {any $1}", &[keys.into()]).await? {
+            let key = row.int(0)?;
+            unpack(&row.bytes(1)?).into_iter().for_each(|[source]| HELD.end(&mut self.held, [source, key]));
+        }
+        for end in ["DELETE FROM own WHERE key {any $1}", "DELETE FROM child WHERE key {any $1}"] {
             self.sql.execute(end, &[keys.into()]).await?;
         }
         let sources: BTreeSet<i64> = own.iter().map(|[_, source]| *source).collect();
@@ -137,8 +138,12 @@ impl<S: Sql> Put<'_, S> {
     pub(super) async fn work_out(&mut self) -> Result<(), SearchError> {
         let keys: Vec<i64> = std::mem::take(&mut self.rework).into_iter().collect();
         // Those that are gone meanwhile have nothing.
-        let keys = self.sql.numbers("SELECT {number key} FROM shown WHERE key {any $1}", &[(&keys).into()]).await?;
-        let mut wanted: BTreeSet<(i64, i64)> = BTreeSet::new();
+        let mut there: BTreeMap<i64, Vec<[i64; 1]>> = BTreeMap::new();
+        for mut row in self.sql.query("SELECT key, held FROM back WHERE key {any $1}", &[(&keys).into()]).await? {
+            there.insert(row.int(0)?, unpack(&row.bytes(1)?));
+        }
+        let keys: Vec<i64> = there.keys().copied().collect();
+        let mut wanted: BTreeMap<i64, BTreeSet<[i64; 1]>> = BTreeMap::new();
         let mut seen: HashMap<i64, BTreeSet<i64>> = keys.iter().map(|key| (*key, BTreeSet::from([*key]))).collect();
         let mut edge: Vec<(i64, i64, bool)> = keys.iter().map(|key| (*key, *key, false)).collect();
         for _ in 0..DEPTH_MAX {
@@ -149,7 +154,7 @@ impl<S: Sql> Put<'_, S> {
                 // Of what is attached its packages count: a bill tells of its subject, files do not.
                 let least = number(if is_attached { Inside::Packages } else { Inside::Files });
                 let own = there.own.iter().filter(|(_, inside)| *inside >= least);
-                wanted.extend(own.map(|(source, _)| (origin, *source)));
+                wanted.entry(origin).or_default().extend(own.map(|(source, _)| [*source]));
                 let seen = seen.entry(origin).or_default();
                 let below = there.listed.iter().map(|one| (*one, is_attached));
                 for (one, is_attached) in below.chain(there.attached.iter().map(|one| (*one, true))) {
@@ -160,17 +165,18 @@ impl<S: Sql> Put<'_, S> {
             }
             edge = next;
         }
-        let there =
-            self.sql.numbers("SELECT {numbers key, source} FROM held WHERE key {any $1}", &[(&keys).into()]).await?;
-        let there: BTreeSet<(i64, i64)> =
-            there.as_chunks::<2>().0.iter().map(|[key, source]| (*key, *source)).collect();
-        let (new_keys, new): (Vec<i64>, Vec<i64>) = wanted.difference(&there).copied().unzip();
-        let put = "INSERT INTO held (source, key) SELECT e.source, e.key FROM {each e $1 int source, $2 int key}";
-        self.sql.execute(put, &[(&new).into(), (&new_keys).into()]).await?;
-        let (old_keys, old): (Vec<i64>, Vec<i64>) = there.difference(&wanted).copied().unzip();
-        let end =
-            "DELETE FROM held WHERE (source, key) IN (SELECT e.source, e.key FROM {each e $1 int source, $2 int key})";
-        self.sql.execute(end, &[(&old).into(), (&old_keys).into()]).await?;
+        let (mut changed, mut held) = (Vec::new(), Vec::new());
+        for (key, there) in there {
+            let wanted: Vec<[i64; 1]> = wanted.remove(&key).unwrap_or_default().into_iter().collect();
+            if wanted != there {
+                there.iter().for_each(|[source]| HELD.end(&mut self.held, [*source, key]));
+                wanted.iter().for_each(|[source]| HELD.put(&mut self.held, [*source, key]));
+                changed.push(key);
+                held.push(pack(&wanted));
+            }
+        }
+        let put = "UPDATE back SET held = e.held FROM {each e $1 int key, $2 bytes held} WHERE back.key = e.key";
+        self.sql.execute(put, &[(&changed).into(), (&held).into()]).await?;
         Ok(())
     }
 
@@ -410,15 +416,15 @@ impl<S: Sql> Put<'_, S> {
         pairs.sort_unstable();
         let (numbers, sources): (Vec<i64>, Vec<i64>) = pairs.into_iter().unzip();
         self.sql.execute(put, &[(&numbers).into(), (&sources).into()]).await?;
-        let (sources, packed): (Vec<i64>, Vec<String>) = lists
+        let (sources, packed): (Vec<i64>, Vec<Vec<u8>>) = lists
             .iter()
             .filter(|(_, numbers)| !numbers.is_empty())
-            .map(|(source, numbers)| (*source, hex::encode(packed(numbers))))
+            .map(|(source, numbers)| (*source, pack(&numbers.iter().map(|number| [*number]).collect::<Vec<_>>())))
             .unzip();
         let ids = self.give(Sort::Listed, sources.len());
-        let put = "INSERT INTO listed (id, source, numbers) SELECT e.id, e.source, {unhex e.numbers}
-            FROM {each e $1 int id, $2 int source, $3 text numbers}";
-        self.sql.execute(put, &[(&ids).into(), (&sources).into(), (&borrowed(&packed)).into()]).await?;
+        let put = "INSERT INTO listed (id, source, numbers) SELECT e.id, e.source, e.numbers
+            FROM {each e $1 int id, $2 int source, $3 bytes numbers}";
+        self.sql.execute(put, &[(&ids).into(), (&sources).into(), (&packed).into()]).await?;
         Ok(())
     }
 
@@ -426,7 +432,7 @@ impl<S: Sql> Put<'_, S> {
     async fn unlist(&mut self, source: i64) -> Result<bool, SearchError> {
         let find = "SELECT l.id, l.numbers, s.inside FROM listed l CROSS JOIN source s WHERE l.source = $1 AND s.id = l.source LIMIT 1";
         let Some(mut row) = self.sql.one(find, &[source.into()]).await? else { return Ok(false) };
-        let numbers = unpacked(&row.bytes(1)?);
+        let numbers: Vec<i64> = unpack(&row.bytes(1)?).into_iter().map(|[number]| number).collect();
         let end = if row.int(2)? == number(Inside::Files) {
             "DELETE FROM holds WHERE path {any $1} AND source = $2"
         } else {
@@ -484,35 +490,6 @@ pub(super) fn split(path: &str) -> (&str, &str) {
     path.split_at(end.rfind('/').map_or(0, |at| at + 1))
 }
 
-/// Ascending numbers as what each is more than the one before, seven bits a byte.
-fn packed(numbers: &[i64]) -> Vec<u8> {
-    let (mut bytes, mut before) = (Vec::with_capacity(numbers.len() * 2), 0);
-    for number in numbers {
-        let mut more = (number - before) as u64;
-        before = *number;
-        while more >= 0x80 {
-            bytes.push(more as u8 | 0x80);
-            more >>= 7;
-        }
-        bytes.push(more as u8);
-    }
-    bytes
-}
-
-pub(super) fn unpacked(bytes: &[u8]) -> Vec<i64> {
-    let (mut numbers, mut before, mut more, mut shift) = (Vec::new(), 0i64, 0u64, 0);
-    for byte in bytes {
-        more |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
-        shift += 7;
-        if byte & 0x80 == 0 {
-            before = before.wrapping_add(more as i64);
-            numbers.push(before);
-            (more, shift) = (0, 0);
-        }
-    }
-    numbers
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -525,13 +502,5 @@ mod tests {
         check("usr/", ("", "usr/"));
         check("a", ("", "a"));
         check("", ("", ""));
-    }
-
-    #[test]
-    fn numbers_are_kept_small() {
-        for numbers in [vec![], vec![1], vec![1, 2, 300, 70_000, 1 << 40, (1 << 40) + 1]] {
-            assert_eq!(unpacked(&packed(&numbers)), numbers);
-        }
-        assert_eq!(packed(&(1..=1_000).collect::<Vec<_>>()).len(), 1_000);
     }
 }

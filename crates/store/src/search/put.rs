@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use wharf_model::digest::Digest;
 use wharf_model::name::RepositoryName;
 
+use super::packed::{self, BRIEF, Changes, HAS, HELD, Packed, pack, unpack};
 use super::sets::{key, keys_of};
 use super::{Document, FORM, SearchError, Standing, TAGS_TOLD_MAX, Update, field, names, text};
 use crate::ledger::query::LedgerError;
@@ -17,7 +18,15 @@ const CLEARED: i64 = 256;
 /// Makes all of it so, in the caller's transaction.
 pub(super) async fn apply(sql: &mut impl Sql, updates: &[Update], standing: Standing) -> Result<(), SearchError> {
     let given = Given::read(sql).await?;
-    let mut put = Put { sql, given, resign: BTreeSet::new(), rework: BTreeSet::new() };
+    let mut put = Put {
+        sql,
+        given,
+        resign: BTreeSet::new(),
+        rework: BTreeSet::new(),
+        brief: Changes::default(),
+        has: Changes::default(),
+        held: Changes::default(),
+    };
     put.all(updates).await?;
     put.clear().await?;
     put.clear_sources().await?;
@@ -97,6 +106,10 @@ pub(super) struct Put<'s, S> {
     resign: BTreeSet<i64>,
     /// Artifacts of which it is to be worked out what is in them.
     pub(super) rework: BTreeSet<i64>,
+    /// What is to be changed of what is packed, once for all updates.
+    brief: Changes<7>,
+    has: Changes<2>,
+    pub(super) held: Changes<2>,
 }
 
 impl<S: Sql> Put<'_, S> {
@@ -147,39 +160,36 @@ impl<S: Sql> Put<'_, S> {
             _ => None,
         });
         let documents: Vec<&Document> = documents.collect();
-        let repositories = self.ensure_repositories(&documents).await?;
+        let projects = self.ensure_projects(&documents).await?;
+        let repositories = self.ensure_repositories(&documents, &projects).await?;
         self.end_former(&documents, &repositories).await?;
         let keys: Vec<i64> = documents.iter().map(|document| key(document.number, document.rank) as i64).collect();
         let values = self.values(&documents).await?;
         let value = |field, text: &str| values.get(&(field, text.to_owned())).copied().unwrap_or_default();
-        let of = |number: &dyn Fn(&Document) -> i64| documents.iter().map(|one| number(one)).collect::<Vec<i64>>();
-        let kinds = of(&|one| value(field::KIND, field::kind(one)));
-        let licenses = of(&|one| value(field::LICENSES, &field::counted_licenses(one)));
-        let platforms = of(&|one| value(field::PLATFORMS, &field::counted_platforms(one)));
-        let pushed = of(&|one| one.pushed_at);
-        let put = "INSERT INTO doc (key, repository, kind, licenses, platforms, signed, pushed_at)
-            SELECT e.key, e.repository, e.kind, e.licenses, e.platforms, 0, e.pushed FROM {each e $1 int key, $2 int repository,
-            $3 int kind, $4 int licenses, $5 int platforms, $6 int pushed}";
-        let parameters: [Value<'_>; 6] = [
-            (&keys).into(),
-            (&repositories).into(),
-            (&kinds).into(),
-            (&licenses).into(),
-            (&platforms).into(),
-            (&pushed).into(),
-        ];
-        self.sql.execute(put, &parameters).await?;
+        for ((document, key), repository) in documents.iter().zip(&keys).zip(&repositories) {
+            let project = projects.get(document.repository.project_str()).copied().unwrap_or_default();
+            let kind = value(field::KIND, field::kind(document));
+            let licenses = value(field::LICENSES, &field::counted_licenses(document));
+            let platforms = value(field::PLATFORMS, &field::counted_platforms(document));
+            BRIEF.put(&mut self.brief, [*key, project, *repository, kind, licenses, platforms, 0]);
+        }
+        let pushed: Vec<i64> = documents.iter().map(|document| document.pushed_at).collect();
+        let put = "INSERT INTO doc (key, repository, pushed_at) SELECT e.key, e.repository, e.pushed
+            FROM {each e $1 int key, $2 int repository, $3 int pushed}";
+        self.sql.execute(put, &[(&keys).into(), (&repositories).into(), (&pushed).into()]).await?;
         self.shown(&documents, &keys, &repositories).await?;
         text::put(self.sql, &keys, &documents).await?;
-        let (mut has, mut what) = (Vec::new(), Vec::new());
+        let mut has = Vec::with_capacity(keys.len());
         for (document, key) in documents.iter().zip(&keys) {
-            for (field, text) in field::values(document) {
-                has.push(*key);
-                what.push(values.get(&(field, text)).copied().unwrap_or_default());
-            }
+            let here = field::values(document).into_iter().filter_map(|value| values.get(&value).copied());
+            let here: BTreeSet<i64> = here.collect();
+            here.iter().for_each(|value| HAS.put(&mut self.has, [*value, *key]));
+            has.push(pack(&here.into_iter().map(|value| [value]).collect::<Vec<_>>()));
         }
-        let put = "INSERT INTO has (value, key) SELECT e.value, e.key FROM {each e $1 int value, $2 int key}";
-        self.sql.execute(put, &[(&what).into(), (&has).into()]).await?;
+        let put = "INSERT INTO back (key, has, held) SELECT e.key, e.has, e.held
+            FROM {each e $1 int key, $2 bytes has, $3 bytes held}";
+        let none = vec![Vec::new(); keys.len()];
+        self.sql.execute(put, &[(&keys).into(), (&has).into(), (&none).into()]).await?;
         self.inside(&documents, &keys).await?;
         self.resign.extend(&keys);
         let signatures = documents.iter().zip(&repositories).filter(|(document, _)| document.is_signature);
@@ -264,8 +274,16 @@ impl<S: Sql> Put<'_, S> {
         self.resign.extend(signed);
         self.end_inside(keys).await?;
         text::end(self.sql, keys).await?;
+        for mut row in self.sql.query("SELECT key, has FROM back WHERE key {any $1}", &[keys.into()]).await? {
+            let key = row.int(0)?;
+            unpack(&row.bytes(1)?).into_iter().for_each(|[value]| HAS.end(&mut self.has, [value, key]));
+        }
+        for key in keys {
+            BRIEF.end(&mut self.brief, [*key, 0, 0, 0, 0, 0, 0]);
+        }
+        self.resign.extend(keys);
         for end in [
-            "DELETE FROM has WHERE key {any $1}",
+            "DELETE FROM back WHERE key {any $1}",
             "DELETE FROM shown WHERE key {any $1}",
             "DELETE FROM doc WHERE key {any $1}",
         ] {
@@ -276,18 +294,40 @@ impl<S: Sql> Put<'_, S> {
 
     /// What follows from all that was changed.
     async fn settle(&mut self) -> Result<(), SearchError> {
-        let resign: Vec<i64> = std::mem::take(&mut self.resign).into_iter().collect();
-        for put in [
-            "UPDATE doc SET signed = 1 WHERE key {any $1} AND signed = 0 AND EXISTS (SELECT 1 FROM shown s CROSS JOIN shown g
-                WHERE s.key = doc.key AND g.repository = s.repository AND g.subject_hash = s.hash
-                    AND g.subject_algorithm = s.algorithm AND g.signature = 1)",
-            "UPDATE doc SET signed = 0 WHERE key {any $1} AND signed = 1 AND NOT EXISTS (SELECT 1 FROM shown s CROSS JOIN shown g
-                WHERE s.key = doc.key AND g.repository = s.repository AND g.subject_hash = s.hash
-                    AND g.subject_algorithm = s.algorithm AND g.signature = 1)",
-        ] {
-            self.sql.execute(put, &[(&resign).into()]).await?;
+        self.sign().await?;
+        self.work_out().await?;
+        BRIEF.change(self.sql, &mut self.brief).await?;
+        HAS.change(self.sql, &mut self.has).await?;
+        HELD.change(self.sql, &mut self.held).await
+    }
+
+    /// Notes which artifacts are signed, of those of which that is to be noted.
+    async fn sign(&mut self) -> Result<(), SearchError> {
+        let resign = std::mem::take(&mut self.resign);
+        if resign.is_empty() {
+            return Ok(());
         }
-        self.work_out().await
+        let keys: Vec<i64> = resign.iter().copied().collect();
+        let signed = "SELECT {number s.key} FROM shown s WHERE s.key {any $1} AND EXISTS (SELECT 1 FROM shown g
+            WHERE g.repository = s.repository AND g.subject_hash = s.hash AND g.subject_algorithm = s.algorithm AND g.signature = 1)";
+        let signed: BTreeSet<i64> = self.sql.numbers(signed, &[(&keys).into()]).await?.into_iter().collect();
+        let mut yes = BTreeMap::from([((field::SIGNED, field::YES.to_owned()), 0)]);
+        self.ensure_values(&mut yes).await?;
+        for value in yes.into_values() {
+            for key in &resign {
+                let note = if signed.contains(key) { Packed::put } else { Packed::end };
+                note(&HAS, &mut self.has, [value, *key]);
+            }
+        }
+        for mut row in packed::briefs(self.sql, &keys).await? {
+            let is_signed = i64::from(signed.contains(&row[0]));
+            if resign.contains(&row[0]) && row[6] != is_signed && !BRIEF.is_noted(&self.brief, &row) {
+                row[6] = is_signed;
+                BRIEF.put(&mut self.brief, row);
+            }
+        }
+        self.brief.rows().filter(|row| signed.contains(&row[0])).for_each(|row| row[6] = 1);
+        Ok(())
     }
 
     // --- repositories
@@ -298,8 +338,11 @@ impl<S: Sql> Put<'_, S> {
     }
 
     /// The numbers of the repositories of these, in their order.
-    async fn ensure_repositories(&mut self, documents: &[&Document]) -> Result<Vec<i64>, SearchError> {
-        let projects = self.ensure_projects(documents).await?;
+    async fn ensure_repositories(
+        &mut self,
+        documents: &[&Document],
+        projects: &BTreeMap<&str, i64>,
+    ) -> Result<Vec<i64>, SearchError> {
         let names: BTreeMap<&str, i64> = documents
             .iter()
             .map(|document| (document.repository.as_str(), projects.get(document.repository.project_str())))
@@ -408,6 +451,12 @@ impl<S: Sql> Put<'_, S> {
             all.insert((field::PLATFORMS, field::counted_platforms(document)), 0);
             all.extend(field::values(document).into_iter().map(|value| (value, 0)));
         }
+        self.ensure_values(&mut all).await?;
+        Ok(all)
+    }
+
+    /// The numbers of values that are there from now on.
+    async fn ensure_values(&mut self, all: &mut BTreeMap<(i64, String), i64>) -> Result<(), SearchError> {
         let (fields, texts): (Vec<i64>, Vec<&str>) = all.keys().map(|(field, text)| (*field, text.as_str())).unzip();
         let find = "SELECT {number coalesce((SELECT v.id FROM value v WHERE v.field = e.field AND v.text = e.text), 0)}
             FROM {each e $1 int field, $2 text text}";
@@ -421,7 +470,7 @@ impl<S: Sql> Put<'_, S> {
         self.sql.execute(put, &[(&numbers).into(), (&new_fields).into(), (&new_texts).into()]).await?;
         new.iter().zip(numbers).for_each(|(at, number)| found[*at] = number);
         all.values_mut().zip(found).for_each(|(value, number)| *value = number);
-        Ok(all)
+        Ok(())
     }
 
     /// What is called so in these repositories.

@@ -48,19 +48,27 @@ CREATE INDEX named_repository ON named (repository, part);
 -- Repositories that are gone, of which some artifacts are here still; no search finds them.
 CREATE TABLE gone (repository {key}){rows};
 
--- Artifacts, with what is looked at of each that is found. The key is the manifest's number with two bits behind it, its rank.
+-- Artifacts. The key is the manifest's number with two bits behind it, its rank.
 CREATE TABLE doc (
     key {key},
     repository {int} NOT NULL,
-    kind {int} NOT NULL,
-    licenses {int} NOT NULL,
-    platforms {int} NOT NULL,
-    signed {int} NOT NULL,
     pushed_at {int} NOT NULL
 ){rows};
 CREATE INDEX doc_repository ON doc (repository, key);
 CREATE INDEX doc_pushed ON doc (pushed_at, key);
-CREATE INDEX doc_signed ON doc (key) WHERE signed = 1;
+-- What each has, and which sources are in it, packed: to be taken away by.
+CREATE TABLE back (
+    key {key},
+    has {bytes} NOT NULL,
+    held {bytes} NOT NULL
+){rows};
+-- What is looked at of each that is found, packed (`packed.rs`).
+CREATE TABLE brief (
+    above {int} NOT NULL,
+    block {int} NOT NULL,
+    rows {bytes} NOT NULL,
+    PRIMARY KEY (above, block)
+){keyed};
 
 -- What is told of each that is shown.
 CREATE TABLE shown (
@@ -93,12 +101,13 @@ CREATE TABLE value (
     text {text} NOT NULL,
     UNIQUE (field, text)
 ){rows};
+-- Which artifacts have which, packed.
 CREATE TABLE has (
-    value {int} NOT NULL,
-    key {int} NOT NULL,
-    PRIMARY KEY (value, key)
+    above {int} NOT NULL,
+    block {int} NOT NULL,
+    rows {bytes} NOT NULL,
+    PRIMARY KEY (above, block)
 ){keyed};
-CREATE INDEX has_key ON has (key, value);
 
 -- What artifacts name that is looked into: layers for files, bills of materials for packages (`Inside` in search.rs). The state says
 -- whether it is known what is in it (`inside.rs`).
@@ -125,13 +134,14 @@ CREATE TABLE child (
     PRIMARY KEY (hash, algorithm, key)
 ){keyed};
 CREATE INDEX child_key ON child (key);
--- In which artifacts a source is, also by what is listed or attached there, in the same repository. It follows from the tables above.
+-- In which artifacts a source is, also by what is listed or attached there, in the same repository: packed. It follows from the tables
+-- above.
 CREATE TABLE held (
-    source {int} NOT NULL,
-    key {int} NOT NULL,
-    PRIMARY KEY (source, key)
+    above {int} NOT NULL,
+    block {int} NOT NULL,
+    rows {bytes} NOT NULL,
+    PRIMARY KEY (above, block)
 ){keyed};
-CREATE INDEX held_key ON held (key, source);
 -- Files: names in folders, those of folders with a slash behind them. In the folder 0 is the root, in the folder -1 each name of a file,
 -- whatever folder that is in.
 CREATE TABLE path (

@@ -165,11 +165,12 @@ impl ToSql for Value<'_> {
             Value::List(list) => list.to_sql(kind, out),
             Value::Ints(list) => list.to_sql(kind, out),
             Value::Texts(list) => list.to_sql(kind, out),
+            Value::Blobs(list) => list.to_sql(kind, out),
         }
     }
 
     fn accepts(kind: &Type) -> bool {
-        matches!(*kind, Type::INT8 | Type::TEXT | Type::BYTEA | Type::TEXT_ARRAY | Type::INT8_ARRAY)
+        matches!(*kind, Type::INT8 | Type::TEXT | Type::BYTEA | Type::TEXT_ARRAY | Type::BYTEA_ARRAY | Type::INT8_ARRAY)
     }
 
     tokio_postgres::types::to_sql_checked!();

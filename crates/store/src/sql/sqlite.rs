@@ -111,6 +111,9 @@ fn bound<'a>(value: &Value<'a>, place: usize) -> Result<ToSqlOutput<'a>, LedgerE
         Value::Texts(list) => {
             ToSqlOutput::Borrowed(list.get(place).map_or(ValueRef::Null, |value| ValueRef::Text(value.as_bytes())))
         }
+        Value::Blobs(list) => {
+            ToSqlOutput::Borrowed(list.get(place).map_or(ValueRef::Null, |value| ValueRef::Blob(value)))
+        }
     })
 }
 

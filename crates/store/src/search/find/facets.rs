@@ -13,12 +13,9 @@ pub(super) type Facets = Vec<(&'static str, Vec<(String, u64)>)>;
 
 pub(super) async fn facets<S: Sql>(finder: &mut Finder<'_, S>, hits: &[Hit]) -> Result<Facets, SearchError> {
     let mut projects: HashMap<String, u64> = HashMap::new();
-    for (repository, count) in counted(hits, |hit| hit.repository) {
-        if let Some(home) = finder.home(repository) {
-            match projects.get_mut(home.name.project_str()) {
-                Some(total) => *total += count,
-                None => drop(projects.insert(home.name.project_str().to_owned(), count)),
-            }
+    for (project, count) in counted(hits, |hit| hit.project) {
+        if let Some(Some(project)) = finder.projects.get(&project) {
+            projects.insert(project.name.clone(), count);
         }
     }
     let signed = counted(hits, |hit| i64::from(hit.signed));

@@ -6,7 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 use wharf_model::search::{FilePattern, Package, Term, version};
 
 use super::{Finder, SearchError, beyond};
-use crate::search::inside::{NAMES, cut, number, split, unpacked};
+use crate::search::inside::{NAMES, cut, number, split};
+use crate::search::packed::{self, unpack};
 use crate::search::sets::Scored;
 use crate::search::{Inside, PACKAGES_TOLD_MAX};
 use crate::sql::Sql;
@@ -26,12 +27,13 @@ impl<S: Sql> Finder<'_, S> {
     /// they are, it is not.
     pub(super) async fn knows_inside(&mut self) -> Result<bool, SearchError> {
         let find = "SELECT {number s.id} FROM (SELECT id FROM source WHERE state = 0 ORDER BY id LIMIT $1) AS s";
-        let lacking = self.sql.numbers(find, &[LACKING_MAX.into()]).await?;
+        let mut lacking = self.sql.numbers(find, &[LACKING_MAX.into()]).await?;
+        lacking.sort_unstable();
         if lacking.len() as i64 == LACKING_MAX {
             return Ok(false);
         }
         for some in lacking.chunks(LACKING_STEP) {
-            let held = self.sql.numbers("SELECT {number key} FROM held WHERE source {any $1}", &[some.into()]).await?;
+            let held = packed::keys_of_sources(self.sql, some).await?;
             let held = self.scored(held, 0);
             if self.is_any_readable(&held).await? {
                 return Ok(false);
@@ -115,13 +117,25 @@ impl<S: Sql> Finder<'_, S> {
         if self.packages.is_empty() {
             return Ok(HashMap::new());
         }
-        let find = "SELECT h.key, l.numbers FROM held h CROSS JOIN source s CROSS JOIN listed l
-            WHERE h.key {any $1} AND s.id = h.source AND s.inside = $2 AND l.source = s.id";
+        let mut held: Vec<[i64; 2]> = Vec::new();
+        for mut row in self.sql.query("SELECT key, held FROM back WHERE key {any $1}", &[keys.into()]).await? {
+            let key = row.int(0)?;
+            held.extend(unpack(&row.bytes(1)?).into_iter().map(|[source]| [key, source]));
+        }
+        let mut sources: Vec<i64> = held.iter().map(|[_, source]| *source).collect();
+        sources.sort_unstable();
+        sources.dedup();
+        let find = "SELECT l.source, l.numbers FROM source s CROSS JOIN listed l
+            WHERE s.id {any $1} AND s.inside = $2 AND l.source = s.id";
+        let mut meant: HashMap<i64, Vec<&String>> = HashMap::new();
+        for mut row in self.sql.query(find, &[(&sources).into(), number(Inside::Packages).into()]).await? {
+            let (source, numbers) = (row.int(0)?, unpack(&row.bytes(1)?));
+            let here = numbers.into_iter().filter_map(|[package]| self.packages.get(&package));
+            meant.entry(source).or_default().extend(here);
+        }
         let mut told: HashMap<i64, BTreeSet<&String>> = HashMap::new();
-        for mut row in self.sql.query(find, &[keys.into(), number(Inside::Packages).into()]).await? {
-            let (key, numbers) = (row.int(0)?, row.bytes(1)?);
-            let here = unpacked(&numbers);
-            told.entry(key).or_default().extend(here.iter().filter_map(|package| self.packages.get(package)));
+        for [key, source] in held {
+            told.entry(key).or_default().extend(meant.get(&source).into_iter().flatten().copied());
         }
         let first = |all: BTreeSet<&String>| {
             all.into_iter().take(PACKAGES_TOLD_MAX).map(|one| one.trim_end().to_owned()).collect()
@@ -134,7 +148,8 @@ impl<S: Sql> Finder<'_, S> {
         let mut sources = self.sql.numbers(find, &[numbers.into()]).await?;
         sources.sort_unstable();
         sources.dedup();
-        self.keys("SELECT {number key} FROM held WHERE source {any $1}", &[(&sources).into()], 0).await
+        let held = packed::keys_of_sources(self.sql, &sources).await?;
+        Ok(self.scored(held, 0))
     }
 }
 

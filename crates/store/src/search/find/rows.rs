@@ -78,6 +78,7 @@ impl<S: Sql> Finder<'_, S> {
     async fn rows(&mut self, hits: &[(&Hit, u64)]) -> Result<Vec<Row>, SearchError> {
         let keys: Vec<i64> = hits.iter().map(|(hit, _)| hit.place.key as i64).collect();
         self.look_up_values(hits.iter().map(|(hit, _)| hit.kind)).await?;
+        self.look_up_homes(hits.iter().map(|(hit, _)| hit.repository).collect()).await?;
         let mut packages = self.packages_of(&keys).await?;
         let find = "SELECT s.key, s.algorithm, s.hash, s.subject_algorithm, s.subject_hash, s.title, s.summary, s.description, s.version,
             s.size, s.tags, s.tags_total, s.maintainers, s.keywords, s.licenses, s.platforms, d.pushed_at
