@@ -18,6 +18,13 @@ pub(super) const PLATFORMS: i64 = 11;
 /// Whether something is signed: there only where it is.
 pub(super) const SIGNED: i64 = 12;
 pub(super) const YES: &str = "yes";
+/// Words of running text, wherever they are, in titles and in names of people, where the engine does not tell them quickly (`text.rs`).
+pub(super) const WORD: i64 = 13;
+pub(super) const TITLE_WORD: i64 = 14;
+pub(super) const MAINTAINER_WORD: i64 = 15;
+
+/// The day on which it was pushed.
+pub(super) const PUSHED: i64 = 16;
 
 /// How long a value is that is looked up, in bytes; of a longer one the beginning is.
 const VALUE_BYTES_MAX: usize = 512;
@@ -30,9 +37,14 @@ pub(super) fn kind(document: &Document) -> &str {
     &document.kind[..document.kind.floor_char_boundary(VALUE_BYTES_MAX)]
 }
 
+/// The day of a time, in UTC, so that days are in the order of their texts.
+pub(super) fn day(millis: i64) -> String {
+    format!("{:08}", millis.max(0) / 86_400_000)
+}
+
 /// The values that something is found by.
 pub(super) fn values(document: &Document) -> Vec<(i64, String)> {
-    let mut values = Vec::new();
+    let mut values = vec![(PUSHED, day(document.pushed_at))];
     if !document.kind.is_empty() {
         values.push((KIND, kind(document).to_owned()));
     }

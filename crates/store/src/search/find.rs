@@ -443,16 +443,17 @@ impl<S: Sql> Finder<'_, S> {
     }
 
     async fn pushed(&mut self, compare: Compare, days: Days) -> Result<Scored, SearchError> {
-        let day = days.millis();
+        let millis = days.millis();
+        let (first, next) = (field::day(millis.start), field::day(millis.end));
         let (from, to) = match compare {
-            Compare::Is => (day.start, day.end),
-            Compare::Less => (i64::MIN, day.start),
-            Compare::AtMost => (i64::MIN, day.end),
-            Compare::More => (day.end, i64::MAX),
-            Compare::AtLeast => (day.start, i64::MAX),
+            Compare::Is => (first, next),
+            Compare::Less => (String::new(), first),
+            Compare::AtMost => (String::new(), next),
+            Compare::More => (next, beyond("")),
+            Compare::AtLeast => (first, beyond("")),
         };
-        let find = "SELECT {number key} FROM doc WHERE pushed_at >= $1 AND pushed_at < $2";
-        self.keys(find, &[from.into(), to.into()], 0).await
+        let keys = packed::keys_of_values(self.sql, field::PUSHED, &from, &to).await?;
+        Ok(self.scored(keys, 0))
     }
 
     /// What a statement finds, all of which fits as well as this says.
@@ -469,6 +470,6 @@ impl<S: Sql> Finder<'_, S> {
 }
 
 /// What is greater than all texts that begin so.
-fn beyond(prefix: &str) -> String {
+pub(super) fn beyond(prefix: &str) -> String {
     format!("{prefix}{BEYOND}")
 }

@@ -154,6 +154,18 @@ pub(super) async fn briefs(sql: &mut impl Sql, keys: &[i64]) -> Result<Vec<[i64;
     picked(sql, "SELECT rows FROM brief WHERE above {any $1}", &[(&above).into()], |row| row).await
 }
 
+/// Which artifacts have a value of a field from this one up to that, which is not among them; one may be told more than once.
+pub(super) async fn keys_of_values(
+    sql: &mut impl Sql,
+    field: i64,
+    from: &str,
+    to: &str,
+) -> Result<Vec<i64>, SearchError> {
+    let find = "SELECT h.rows FROM value v CROSS JOIN has h
+        WHERE v.field = $1 AND v.text >= $2 AND v.text < $3 AND h.above = v.id";
+    picked(sql, find, &[field.into(), from.into(), to.into()], |[_, key]: [i64; 2]| key).await
+}
+
 /// In which artifacts these sources are, which are in their order; an artifact for each that is in it.
 pub(super) async fn keys_of_sources(sql: &mut impl Sql, sources: &[i64]) -> Result<Vec<i64>, SearchError> {
     let above = HELD.above(sources.iter().map(|source| [*source, 0]));

@@ -8,6 +8,7 @@ use wharf_model::name::RepositoryName;
 
 use super::packed::{self, BRIEF, Changes, HAS, HELD, Packed, pack, unpack};
 use super::sets::{key, keys_of};
+use super::text::Said;
 use super::{Document, FORM, SearchError, Standing, TAGS_TOLD_MAX, Update, field, names, text};
 use crate::ledger::query::LedgerError;
 use crate::sql::{Sql, Value};
@@ -164,7 +165,13 @@ impl<S: Sql> Put<'_, S> {
         let repositories = self.ensure_repositories(&documents, &projects).await?;
         self.end_former(&documents, &repositories).await?;
         let keys: Vec<i64> = documents.iter().map(|document| key(document.number, document.rank) as i64).collect();
-        let values = self.values(&documents).await?;
+        let said: Vec<Said> = documents.iter().map(|document| text::said(document)).collect();
+        let found_by: Vec<Vec<(i64, String)>> = documents
+            .iter()
+            .zip(&said)
+            .map(|(document, said)| [field::values(document), said.values(self.sql.dialect())].concat())
+            .collect();
+        let values = self.values(&documents, &found_by).await?;
         let value = |field, text: &str| values.get(&(field, text.to_owned())).copied().unwrap_or_default();
         for ((document, key), repository) in documents.iter().zip(&keys).zip(&repositories) {
             let project = projects.get(document.repository.project_str()).copied().unwrap_or_default();
@@ -178,11 +185,10 @@ impl<S: Sql> Put<'_, S> {
             FROM {each e $1 int key, $2 int repository, $3 int pushed}";
         self.sql.execute(put, &[(&keys).into(), (&repositories).into(), (&pushed).into()]).await?;
         self.shown(&documents, &keys, &repositories).await?;
-        text::put(self.sql, &keys, &documents).await?;
+        text::put(self.sql, &keys, &said).await?;
         let mut has = Vec::with_capacity(keys.len());
-        for (document, key) in documents.iter().zip(&keys) {
-            let here = field::values(document).into_iter().filter_map(|value| values.get(&value).copied());
-            let here: BTreeSet<i64> = here.collect();
+        for (values_of, key) in found_by.iter().zip(&keys) {
+            let here: BTreeSet<i64> = values_of.iter().filter_map(|value| values.get(value).copied()).collect();
             here.iter().for_each(|value| HAS.put(&mut self.has, [*value, *key]));
             has.push(pack(&here.into_iter().map(|value| [value]).collect::<Vec<_>>()));
         }
@@ -442,15 +448,19 @@ impl<S: Sql> Put<'_, S> {
         Ok(())
     }
 
-    /// The numbers of all values of these.
-    async fn values(&mut self, documents: &[&Document]) -> Result<BTreeMap<(i64, String), i64>, SearchError> {
+    /// The numbers of all values of these: those by which they are found, and those that are counted.
+    async fn values(
+        &mut self,
+        documents: &[&Document],
+        found_by: &[Vec<(i64, String)>],
+    ) -> Result<BTreeMap<(i64, String), i64>, SearchError> {
         let mut all: BTreeMap<(i64, String), i64> = BTreeMap::new();
         for document in documents {
             all.insert((field::KIND, field::kind(document).to_owned()), 0);
             all.insert((field::LICENSES, field::counted_licenses(document)), 0);
             all.insert((field::PLATFORMS, field::counted_platforms(document)), 0);
-            all.extend(field::values(document).into_iter().map(|value| (value, 0)));
         }
+        all.extend(found_by.iter().flatten().map(|value| (value.clone(), 0)));
         self.ensure_values(&mut all).await?;
         Ok(all)
     }

@@ -55,7 +55,6 @@ CREATE TABLE doc (
     pushed_at {int} NOT NULL
 ){rows};
 CREATE INDEX doc_repository ON doc (repository, key);
-CREATE INDEX doc_pushed ON doc (pushed_at, key);
 -- What each has, and which sources are in it, packed: to be taken away by.
 CREATE TABLE back (
     key {key},

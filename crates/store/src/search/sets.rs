@@ -38,9 +38,8 @@ impl Ranks {
 
 /// Those in no order, some perhaps more than once, all of which fit as well as this says.
 pub(super) fn all(mut keys: Vec<u64>, score: u32) -> Scored {
-    if !keys.is_sorted() {
-        keys.sort_unstable();
-    }
+    // Mostly some lists one after the other, each in order, which a sort that keeps the order of equals merges.
+    keys.sort();
     keys.dedup();
     keys.into_iter().map(|key| (key, score)).collect()
 }
