@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use wharf_model::digest::Digest;
 
 use super::packed::{HELD, pack, unpack};
-use super::put::{Put, Sort, borrowed, halves};
+use super::put::{Put, Sort, at, borrowed, halves};
 use super::{CHILDREN_MAX, Contents, Document, Inside, Package, SOURCES_MAX, SearchError, Update};
 use crate::sql::Sql;
 
@@ -368,13 +368,11 @@ impl<S: Sql> Put<'_, S> {
             "SELECT {number coalesce((SELECT p.id FROM path p WHERE p.folder = e.folder AND p.name = e.name), 0)}
             FROM {each e $1 int folder, $2 text name}";
         let mut found = self.sql.numbers(find, &[(&folders).into(), (&names).into()]).await?;
-        let new: Vec<usize> = (0..found.len()).filter(|at| found[*at] == 0).collect();
-        let numbers = self.give(Sort::Path, new.len());
-        let (new_folders, new_names): (Vec<i64>, Vec<&str>) = new.iter().map(|at| (folders[*at], names[*at])).unzip();
+        let (new, numbers) = self.number(Sort::Path, &mut found);
+        let (new_folders, new_names) = (at(&folders, &new), at(&names, &new));
         let put = "INSERT INTO path (id, folder, name) SELECT e.id, e.folder, e.name
             FROM {each e $1 int id, $2 int folder, $3 text name}";
         self.sql.execute(put, &[(&numbers).into(), (&new_folders).into(), (&new_names).into()]).await?;
-        new.iter().zip(numbers).for_each(|(at, number)| found[*at] = number);
         Ok(places.into_iter().zip(found).collect())
     }
 
@@ -387,16 +385,13 @@ impl<S: Sql> Put<'_, S> {
             "SELECT {number coalesce((SELECT p.id FROM package p WHERE p.name = e.name AND p.ecosystem = e.ecosystem
             AND p.version = e.version), 0)} FROM {each e $1 text name, $2 text ecosystem, $3 text version}";
         let mut found = self.sql.numbers(find, &[names.into(), ecosystems.into(), versions.into()]).await?;
-        let new: Vec<usize> = (0..found.len()).filter(|at| found[*at] == 0).collect();
-        let numbers = self.give(Sort::Package, new.len());
-        let [names, ecosystems, versions] =
-            columns.each_ref().map(|column| new.iter().map(|at| column[*at]).collect::<Vec<&str>>());
+        let (new, numbers) = self.number(Sort::Package, &mut found);
+        let [names, ecosystems, versions] = columns.each_ref().map(|column| at(column, &new));
         let last: Vec<&str> = names.iter().map(|name| name.rsplit('/').next().unwrap_or(name)).collect();
         let put = "INSERT INTO package (id, name, ecosystem, version, last) SELECT e.id, e.name, e.ecosystem, e.version, e.last
             FROM {each e $1 int id, $2 text name, $3 text ecosystem, $4 text version, $5 text last}";
         let parameters = [(&numbers).into(), (&names).into(), (&ecosystems).into(), (&versions).into(), (&last).into()];
         self.sql.execute(put, &parameters).await?;
-        new.iter().zip(numbers).for_each(|(at, number)| found[*at] = number);
         let numbers: BTreeMap<&[String; 3], i64> = packages.iter().zip(found).collect();
         let here = |packages: &[Package]| {
             let here: BTreeSet<i64> = packages.iter().filter_map(|one| numbers.get(&cut_of(one)).copied()).collect();

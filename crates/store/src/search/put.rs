@@ -154,6 +154,14 @@ impl<S: Sql> Put<'_, S> {
         (first..=*last).collect()
     }
 
+    /// Gives numbers to those that have none yet, which is 0: where they are in the list, and the numbers.
+    pub(super) fn number(&mut self, sort: Sort, found: &mut [i64]) -> (Vec<usize>, Vec<i64>) {
+        let new: Vec<usize> = (0..found.len()).filter(|at| found[*at] == 0).collect();
+        let numbers = self.give(sort, new.len());
+        new.iter().zip(&numbers).for_each(|(at, number)| found[*at] = *number);
+        (new, numbers)
+    }
+
     /// Puts in artifacts, each of which is another.
     async fn documents(&mut self, updates: &[Update]) -> Result<(), SearchError> {
         let documents = updates.iter().filter_map(|update| match update {
@@ -358,10 +366,8 @@ impl<S: Sql> Put<'_, S> {
         let find = "SELECT {number coalesce((SELECT r.id FROM repository r WHERE r.name = e.name), 0)}
             FROM {each e $1 text name}";
         let mut found = self.sql.numbers(find, &[(&all).into()]).await?;
-        let new: Vec<&str> = all.iter().zip(&found).filter(|(_, id)| **id == 0).map(|(name, _)| *name).collect();
-        let numbers = self.give(Sort::Repository, new.len());
-        let mut next = numbers.iter();
-        found.iter_mut().filter(|id| **id == 0).for_each(|id| *id = next.next().copied().unwrap_or_default());
+        let (new, numbers) = self.number(Sort::Repository, &mut found);
+        let new = at(&all, &new);
         let within: Vec<i64> = new.iter().filter_map(|name| names.get(name).copied()).collect();
         let put = "INSERT INTO repository (id, name, project) SELECT e.id, e.name, e.project
             FROM {each e $1 int id, $2 text name, $3 int project}";
@@ -383,10 +389,10 @@ impl<S: Sql> Put<'_, S> {
         all.dedup();
         let find =
             "SELECT {number coalesce((SELECT p.id FROM part p WHERE p.text = e.text), 0)} FROM {each e $1 text text}";
-        let found = self.sql.numbers(find, &[(&all).into()]).await?;
-        let new: Vec<&str> = all.iter().zip(found).filter(|(_, id)| *id == 0).map(|(text, _)| *text).collect();
+        let mut found = self.sql.numbers(find, &[(&all).into()]).await?;
+        let (new, numbers) = self.number(Sort::Part, &mut found);
+        let new = at(&all, &new);
         let lengths: Vec<i64> = new.iter().map(|text| text.len() as i64).collect();
-        let numbers = self.give(Sort::Part, new.len());
         let put = "INSERT INTO part (id, text, length) SELECT e.id, e.text, e.length
             FROM {each e $1 int id, $2 text text, $3 int length}";
         self.sql.execute(put, &[(&numbers).into(), (&new).into(), (&lengths).into()]).await?;
@@ -404,10 +410,8 @@ impl<S: Sql> Put<'_, S> {
         let find = "SELECT {number coalesce((SELECT p.id FROM project p WHERE p.name = e.name), 0)}
             FROM {each e $1 text name}";
         let mut found = self.sql.numbers(find, &[(&names).into()]).await?;
-        let new: Vec<&str> = names.iter().zip(&found).filter(|(_, id)| **id == 0).map(|(name, _)| *name).collect();
-        let numbers = self.give(Sort::Project, new.len());
-        let mut next = numbers.iter();
-        found.iter_mut().filter(|id| **id == 0).for_each(|id| *id = next.next().copied().unwrap_or_default());
+        let (new, numbers) = self.number(Sort::Project, &mut found);
+        let new = at(&names, &new);
         let put = "INSERT INTO project (id, name, public) SELECT e.id, e.name, 0 FROM {each e $1 int id, $2 text name}";
         self.sql.execute(put, &[(&numbers).into(), (&new).into()]).await?;
         let ids: BTreeMap<&str, i64> = names.into_iter().zip(found).collect();
@@ -471,14 +475,11 @@ impl<S: Sql> Put<'_, S> {
         let find = "SELECT {number coalesce((SELECT v.id FROM value v WHERE v.field = e.field AND v.text = e.text), 0)}
             FROM {each e $1 int field, $2 text text}";
         let mut found = self.sql.numbers(find, &[(&fields).into(), (&texts).into()]).await?;
-        let is_new = |at: &usize| found[*at] == 0;
-        let new: Vec<usize> = (0..found.len()).filter(is_new).collect();
-        let numbers = self.give(Sort::Value, new.len());
-        let (new_fields, new_texts): (Vec<i64>, Vec<&str>) = new.iter().map(|at| (fields[*at], texts[*at])).unzip();
+        let (new, numbers) = self.number(Sort::Value, &mut found);
+        let (new_fields, new_texts) = (at(&fields, &new), at(&texts, &new));
         let put = "INSERT INTO value (id, field, text) SELECT e.id, e.field, e.text
             FROM {each e $1 int id, $2 int field, $3 text text}";
         self.sql.execute(put, &[(&numbers).into(), (&new_fields).into(), (&new_texts).into()]).await?;
-        new.iter().zip(numbers).for_each(|(at, number)| found[*at] = number);
         all.values_mut().zip(found).for_each(|(value, number)| *value = number);
         Ok(())
     }
@@ -514,6 +515,11 @@ fn alike(updates: &[Update]) -> usize {
         count += 1;
     }
     count.max(1)
+}
+
+/// What is at these places of a list.
+pub(super) fn at<T: Copy>(list: &[T], places: &[usize]) -> Vec<T> {
+    places.iter().map(|place| list[*place]).collect()
 }
 
 pub(super) fn borrowed(texts: &[String]) -> Vec<&str> {
