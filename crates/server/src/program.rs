@@ -21,31 +21,18 @@ const PATH: &str = "/proc/self/exe";
 const CHUNK_BYTES: usize = 256 << 10;
 
 /// For which machines it is, as images name them.
-pub(crate) const PLATFORM: &str = const_platform();
+pub(crate) const PLATFORM: &str = MACHINE.0;
 /// The same as `uname` says it.
-pub(crate) const PLATFORM_UNAME: &str = const_uname();
+pub(crate) const PLATFORM_UNAME: &str = MACHINE.1;
 
-const fn const_platform() -> &'static str {
-    match std::env::consts::ARCH.as_bytes() {
-        b"x86_64" => "linux-amd64",
-        b"aarch64" => "linux-arm64",
-        b"riscv64" => "linux-riscv64",
-        b"s390x" => "linux-s390x",
-        b"powerpc64" => "linux-ppc64le",
-        _ => "linux",
-    }
-}
-
-const fn const_uname() -> &'static str {
-    match std::env::consts::ARCH.as_bytes() {
-        b"x86_64" => "linux-x86_64",
-        b"aarch64" => "linux-aarch64",
-        b"riscv64" => "linux-riscv64",
-        b"s390x" => "linux-s390x",
-        b"powerpc64" => "linux-ppc64le",
-        _ => "linux",
-    }
-}
+const MACHINE: (&str, &str) = match std::env::consts::ARCH.as_bytes() {
+    b"x86_64" => ("linux-amd64", "linux-x86_64"),
+    b"aarch64" => ("linux-arm64", "linux-aarch64"),
+    b"riscv64" => ("linux-riscv64", "linux-riscv64"),
+    b"s390x" => ("linux-s390x", "linux-s390x"),
+    b"powerpc64" => ("linux-ppc64le", "linux-ppc64le"),
+    _ => ("linux", "linux"),
+};
 
 /// See the module. Cheap to clone.
 #[derive(Clone)]

@@ -4,8 +4,8 @@ use anyhow::{Result, bail};
 use jiff::Timestamp;
 use serde::Serialize;
 use wharf_artifact::layer::view::Place;
-use wharf_artifact::layer::walk::Kind;
 use wharf_content::platform::Platform;
+use wharf_model::api::diff::FileState;
 use wharf_model::api::files::FileKind;
 use wharf_model::api::list::List;
 use wharf_model::digest::Digest;
@@ -125,18 +125,15 @@ fn joined(folder: &str, name: &str) -> String {
 
 fn row(path: String, place: Place<'_>, layers: &[Digest]) -> Row {
     let node = place.node;
-    let target = match &node.kind {
-        Kind::Symlink(target) | Kind::HardLink(target) => Some(target.to_string()),
-        _ => None,
-    };
+    let FileState { kind, size, mode, uid, gid, target, digest: _ } = FileState::from(node);
     let modified = Timestamp::from_nanosecond(i128::from(node.mtime)).unwrap_or_default();
     Row {
         path,
-        kind: FileKind::from(&node.kind),
-        size: Some(node.size).filter(|_| node.kind == Kind::File),
-        mode: format!("{:04o}", node.mode),
-        uid: node.uid,
-        gid: node.gid,
+        kind,
+        size,
+        mode,
+        uid,
+        gid,
         modified: modified.to_string(),
         target,
         layer: layers[place.layer],
