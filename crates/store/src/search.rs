@@ -18,9 +18,12 @@ mod text;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use wharf_model::digest::{Algorithm, Digest};
 use wharf_model::name::{ProjectName, RepositoryName, Tag};
 use wharf_model::search::Query;
@@ -75,6 +78,12 @@ impl From<LedgerError> for SearchError {
             newer @ LedgerError::Newer { .. } => SearchError::Corrupt(newer.to_string()),
         }
     }
+}
+
+/// A place among those that are answered.
+async fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, SearchError> {
+    let waited = timeout(WAIT, places.clone().acquire_owned()).await;
+    waited.ok().and_then(Result::ok).ok_or_else(|| SearchError::Unavailable("others are being answered".to_owned()))
 }
 
 /// Rows of a number and a text.

@@ -19,7 +19,7 @@ use tokio_postgres::{Config, NoTls};
 use wharf_model::digest::Digest;
 
 use super::{
-    Asked, FINDS_MAX, Found, Inside, SCHEMA, Search, SearchError, Standing, TIME_MAX, Update, WAIT, find, inside, put,
+    Asked, FINDS_MAX, Found, Inside, SCHEMA, Search, SearchError, Standing, TIME_MAX, Update, find, inside, place, put,
     text,
 };
 use crate::ledger::query::LedgerError;
@@ -118,10 +118,7 @@ impl Search for Postgres {
     }
 
     async fn find(&self, asked: Asked) -> Result<Found, SearchError> {
-        let waited = timeout(WAIT, self.places.clone().acquire_owned()).await;
-        let Ok(Ok(place)) = waited else {
-            return Err(SearchError::Unavailable("others are being answered".to_owned()));
-        };
+        let place = place(&self.places).await?;
         let shared = self.shared.clone();
         self.to_the_end(async move {
             let _place = place;

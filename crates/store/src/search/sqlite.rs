@@ -17,8 +17,8 @@ use tokio::time::timeout;
 use wharf_model::digest::Digest;
 
 use super::{
-    Asked, FINDS_MAX, FORM, Found, Inside, SCHEMA, Search, SearchError, Standing, TIME_MAX, Update, WAIT, find, inside,
-    put, text,
+    Asked, FINDS_MAX, FORM, Found, Inside, SCHEMA, Search, SearchError, Standing, TIME_MAX, Update, find, inside,
+    place, put, text,
 };
 use crate::ledger::query::LedgerError;
 use crate::sql::sqlite::{self, at_once, failed};
@@ -93,10 +93,7 @@ impl Search for Sqlite {
     }
 
     async fn find(&self, asked: Asked) -> Result<Found, SearchError> {
-        let waited = timeout(WAIT, self.places.clone().acquire_owned()).await;
-        let Ok(Ok(place)) = waited else {
-            return Err(SearchError::Unavailable("others are being answered".to_owned()));
-        };
+        let place = place(&self.places).await?;
         let (sender, mut interrupt) = oneshot::channel();
         let shared = self.shared.clone();
         let mut finding = tokio::task::spawn_blocking(move || {
