@@ -141,7 +141,7 @@ impl Worker {
 
     /// Works for ever.
     pub async fn run(&self) {
-        let mut queued = self.ledger.queued();
+        let mut queued = self.ledger.queued(self.work.kind());
         loop {
             queued.mark_unchanged();
             if let Err(error) = self.work_off().await {
@@ -245,7 +245,7 @@ struct Shift<'w> {
 
 impl Shift<'_> {
     async fn run(mut self) -> Result<usize, Refused> {
-        let mut queued = self.worker.ledger.queued();
+        let mut queued = self.worker.ledger.queued(self.worker.work.kind());
         let mut renew = tokio::time::interval_at(Instant::now() + RENEW, RENEW);
         loop {
             self.begin();

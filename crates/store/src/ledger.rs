@@ -101,8 +101,8 @@ pub trait Ledger: Facts + Front + People + Trash + Artifacts + News {
     /// The number of the latest entry known here; changes wake whoever waits.
     fn watch(&self) -> watch::Receiver<Seq>;
 
-    /// Changes, and wakes whoever waits, when jobs were queued by this process.
-    fn queued(&self) -> watch::Receiver<u64>;
+    /// Changes, and wakes whoever waits, when jobs of that kind were queued by this process.
+    fn queued(&self, kind: &str) -> watch::Receiver<u64>;
 
     /// Adds an observer. Meant for start-up: commits made before are not told.
     fn observe(&self, observer: Arc<dyn Observer>);

@@ -1391,16 +1391,17 @@ pub async fn leases_are_renewed(bench: &Bench) {
     assert_eq!(again.iter().map(|job| (job.key.as_str(), job.attempts)).collect::<Vec<_>>(), [("2", 2)]);
 }
 
-/// Who waits for jobs is woken when some were queued, and not by what queues none.
+/// Who waits for jobs of a kind is woken when some were queued, and not by what queues others or none.
 pub async fn who_waits_for_jobs_is_woken(bench: &Bench) {
-    let mut queued = bench.ledger.queued();
+    let (mut queued, other) = (bench.ledger.queued("reclaim"), bench.ledger.queued("a"));
     bench.made(vec![ensure("p/a"), put_blob("p/a", "x", heap("x1"))]).await;
     assert!(!queued.has_changed().unwrap());
     bench.made(vec![put_blob("p/a", "x", heap("x2"))]).await;
     assert!(queued.has_changed().unwrap(), "one of them is reclaimed");
     queued.mark_unchanged();
+    assert!(!other.has_changed().unwrap());
     bench.ledger.commit(Commit { jobs: vec![job("a", "1")], ..Commit::default() }).await.unwrap();
-    assert!(queued.has_changed().unwrap());
+    assert!(other.has_changed().unwrap() && !queued.has_changed().unwrap());
 }
 
 /// Everything that was acknowledged is there when the ledger is opened again.

@@ -10,7 +10,7 @@ mod tags;
 mod trash;
 pub(crate) mod usage;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use wharf_model::digest::Digest;
 
@@ -31,8 +31,8 @@ pub(crate) struct Context<'a, S> {
     grace: Millis,
     pub(crate) actor: &'a str,
     client: Option<&'a str>,
-    /// Whether jobs were queued.
-    queued: bool,
+    /// Of which kinds jobs were queued.
+    queued: BTreeSet<String>,
     /// By how much what projects use has moved so far, by the project's number.
     moved: BTreeMap<i64, Moved>,
     /// What the changes so far are about.
@@ -45,8 +45,8 @@ pub(crate) struct Context<'a, S> {
 pub(crate) struct Applied {
     /// The entry, which is in the log; none where no change had an effect.
     pub(crate) entry: Option<Entry>,
-    /// Whether jobs were queued.
-    pub(crate) queued: bool,
+    /// Of which kinds jobs were queued.
+    pub(crate) queued: BTreeSet<String>,
 }
 
 /// Makes all changes of a commit, then its jobs and its cursor.
@@ -61,7 +61,7 @@ pub(crate) async fn apply<S: Sql>(
     grace: Millis,
 ) -> Result<Applied, Refused> {
     let (actor, client) = (commit.actor.as_str(), commit.client.as_deref());
-    let (queued, moved, places, had_administrator) = (false, BTreeMap::new(), Places::default(), None);
+    let (queued, moved, places, had_administrator) = (BTreeSet::new(), BTreeMap::new(), Places::default(), None);
     let mut context = Context { sql, now, grace, actor, client, queued, moved, places, had_administrator };
     let mut changes = Vec::with_capacity(commit.changes.len());
     for mut change in commit.changes {
@@ -84,7 +84,7 @@ pub(crate) async fn apply<S: Sql>(
     for settled in &commit.settled {
         settle_job(context.sql, settled, now).await?;
     }
-    let queued = context.queued;
+    let queued = std::mem::take(&mut context.queued);
     if let Some((follower, cursor)) = &commit.cursor {
         put_cursor(context.sql, follower, *cursor).await?;
     }
@@ -207,7 +207,9 @@ impl<S: Sql> Context<'_, S> {
         let parameters =
             [job.kind.as_str().into(), job.key.as_str().into(), job.payload.as_str().into(), self.now.into()];
         self.sql.execute(insert, &parameters).await?;
-        self.queued = true;
+        if !self.queued.contains(&job.kind) {
+            self.queued.insert(job.kind.clone());
+        }
         Ok(())
     }
 }

@@ -89,8 +89,8 @@ impl<E: Engine> Ledger for SqlLedger<E> {
         self.writer.news.clone()
     }
 
-    fn queued(&self) -> watch::Receiver<u64> {
-        self.writer.queued.clone()
+    fn queued(&self, kind: &str) -> watch::Receiver<u64> {
+        self.writer.queues.of(kind)
     }
 
     fn observe(&self, observer: Arc<dyn Observer>) {

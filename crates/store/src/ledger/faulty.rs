@@ -155,8 +155,8 @@ impl Ledger for Faulty {
         self.inner.watch()
     }
 
-    fn queued(&self) -> watch::Receiver<u64> {
-        self.inner.queued()
+    fn queued(&self, kind: &str) -> watch::Receiver<u64> {
+        self.inner.queued(kind)
     }
 
     fn observe(&self, observer: Arc<dyn Observer>) {

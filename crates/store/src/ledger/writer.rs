@@ -1,10 +1,11 @@
 //! The one writer of a process: takes what waits, makes it in one transaction with a savepoint for each commit, and
 //! answers when all of it is durable. So waiting commits share one flush, and one that is refused leaves nothing.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{mpsc, oneshot, watch};
 use wharf_model::id::Id;
 
@@ -66,8 +67,25 @@ pub(crate) struct Request {
 pub(crate) struct Writer {
     requests: mpsc::Sender<Request>,
     pub(crate) news: watch::Receiver<Seq>,
-    pub(crate) queued: watch::Receiver<u64>,
+    pub(crate) queues: Queues,
     pub(crate) observers: Observers,
+}
+
+/// Who waits for jobs, kind by kind: as many as there are in the code.
+#[derive(Clone, Default)]
+pub(crate) struct Queues(Arc<Mutex<HashMap<String, watch::Sender<u64>>>>);
+
+impl Queues {
+    /// What changes when jobs of that kind are queued.
+    pub(crate) fn of(&self, kind: &str) -> watch::Receiver<u64> {
+        self.0.lock().entry(kind.to_owned()).or_default().subscribe()
+    }
+
+    fn tell(&self, kind: &str) {
+        if let Some(waiting) = self.0.lock().get(kind) {
+            waiting.send_modify(|times| *times += 1);
+        }
+    }
 }
 
 pub(crate) type Observers = Arc<RwLock<Vec<Arc<dyn Observer>>>>;
@@ -76,7 +94,7 @@ pub(crate) type Observers = Arc<RwLock<Vec<Arc<dyn Observer>>>>;
 pub(crate) struct Desk {
     pub(crate) requests: mpsc::Receiver<Request>,
     news: watch::Sender<Seq>,
-    queued: watch::Sender<u64>,
+    queues: Queues,
     observers: Observers,
     grace: Millis,
 }
@@ -86,10 +104,9 @@ impl Writer {
     pub(crate) fn new(latest: Seq, grace: Millis) -> (Writer, Desk) {
         let (sender, requests) = mpsc::channel(WAITING_MAX);
         let (news_sender, news) = watch::channel(latest);
-        let (queued_sender, queued) = watch::channel(0);
-        let observers = Observers::default();
-        let desk = Desk { requests, news: news_sender, queued: queued_sender, observers: observers.clone(), grace };
-        (Writer { requests: sender, news, queued, observers }, desk)
+        let (queues, observers) = (Queues::default(), Observers::default());
+        let desk = Desk { requests, news: news_sender, queues: queues.clone(), observers: observers.clone(), grace };
+        (Writer { requests: sender, news, queues, observers }, desk)
     }
 
     /// Whether somebody serves the writer.
@@ -129,9 +146,7 @@ impl Desk {
             match self.transaction(sql, &batch).await {
                 Ok((results, latest)) => {
                     self.tell(results.iter().filter_map(entry), latest);
-                    if results.iter().any(has_queued) {
-                        self.queued.send_modify(|times| *times += 1);
-                    }
+                    results.iter().flat_map(queued).for_each(|kind| self.queues.tell(kind));
                     let done = results.len();
                     for (request, result) in batch.drain(..done).zip(results) {
                         let _ = request.answer.send(result.map(|done| (done, latest)));
@@ -237,8 +252,10 @@ fn entry(result: &Result<Done, Refused>) -> Option<&Entry> {
     if let Ok(Done::Committed(applied)) = result { applied.entry.as_ref() } else { None }
 }
 
-fn has_queued(result: &Result<Done, Refused>) -> bool {
-    matches!(result, Ok(Done::Committed(Applied { queued: true, .. })))
+/// Of which kinds jobs were queued.
+fn queued(result: &Result<Done, Refused>) -> impl Iterator<Item = &String> {
+    let applied = if let Ok(Done::Committed(applied)) = result { Some(applied) } else { None };
+    applied.into_iter().flat_map(|applied| &applied.queued)
 }
 
 /// A transaction that cannot go on, and at which request.
