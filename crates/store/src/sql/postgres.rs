@@ -21,11 +21,6 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 const UNACKNOWLEDGED: Duration = Duration::from_secs(30);
 /// How long `tokio-postgres` waits with the first of these questions where the URL says nothing.
 const KEEPALIVE_UNSET: Duration = Duration::from_secs(2 * 60 * 60);
-/// What leaves the planner nothing to choose: statements say in which order tables are looked at, as SQLite takes them, and go by indexes. A
-/// plan is made once for each connection, and what is best for a table that is small, or of which nothing is known yet, takes a thousand
-/// times as long once it has grown.
-const PLANS: &str = "-c jit=off -c plan_cache_mode=force_generic_plan -c join_collapse_limit=1 -c max_parallel_workers_per_gather=0 \
-    -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off -c enable_material=off -c enable_memoize=off";
 /// What the server says where tables are not as we made them.
 const UNEXPECTED: [SqlState; 6] = [
     SqlState::UNDEFINED_TABLE,
@@ -36,10 +31,10 @@ const UNEXPECTED: [SqlState; 6] = [
     SqlState::INDEX_CORRUPTED,
 ];
 
-/// What `url` says, with these options of the server, and our bounds and plans.
+/// What `url` says, with these options of the server, and our bounds.
 pub(crate) fn config(url: &str, options: &str) -> Result<Config, LedgerError> {
     let mut config: Config = url.parse().map_err(|error| unavailable("the address is wrong", error))?;
-    let options = format!("{PLANS} {options} {}", config.get_options().unwrap_or_default());
+    let options = format!("{options} {}", config.get_options().unwrap_or_default());
     config.connect_timeout(WAIT).application_name("wharf").options(options);
     if config.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(UNACKNOWLEDGED);
