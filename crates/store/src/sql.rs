@@ -34,8 +34,8 @@ impl Dialect {
     /// of [`Sql::clock`]; `{digests $k}`, a table of the columns `role`, `algorithm` and `digest` from a [`Value::List`] that
     /// [`digest_list`] made, `{ids $k}`, one of the column `value` from one that [`id_list`] made, `{texts $k}` from any.
     ///
-    /// For [`Value::Ints`], [`Value::Texts`] and [`Value::Blobs`]: `{any $k}` behind a column, that it is one of the numbers; `{each e $k
-    /// int a, $l text b, $m bytes c}`, a table `e` of a row for each place in the lists. For [`Sql::numbers`]: `{number a}` or
+    /// For [`Value::Ints`], [`Value::Texts`] and [`Value::Blobs`]: `{any $k}` and `{any_text $k}` behind a column, that it is one of the
+    /// numbers or texts; `{each e $k int a, $l text b, $m bytes c}`, a table `e` of a row for each place in the lists. For [`Sql::numbers`]: `{number a}` or
     /// `{numbers a, b}`, what is selected, never NULL.
     pub(crate) fn speak(self, text: &str) -> String {
         let mut spoken = String::with_capacity(2 * text.len());
@@ -113,6 +113,7 @@ impl Dialect {
                 "(SELECT value FROM unnest(CAST(@ AS TEXT[])) AS list (value))",
             ),
             "any" => ("= @", "= ANY(CAST(@ AS BIGINT[]))"),
+            "any_text" => ("= @", "= ANY(CAST(@ AS TEXT[]))"),
             "number" => ("@", "array_agg(@)"),
             "numbers" => ("@", "array_agg(ARRAY[@])"),
             _ => ("unknown word", "unknown word"),

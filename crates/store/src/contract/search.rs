@@ -37,6 +37,7 @@ macro_rules! search_contract {
             pages_go_on_where_they_ended,
             nothing_is_told_of_what_may_not_be_read,
             much_is_counted_to_a_bound,
+            very_much_text_is_taken_together,
             whatever_is_written_harms_nothing,
             files_are_found_by_path_name_and_beginning,
             packages_are_found_by_name_and_version,
@@ -865,6 +866,30 @@ pub async fn much_is_counted_to_a_bound(index: Index) {
     assert_eq!((found.total, found.more, numbers(&found)), (1_000, false, vec![11_988, 11_976, 11_964]));
     let found = index.find(Asked { limit: 3, readable: mine, ..asked("project:other") }).await.unwrap();
     assert_eq!((found.total, found.more), (0, false));
+}
+
+pub async fn very_much_text_is_taken_together(index: Index) {
+    let words = |number: u64, sort: char| (0..1_500).map(|word| format!("{sort}{number}x{word}")).collect::<Vec<_>>();
+    let all = |from: u64| {
+        (from..from + 40).map(move |number| Document {
+            keywords: words(number, 'k'),
+            description: words(number, 'd').join(" "),
+            ..document(number, "acme/app", &number.to_string())
+        })
+    };
+    put(&index, all(1)).await;
+    // Again, by other words and under other numbers.
+    let moved = all(1).zip(all(101)).map(|(old, new)| Document { digest: old.digest, ..new });
+    add(&index, moved).await;
+    let ask = |query: &str| Asked { each: Each::Artifact, ..asked(query) };
+    assert_eq!(index.find(ask("")).await.unwrap().total, 40);
+    for number in [101, 117, 140] {
+        for query in [format!("k{number}x0"), format!("d{number}x1499"), format!("\"d{number}x7 d{number}x8\"")] {
+            assert_eq!(index.find(ask(&query)).await.unwrap().total, 1, "{query}");
+        }
+    }
+    check(&index, "k1x0", &[]).await;
+    check(&index, "d40x7", &[]).await;
 }
 
 pub async fn whatever_is_written_harms_nothing(index: Index) {

@@ -404,8 +404,8 @@ impl<S: Sql> Finder<'_, S> {
 
     async fn any_value(&mut self, field: i64, texts: &[String]) -> Result<Scored, SearchError> {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let find = "SELECT h.rows FROM {each e $2 text text} CROSS JOIN value v CROSS JOIN has h
-            WHERE v.field = $1 AND v.text = e.text AND h.above = v.id";
+        let find = "SELECT h.rows FROM value v CROSS JOIN has h
+            WHERE v.field = $1 AND v.text {any_text $2} AND h.above = v.id";
         self.having(find, &[field.into(), (&texts).into()]).await
     }
 

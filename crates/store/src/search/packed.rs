@@ -2,7 +2,7 @@
 //! engine's costs a hundred times what a number does.
 //!
 //! A block has those that belong together, in their order: each number as what it is more or less than that of the row before, seven bits
-//! a byte. A change reads the blocks that it is about, and writes them anew; so a block has some hundreds of rows, no more.
+//! a byte. A change reads the blocks that it is about, and writes them anew; so a block is for some hundreds of artifacts, no more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,6 +66,11 @@ impl<const W: usize> Default for Changes<W> {
 }
 
 impl<const W: usize> Changes<W> {
+    /// How many rows something is noted of.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The rows that are to be there.
     pub(super) fn rows(&mut self) -> impl Iterator<Item = &mut [i64; W]> {
         self.0.values_mut().flatten()

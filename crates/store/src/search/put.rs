@@ -13,8 +13,13 @@ use super::{Document, FORM, SearchError, Standing, TAGS_TOLD_MAX, Update, field,
 use crate::ledger::query::LedgerError;
 use crate::sql::{Sql, Value};
 
-/// How many artifacts of repositories that are gone are cleared away beside each change.
-const CLEARED: i64 = 256;
+/// How many artifacts of repositories that are gone are cleared away beside each change, and of how many repositories.
+const CLEARED: usize = 256;
+const GONE: i64 = 32;
+/// How much text of artifacts is put in together, in bytes, if it is not of one alone: each word is looked up.
+const TEXT_BYTES_MAX: usize = 1 << 20;
+/// How many changes of what is packed wait to be made together.
+const CHANGES_MAX: usize = 100_000;
 
 /// Makes all of it so, in the caller's transaction.
 pub(super) async fn apply(sql: &mut impl Sql, updates: &[Update], standing: Standing) -> Result<(), SearchError> {
@@ -141,6 +146,9 @@ impl<S: Sql> Put<'_, S> {
                     self.sql.execute(put, &[name.as_str().into(), (*public).into()]).await?;
                 }
                 Update::Stale { source, inside } => self.stale(source, *inside).await?,
+            }
+            if self.has.len() > CHANGES_MAX {
+                HAS.change(self.sql, &mut self.has).await?;
             }
         }
         Ok(())
@@ -441,12 +449,16 @@ impl<S: Sql> Put<'_, S> {
 
     /// Clears away some of what was in repositories that are gone.
     async fn clear(&mut self) -> Result<(), SearchError> {
-        let Some(mut gone) = self.sql.one("SELECT repository FROM gone LIMIT 1", &[]).await? else { return Ok(()) };
-        let gone = gone.int(0)?;
+        let some = "SELECT {number g.repository} FROM (SELECT repository FROM gone LIMIT $1) AS g";
         let find = "SELECT {number d.key} FROM (SELECT key FROM doc WHERE repository = $1 LIMIT $2) AS d";
-        let keys = self.sql.numbers(find, &[gone.into(), CLEARED.into()]).await?;
-        self.end(&keys).await?;
-        if (keys.len() as i64) < CLEARED {
+        let mut room = CLEARED;
+        for gone in self.sql.numbers(some, &[GONE.into()]).await? {
+            let keys = self.sql.numbers(find, &[gone.into(), (room as i64).into()]).await?;
+            self.end(&keys).await?;
+            room -= keys.len();
+            if room == 0 {
+                break;
+            }
             self.sql.execute("DELETE FROM gone WHERE repository = $1", &[gone.into()]).await?;
         }
         Ok(())
@@ -500,11 +512,14 @@ impl<S: Sql> Put<'_, S> {
 /// How many of the first are made so together: artifacts of which each is another, or what is in sources.
 fn alike(updates: &[Update]) -> usize {
     let (mut numbers, mut named) = (HashSet::new(), HashSet::new());
-    let mut count = 0;
+    let (mut count, mut weight) = (0, 0);
     for update in updates {
         let is_more = match (&updates[0], update) {
             (Update::Put(_), Update::Put(document)) => {
-                numbers.insert(document.number) && named.insert((&document.repository, &document.digest))
+                weight += text::weight(document);
+                weight <= TEXT_BYTES_MAX
+                    && numbers.insert(document.number)
+                    && named.insert((&document.repository, &document.digest))
             }
             (Update::Contents { .. }, Update::Contents { .. }) => true,
             _ => false,

@@ -8,6 +8,8 @@
 //! What PostgreSQL's index finds it looks at, row for row, which are wide: a word that most artifacts have took 40 ms of 100,000. So one
 //! word by itself is looked up there as values are (`field.rs`), in a millisecond, and phrases are what the `tsvector` is asked for.
 
+use std::collections::BTreeSet;
+
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 use super::find::beyond;
@@ -98,6 +100,15 @@ fn about(document: &Document) -> String {
     bounded(said.chain(document.licenses.iter().map(String::as_str)).chain(pairs))
 }
 
+/// How much is said of it, in bytes.
+pub(super) fn weight(document: &Document) -> usize {
+    let lists = [&document.keywords, &document.maintainers, &document.licenses, &document.platforms];
+    let lists: usize = lists.into_iter().flatten().map(String::len).sum();
+    let pairs = document.annotations.iter().chain(&document.labels);
+    let pairs: usize = pairs.map(|(name, value)| name.len() + value.len()).sum();
+    lists + pairs + document.title.len() + document.summary.len() + document.description.len()
+}
+
 fn bounded<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     let mut all = String::new();
     for text in texts {
@@ -125,11 +136,15 @@ impl Said {
         if dialect == Dialect::Sqlite {
             return Vec::new();
         }
-        let of = |field: i64, words: &[Vec<String>]| words.concat().into_iter().map(move |word| (field, word));
+        fn of<'w>(field: i64, words: &'w [String]) -> impl Iterator<Item = (i64, &'w str)> {
+            words.iter().map(move |word| (field, word.as_str()))
+        }
         let [title, .., maintainer] = &self.0;
-        let (title, maintainer) = (std::slice::from_ref(title), std::slice::from_ref(maintainer));
-        let all = of(field::TITLE_WORD, title).chain(of(field::MAINTAINER_WORD, maintainer));
-        all.chain(of(field::WORD, &self.0)).collect()
+        let by_column = of(field::TITLE_WORD, title).chain(of(field::MAINTAINER_WORD, maintainer));
+        // Each once: of a long text, most are there often.
+        let all: BTreeSet<(i64, &str)> =
+            by_column.chain(self.0.iter().flat_map(|words| of(field::WORD, words))).collect();
+        all.into_iter().map(|(field, word)| (field, word.to_owned())).collect()
     }
 }
 

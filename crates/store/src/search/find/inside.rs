@@ -73,8 +73,7 @@ impl<S: Sql> Finder<'_, S> {
     async fn paths(&mut self, folder: i64, names: &[&str]) -> Result<Vec<i64>, SearchError> {
         let names: Vec<String> = names.iter().map(|name| cut(name)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        let find = "SELECT {number p.id} FROM {each e $2 text name} CROSS JOIN path p
-            WHERE p.folder = $1 AND p.name = e.name";
+        let find = "SELECT {number id} FROM path WHERE folder = $1 AND name {any_text $2}";
         Ok(self.sql.numbers(find, &[folder.into(), (&names).into()]).await?)
     }
 
