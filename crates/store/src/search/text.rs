@@ -136,7 +136,7 @@ impl Said {
         if dialect == Dialect::Sqlite {
             return Vec::new();
         }
-        fn of<'w>(field: i64, words: &'w [String]) -> impl Iterator<Item = (i64, &'w str)> {
+        fn of(field: i64, words: &[String]) -> impl Iterator<Item = (i64, &str)> {
             words.iter().map(move |word| (field, word.as_str()))
         }
         let [title, .., maintainer] = &self.0;
