@@ -18,15 +18,16 @@ macro_rules! select_news {
     };
     (project, $($rest:literal),+) => {
         concat!(
-            "SELECT x.seq, x.project, p.uid, p.name, p.public FROM project p CROSS JOIN log_project x
-            WHERE p.uid = $4 AND x.project = p.id AND ",
+            // Its number is known before, so that the entries come in their order, and no more of them than are asked for.
+            "SELECT x.seq, x.project, p.uid, p.name, p.public FROM log_project x CROSS JOIN project p
+            WHERE x.project = (SELECT o.id FROM project o WHERE o.uid = $4) AND p.id = x.project AND ",
             $($rest),+
         )
     };
     (repository, $($rest:literal),+) => {
         concat!(
-            "SELECT x.seq, p.id, p.uid, p.name, p.public FROM repository r CROSS JOIN project p CROSS JOIN log_repository x
-            WHERE r.uid = $4 AND p.id = r.project AND x.repository = r.id AND ",
+            "SELECT x.seq, p.id, p.uid, p.name, p.public FROM log_repository x CROSS JOIN repository r CROSS JOIN project p
+            WHERE x.repository = (SELECT o.id FROM repository o WHERE o.uid = $4) AND r.id = x.repository AND p.id = r.project AND ",
             $($rest),+
         )
     };
