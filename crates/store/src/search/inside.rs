@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use wharf_model::digest::Digest;
 
-use super::packed::{HELD, pack, unpack};
+use super::packed::{self, HELD, pack_list, unpack_list};
 use super::put::{Put, Sort, at, borrowed, halves};
 use super::{CHILDREN_MAX, Contents, Document, Inside, Package, SOURCES_MAX, SearchError, Update};
 use crate::sql::Sql;
@@ -27,6 +27,9 @@ const CONCERNED_MAX: usize = 2_000;
 /// How long a name of a file, or what is told of a package, may be, in bytes; of a longer one the beginning is looked for. PostgreSQL
 /// takes three of them in an index.
 const NAME_BYTES_MAX: usize = 800;
+
+/// Which sources are in artifacts.
+pub(super) const HELD_BY: &str = "SELECT key, held FROM back WHERE key {any $1}";
 
 /// How it is written.
 pub(super) fn number(inside: Inside) -> i64 {
@@ -98,9 +101,8 @@ impl<S: Sql> Put<'_, S> {
         let above = self.sql.numbers("SELECT {number key} FROM child WHERE key {any $1}", &[keys.into()]).await?;
         let concerned = self.concerned(own.iter().map(|[key, _]| *key).chain(above).collect()).await?;
         self.rework.extend(concerned);
-        for mut row in self.sql.query("SELECT key, held FROM back WHERE key {any $1}", &[keys.into()]).await? {
-            let key = row.int(0)?;
-            unpack(&row.bytes(1)?).into_iter().for_each(|[source]| HELD.end(&mut self.held, [source, key]));
+        for (key, sources) in packed::lists(self.sql, HELD_BY, &[keys.into()]).await? {
+            sources.into_iter().for_each(|source| HELD.end(&mut self.held, [source, key]));
         }
         for end in ["DELETE FROM own WHERE key {any $1}", "DELETE FROM child WHERE key {any $1}"] {
             self.sql.execute(end, &[keys.into()]).await?;
@@ -138,14 +140,11 @@ impl<S: Sql> Put<'_, S> {
     pub(super) async fn work_out(&mut self) -> Result<(), SearchError> {
         let keys: Vec<i64> = std::mem::take(&mut self.rework).into_iter().collect();
         // Those that are gone meanwhile have nothing.
-        let mut there: BTreeMap<i64, Vec<[i64; 1]>> = BTreeMap::new();
-        for mut row in self.sql.query("SELECT key, held FROM back WHERE key {any $1}", &[(&keys).into()]).await? {
-            there.insert(row.int(0)?, unpack(&row.bytes(1)?));
-        }
-        let keys: Vec<i64> = there.keys().copied().collect();
-        let mut wanted: BTreeMap<i64, BTreeSet<[i64; 1]>> = BTreeMap::new();
-        let mut seen: HashMap<i64, BTreeSet<i64>> = keys.iter().map(|key| (*key, BTreeSet::from([*key]))).collect();
-        let mut edge: Vec<(i64, i64, bool)> = keys.iter().map(|key| (*key, *key, false)).collect();
+        let there = packed::lists(self.sql, HELD_BY, &[(&keys).into()]).await?;
+        let keys = || there.iter().map(|(key, _)| *key);
+        let mut wanted: HashMap<i64, BTreeSet<i64>> = HashMap::new();
+        let mut seen: HashMap<i64, BTreeSet<i64>> = keys().map(|key| (key, BTreeSet::from([key]))).collect();
+        let mut edge: Vec<(i64, i64, bool)> = keys().map(|key| (key, key, false)).collect();
         for _ in 0..DEPTH_MAX {
             let level = self.level(edge.iter().map(|(_, key, _)| *key).collect()).await?;
             let mut next = Vec::new();
@@ -154,7 +153,7 @@ impl<S: Sql> Put<'_, S> {
                 // Of what is attached its packages count: a bill tells of its subject, files do not.
                 let least = number(if is_attached { Inside::Packages } else { Inside::Files });
                 let own = there.own.iter().filter(|(_, inside)| *inside >= least);
-                wanted.entry(origin).or_default().extend(own.map(|(source, _)| [*source]));
+                wanted.entry(origin).or_default().extend(own.map(|(source, _)| *source));
                 let seen = seen.entry(origin).or_default();
                 let below = there.listed.iter().map(|one| (*one, is_attached));
                 for (one, is_attached) in below.chain(there.attached.iter().map(|one| (*one, true))) {
@@ -167,12 +166,12 @@ impl<S: Sql> Put<'_, S> {
         }
         let (mut changed, mut held) = (Vec::new(), Vec::new());
         for (key, there) in there {
-            let wanted: Vec<[i64; 1]> = wanted.remove(&key).unwrap_or_default().into_iter().collect();
+            let wanted: Vec<i64> = wanted.remove(&key).unwrap_or_default().into_iter().collect();
             if wanted != there {
-                there.iter().for_each(|[source]| HELD.end(&mut self.held, [*source, key]));
-                wanted.iter().for_each(|[source]| HELD.put(&mut self.held, [*source, key]));
+                there.iter().for_each(|source| HELD.end(&mut self.held, [*source, key]));
+                wanted.iter().for_each(|source| HELD.put(&mut self.held, [*source, key]));
                 changed.push(key);
-                held.push(pack(&wanted));
+                held.push(pack_list(wanted));
             }
         }
         let put = "UPDATE back SET held = e.held FROM {each e $1 int key, $2 bytes held} WHERE back.key = e.key";
@@ -414,7 +413,7 @@ impl<S: Sql> Put<'_, S> {
         let (sources, packed): (Vec<i64>, Vec<Vec<u8>>) = lists
             .iter()
             .filter(|(_, numbers)| !numbers.is_empty())
-            .map(|(source, numbers)| (*source, pack(&numbers.iter().map(|number| [*number]).collect::<Vec<_>>())))
+            .map(|(source, numbers)| (*source, pack_list(numbers.iter().copied())))
             .unzip();
         let ids = self.give(Sort::Listed, sources.len());
         let put = "INSERT INTO listed (id, source, numbers) SELECT e.id, e.source, e.numbers
@@ -427,7 +426,7 @@ impl<S: Sql> Put<'_, S> {
     async fn unlist(&mut self, source: i64) -> Result<bool, SearchError> {
         let find = "SELECT l.id, l.numbers, s.inside FROM listed l CROSS JOIN source s WHERE l.source = $1 AND s.id = l.source LIMIT 1";
         let Some(mut row) = self.sql.one(find, &[source.into()]).await? else { return Ok(false) };
-        let numbers: Vec<i64> = unpack(&row.bytes(1)?).into_iter().map(|[number]| number).collect();
+        let numbers = unpack_list(&row.bytes(1)?);
         let end = if row.int(2)? == number(Inside::Files) {
             "DELETE FROM holds WHERE path {any $1} AND source = $2"
         } else {

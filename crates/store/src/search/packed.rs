@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 
 use super::SearchError;
-use crate::sql::{Sql, Value};
+use crate::ledger::query::LedgerError;
+use crate::sql::{Row, Sql, Value};
 
 /// A table of blocks of rows of so many numbers: its columns are `above` and `block`, the place of a block, and `rows`.
 pub(super) struct Packed<const W: usize> {
@@ -101,8 +102,10 @@ impl<const W: usize> Packed<W> {
 
     /// Where the blocks are in which rows are.
     pub(super) fn above(&self, rows: impl Iterator<Item = [i64; W]>) -> Vec<i64> {
-        let above: BTreeSet<i64> = rows.map(|row| (self.place)(&row).0).collect();
-        above.into_iter().collect()
+        let mut above: Vec<i64> = rows.map(|row| (self.place)(&row).0).collect();
+        above.sort_unstable();
+        above.dedup();
+        above
     }
 
     /// Makes all of it true.
@@ -185,8 +188,31 @@ pub(super) async fn keys_of_sources(sql: &mut impl Sql, sources: &[i64]) -> Resu
     Ok(held.into_iter().map(|[_, key]| key).collect())
 }
 
+/// Numbers as they are kept beside one other.
+pub(super) fn pack_list(numbers: impl IntoIterator<Item = i64>) -> Vec<u8> {
+    pack(&numbers.into_iter().map(|number| [number]).collect::<Vec<_>>())
+}
+
+/// The numbers that are kept so.
+pub(super) fn unpack_list(bytes: &[u8]) -> Vec<i64> {
+    let mut numbers = Vec::with_capacity(bytes.len());
+    each(bytes, |[number]| numbers.push(number));
+    numbers
+}
+
+/// Rows of a number and numbers that are kept beside it.
+pub(super) async fn lists(
+    sql: &mut impl Sql,
+    find: &'static str,
+    parameters: &[Value<'_>],
+) -> Result<Vec<(i64, Vec<i64>)>, SearchError> {
+    let rows = sql.query(find, parameters).await?;
+    let list = |mut row: Row| Ok((row.int(0)?, unpack_list(&row.bytes(1)?)));
+    Ok(rows.into_iter().map(list).collect::<Result<_, LedgerError>>()?)
+}
+
 /// Rows as they are kept.
-pub(super) fn pack<const W: usize>(rows: &[[i64; W]]) -> Vec<u8> {
+fn pack<const W: usize>(rows: &[[i64; W]]) -> Vec<u8> {
     let (mut bytes, mut before) = (Vec::with_capacity(rows.len() * W), [0i64; W]);
     for row in rows {
         for (number, before) in row.iter().zip(before) {
@@ -205,7 +231,7 @@ pub(super) fn pack<const W: usize>(rows: &[[i64; W]]) -> Vec<u8> {
 }
 
 /// The rows that are kept so.
-pub(super) fn unpack<const W: usize>(bytes: &[u8]) -> Vec<[i64; W]> {
+fn unpack<const W: usize>(bytes: &[u8]) -> Vec<[i64; W]> {
     let mut rows = Vec::with_capacity(bytes.len() / W);
     each(bytes, |row| rows.push(row));
     rows

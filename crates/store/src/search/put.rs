@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use wharf_model::digest::Digest;
 use wharf_model::name::RepositoryName;
 
-use super::packed::{self, BRIEF, Changes, HAS, HELD, Packed, pack, unpack};
+use super::packed::{self, BRIEF, Changes, HAS, HELD, Packed, pack_list};
 use super::sets::{key, keys_of};
 use super::text::Said;
 use super::{Document, FORM, SearchError, Standing, TAGS_TOLD_MAX, Update, field, names, text};
@@ -206,7 +206,7 @@ impl<S: Sql> Put<'_, S> {
         for (values_of, key) in found_by.iter().zip(&keys) {
             let here: BTreeSet<i64> = values_of.iter().filter_map(|value| values.get(value).copied()).collect();
             here.iter().for_each(|value| HAS.put(&mut self.has, [*value, *key]));
-            has.push(pack(&here.into_iter().map(|value| [value]).collect::<Vec<_>>()));
+            has.push(pack_list(here));
         }
         let put = "INSERT INTO back (key, has, held) SELECT e.key, e.has, e.held
             FROM {each e $1 int key, $2 bytes has, $3 bytes held}";
@@ -296,9 +296,9 @@ impl<S: Sql> Put<'_, S> {
         self.resign.extend(signed);
         self.end_inside(keys).await?;
         text::end(self.sql, keys).await?;
-        for mut row in self.sql.query("SELECT key, has FROM back WHERE key {any $1}", &[keys.into()]).await? {
-            let key = row.int(0)?;
-            unpack(&row.bytes(1)?).into_iter().for_each(|[value]| HAS.end(&mut self.has, [value, key]));
+        let has = "SELECT key, has FROM back WHERE key {any $1}";
+        for (key, values) in packed::lists(self.sql, has, &[keys.into()]).await? {
+            values.into_iter().for_each(|value| HAS.end(&mut self.has, [value, key]));
         }
         for key in keys {
             BRIEF.end(&mut self.brief, [*key, 0, 0, 0, 0, 0, 0]);

@@ -6,8 +6,8 @@ use std::collections::{BTreeSet, HashMap};
 use wharf_model::search::{FilePattern, Package, Term, version};
 
 use super::{Finder, SearchError, beyond};
-use crate::search::inside::{NAMES, cut, number, split};
-use crate::search::packed::{self, unpack};
+use crate::search::inside::{HELD_BY, NAMES, cut, number, split};
+use crate::search::packed;
 use crate::search::sets::Scored;
 use crate::search::{Inside, PACKAGES_TOLD_MAX};
 use crate::sql::Sql;
@@ -116,30 +116,20 @@ impl<S: Sql> Finder<'_, S> {
         if self.packages.is_empty() {
             return Ok(HashMap::new());
         }
-        let mut held: Vec<[i64; 2]> = Vec::new();
-        for mut row in self.sql.query("SELECT key, held FROM back WHERE key {any $1}", &[keys.into()]).await? {
-            let key = row.int(0)?;
-            held.extend(unpack(&row.bytes(1)?).into_iter().map(|[source]| [key, source]));
-        }
-        let mut sources: Vec<i64> = held.iter().map(|[_, source]| *source).collect();
-        sources.sort_unstable();
-        sources.dedup();
+        let held = packed::lists(self.sql, HELD_BY, &[keys.into()]).await?;
+        let sources: BTreeSet<i64> = held.iter().flat_map(|(_, sources)| sources).copied().collect();
+        let sources: Vec<i64> = sources.into_iter().collect();
         let find = "SELECT l.source, l.numbers FROM source s CROSS JOIN listed l
             WHERE s.id {any $1} AND s.inside = $2 AND l.source = s.id";
         let mut meant: HashMap<i64, Vec<&String>> = HashMap::new();
-        for mut row in self.sql.query(find, &[(&sources).into(), number(Inside::Packages).into()]).await? {
-            let (source, numbers) = (row.int(0)?, unpack(&row.bytes(1)?));
-            let here = numbers.into_iter().filter_map(|[package]| self.packages.get(&package));
-            meant.entry(source).or_default().extend(here);
+        for (source, here) in packed::lists(self.sql, find, &[(&sources).into(), number(Inside::Packages).into()]).await? {
+            meant.entry(source).or_default().extend(here.iter().filter_map(|package| self.packages.get(package)));
         }
-        let mut told: HashMap<i64, BTreeSet<&String>> = HashMap::new();
-        for [key, source] in held {
-            told.entry(key).or_default().extend(meant.get(&source).into_iter().flatten().copied());
-        }
-        let first = |all: BTreeSet<&String>| {
+        let first = |sources: Vec<i64>| {
+            let all: BTreeSet<&&String> = sources.iter().filter_map(|source| meant.get(source)).flatten().collect();
             all.into_iter().take(PACKAGES_TOLD_MAX).map(|one| one.trim_end().to_owned()).collect()
         };
-        Ok(told.into_iter().map(|(key, all)| (key, first(all))).collect())
+        Ok(held.into_iter().map(|(key, sources)| (key, first(sources))).collect())
     }
 
     /// The artifacts in which any of the sources is that a statement finds for these paths or packages.
