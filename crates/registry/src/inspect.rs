@@ -41,7 +41,7 @@ pub const INSPECT: &str = "inspect";
 pub const INSPECT_ALL: &str = "inspect-all";
 
 /// How many inspections run at once, whatever asks for them. Each takes a thread, and memory of some tens of megabytes at most.
-const AT_ONCE: usize = 2;
+const AT_ONCE: usize = 4;
 /// How many indexes are inspected again because of a manifest that they name.
 const INDEXES_MAX: usize = 64;
 /// How often the kinds that are in force are looked at.

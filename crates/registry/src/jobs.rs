@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use wharf_store::clock::Millis;
 use wharf_store::ledger::change::{Change, Commit, Refused};
 use wharf_store::ledger::facts::FactsChange;
-use wharf_store::ledger::notes::{Job, NewJob, Outcome, RECLAIM};
+use wharf_store::ledger::notes::{Claim, Job, NewJob, Outcome, RECLAIM};
 use wharf_store::ledger::{Ledger, Seq};
 
 use crate::files::TREE;
@@ -55,9 +55,14 @@ pub trait Work: Send + Sync {
     fn kind(&self) -> &'static str;
     /// How many are done side by side.
     fn at_once(&self) -> usize;
-    /// How many are taken at once. It counts as an attempt to be taken; where attempts matter that is one, just before it is begun.
+    /// How many are taken at once; they are begun in their order, as there is room.
     fn taken(&self) -> usize {
         1
+    }
+    /// Whether one may end the process. It counts as an attempt to be taken; so of those that were tried before one is taken
+    /// at a time, and runs alone, and none counts more than one attempt because of another.
+    fn is_risky(&self) -> bool {
+        true
     }
     /// How long the worker rests after it has worked off what there was.
     fn rest(&self) -> Duration;
@@ -274,9 +279,13 @@ impl Shift<'_> {
         if self.is_dry || self.failure.is_some() || !self.waiting.is_empty() || self.is_alone || !room {
             return false;
         }
-        match self.worker.ledger.claim_jobs(work.kind(), LEASE, work.taken()).await {
+        let mut claim = Claim::new(work.kind(), LEASE, work.taken());
+        if work.is_risky() {
+            claim.tried = 1;
+        }
+        match self.worker.ledger.claim_jobs(claim.clone()).await {
             Ok(jobs) => {
-                self.is_dry = jobs.len() < work.taken();
+                self.is_dry = !claim.may_go_on(&jobs);
                 // One whose lease has run out all the same is in hand already.
                 self.waiting = jobs.into_iter().filter(|job| self.held.insert(job.id)).collect();
             }
@@ -292,12 +301,12 @@ impl Shift<'_> {
         self.is_alone &= !self.running.is_empty();
         while self.running.len() < worker.work.at_once() && !self.is_alone {
             let Some(job) = self.waiting.pop_front() else { return };
-            let is_again = job.attempts > 1;
-            if is_again && !self.running.is_empty() {
+            let is_alone = worker.work.is_risky() && job.is_again();
+            if is_alone && !self.running.is_empty() {
                 self.waiting.push_front(job);
                 return;
             }
-            self.is_alone = is_again;
+            self.is_alone = is_alone;
             self.running.push(worker.one(job).boxed());
         }
     }

@@ -41,7 +41,7 @@ use change::{Commit, Entry, Refused};
 use events::News;
 use facts::Facts;
 use front::Front;
-use notes::{Cursor, Job, UploadNote};
+use notes::{Claim, Cursor, Job, UploadNote};
 use people::People;
 use query::{BlobRow, LedgerError, ManifestRow, PlaceRow, RepositoryPage, Totals};
 use readable::Readable;
@@ -219,9 +219,9 @@ pub trait Ledger: Facts + Front + People + Trash + Artifacts + News {
     /// Notes where a follower stands, without a commit.
     async fn put_cursor(&self, follower: &str, cursor: Cursor) -> Result<(), LedgerError>;
 
-    /// Takes up to `limit` jobs of `kind` that are due, each for `lease` milliseconds: until then nobody else gets it, after
-    /// that somebody else may. Counts as an attempt.
-    async fn claim_jobs(&self, kind: &str, lease: Millis, limit: usize) -> Result<Vec<Job>, LedgerError>;
+    /// Takes jobs that are due, each for a while: until then nobody else gets it, after that somebody else may. Counts as an
+    /// attempt.
+    async fn claim_jobs(&self, claim: Claim) -> Result<Vec<Job>, LedgerError>;
 
     /// Whoever claimed these jobs has them for `lease` milliseconds from now. What became of them is said by a commit
     /// ([`Commit::settled`]).

@@ -14,7 +14,7 @@ use tokio::net::{UnixListener, UnixStream};
 use wharf_store::contract::ledger::{Bench, name};
 use wharf_store::contract::model;
 use wharf_store::ledger::change::{Change, Commit, Entry, Expects, Refused};
-use wharf_store::ledger::notes::NewJob;
+use wharf_store::ledger::notes::{Claim, NewJob};
 use wharf_store::ledger::query::LedgerError;
 use wharf_store::ledger::{Ledger, LedgerOptions, Observer, postgres::Postgres};
 
@@ -112,7 +112,7 @@ async fn two_processes_share_one_ledger() {
     let jobs =
         (0..50).map(|at| NewJob { kind: "k".to_owned(), key: format!("{at}"), payload: String::new() }).collect();
     ledgers[0].commit(Commit { jobs, ..Commit::default() }).await.expect("a commit");
-    let claims = (0..10).map(|at| ledgers[at % 2].claim_jobs("k", 60_000, 10));
+    let claims = (0..10).map(|at| ledgers[at % 2].claim_jobs(Claim::new("k", 60_000, 10)));
     let claimed = join_all(claims).await.into_iter().flat_map(|jobs| jobs.expect("jobs"));
     let mut ids: Vec<i64> = claimed.map(|job| job.id).collect();
     ids.sort_unstable();

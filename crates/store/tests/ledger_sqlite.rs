@@ -13,7 +13,7 @@ use wharf_store::contract::ledger::{Bench, name};
 use wharf_store::contract::model;
 use wharf_store::ledger::change::{Change, Commit, Expects, Refused};
 use wharf_store::ledger::faulty::{Faulty, When};
-use wharf_store::ledger::notes::{NewJob, Outcome};
+use wharf_store::ledger::notes::{Claim, NewJob, Outcome};
 use wharf_store::ledger::query::LedgerError;
 use wharf_store::ledger::{Ledger, LedgerOptions, sqlite::Sqlite};
 
@@ -83,14 +83,14 @@ async fn leases_end_with_their_process() {
     let job = |key: &str| NewJob { kind: "k".to_owned(), key: key.to_owned(), payload: String::new() };
     let jobs = vec![job("held"), job("failed")];
     ledger.commit(Commit { jobs, ..Commit::default() }).await.expect("a commit");
-    let claimed = ledger.claim_jobs("k", 3_600_000, 9).await.expect("jobs");
+    let claimed = ledger.claim_jobs(Claim::new("k", 3_600_000, 9)).await.expect("jobs");
     let failed = Outcome::Failed { delay: 3_600_000, error: "it broke".to_owned() };
     let settled = vec![claimed[1].settled(failed)];
     ledger.commit(Commit { settled, ..Commit::default() }).await.expect("noted");
-    assert!(ledger.claim_jobs("k", 3_600_000, 9).await.expect("jobs").is_empty());
+    assert!(ledger.claim_jobs(Claim::new("k", 3_600_000, 9)).await.expect("jobs").is_empty());
     drop(ledger);
     let ledger = Sqlite::open(&path, LedgerOptions::default()).await.expect("the file opens");
-    let again = ledger.claim_jobs("k", 3_600_000, 9).await.expect("jobs");
+    let again = ledger.claim_jobs(Claim::new("k", 3_600_000, 9)).await.expect("jobs");
     assert_eq!(
         again.iter().map(|job| (job.key.as_str(), job.attempts)).collect::<Vec<_>>(),
         [("held", 2), ("failed", 2)]

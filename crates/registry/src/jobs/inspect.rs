@@ -12,6 +12,8 @@ use crate::inspect::{All, Depth, INSPECT, INSPECT_ALL, Inspector, Named, Trouble
 
 /// Facts of how many manifests are made in one commit, when everything is looked at.
 const PAGE: usize = 32;
+/// How many are taken at once.
+const TAKEN: usize = 16;
 /// How often an inspection may fail before it is told that it does.
 const ATTEMPTS_MAX: u64 = 5;
 /// After how many attempts on a page the manifests of it are left to jobs of their own: one of them may end the process.
@@ -30,6 +32,11 @@ impl Work for Inspect {
 
     fn at_once(&self) -> usize {
         self.0.at_once()
+    }
+
+    /// To take some waits for a turn to write, behind those who push.
+    fn taken(&self) -> usize {
+        TAKEN
     }
 
     fn rest(&self) -> Duration {

@@ -34,9 +34,13 @@ impl Work for Reclaim {
         1
     }
 
-    /// No attempt ends the process, and there may be thousands.
+    /// There may be thousands.
     fn taken(&self) -> usize {
         BATCH
+    }
+
+    fn is_risky(&self) -> bool {
+        false
     }
 
     fn rest(&self) -> Duration {

@@ -26,7 +26,7 @@ use wharf_store::blobs::faulty::{Failure, Fault};
 use wharf_store::ledger::Ledger as _;
 use wharf_store::ledger::change::{Commit, Place};
 use wharf_store::ledger::facts::Facts as _;
-use wharf_store::ledger::notes::NewJob;
+use wharf_store::ledger::notes::{Claim, NewJob};
 
 use crate::house::{House, IDLE, name, noise, tagged};
 
@@ -307,7 +307,7 @@ async fn a_layer_that_ends_the_process_is_given_up() {
     let layer = house.push_large(A).await;
     house.queue_tree(A, &layer).await;
     for _ in 0..5 {
-        assert_eq!(house.ledger.claim_jobs(TREE, 60_000, 10).await.expect("no fault").len(), 1);
+        assert_eq!(house.ledger.claim_jobs(Claim::new(TREE, 60_000, 10)).await.expect("no fault").len(), 1);
         house.crash().await;
     }
     assert_eq!((house.work_off_trees().await, house.tree_jobs().await), (1, 0));

@@ -32,7 +32,7 @@ use wharf_store::ledger::Ledger as _;
 use wharf_store::ledger::change::{Change, Commit, Place};
 use wharf_store::ledger::facts::{Facts as _, FactsRow};
 use wharf_store::ledger::faulty::When;
-use wharf_store::ledger::notes::{Job, NewJob};
+use wharf_store::ledger::notes::{Claim, Job, NewJob};
 
 use crate::house::{House, admin, name, noise, sha256, tagged};
 use crate::odd::Odd;
@@ -538,7 +538,7 @@ async fn a_crash_in_the_middle_delays() {
     let (digest, _) = bench.chart(A, "nginx").await;
     bench.following().catch_up().await.expect("no fault");
     for _ in 0..5 {
-        let claimed = bench.house.ledger.claim_jobs(INSPECT, MINUTE, 10).await.expect("no fault");
+        let claimed = bench.house.ledger.claim_jobs(Claim::new(INSPECT, MINUTE, 10)).await.expect("no fault");
         assert_eq!(claimed.len(), 1);
         assert_eq!(bench.work_off().await, (0, true), "it is leased");
         bench.house.crash().await;
@@ -547,7 +547,7 @@ async fn a_crash_in_the_middle_delays() {
     assert!(bench.faults(A, &digest).await.contains("broke off each time"));
     let (other, _) = bench.chart(A, "other").await;
     bench.following().catch_up().await.expect("no fault");
-    bench.house.ledger.claim_jobs(INSPECT, MINUTE, 10).await.expect("no fault");
+    bench.house.ledger.claim_jobs(Claim::new(INSPECT, MINUTE, 10)).await.expect("no fault");
     bench.house.crash().await;
     assert_eq!(bench.work_off().await, (1, true));
     assert_eq!(bench.row(A, &other).await.map(|row| row.title).as_deref(), Some("other"));
@@ -563,7 +563,10 @@ async fn a_crash_while_everything_is_looked_at() {
     }
     bench.following().rebuild().await.expect("no fault");
     for _ in 0..2 {
-        assert_eq!(bench.house.ledger.claim_jobs(INSPECT_ALL, MINUTE, 10).await.expect("no fault").len(), 1);
+        assert_eq!(
+            bench.house.ledger.claim_jobs(Claim::new(INSPECT_ALL, MINUTE, 10)).await.expect("no fault").len(),
+            1
+        );
         bench.house.crash().await;
     }
     let all = &Worker::inspectors(&bench.house.registry, &bench.inspector())[1];

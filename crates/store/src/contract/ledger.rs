@@ -23,7 +23,7 @@ use wharf_model::name::{Reference, RepositoryName, Tag};
 use crate::blobs::Location;
 use crate::clock::{Clock, ManualClock, Millis};
 use crate::ledger::change::{Change, Commit, Digests, Edge, Entry, Expected, Expects, Freed, Known, Place, Refused};
-use crate::ledger::notes::{Cursor, Job, NewJob, Outcome, RECLAIM, UploadNote};
+use crate::ledger::notes::{Claim, Cursor, Job, NewJob, Outcome, RECLAIM, UploadNote};
 use crate::ledger::query::{BlobRow, ManifestRow, Totals};
 use crate::ledger::readable::{NameRange, Readable};
 use crate::ledger::{Ledger, LedgerOptions, Observer, Seq};
@@ -145,6 +145,7 @@ macro_rules! ledger_contract {
             idle_uploads_are_found
             cursors_are_kept
             jobs_are_unique_and_leased
+            jobs_that_were_tried_are_claimed_apart
             a_job_that_failed_is_due_later
             a_job_asked_for_meanwhile_is_done_again
             leases_are_renewed
@@ -384,7 +385,7 @@ impl Bench {
 
     /// The locations that wait to be reclaimed; they wait no more.
     pub(super) async fn reclaimed(&self) -> Vec<String> {
-        let jobs = self.ledger.claim_jobs(RECLAIM, 1, 1000).await.unwrap();
+        let jobs = self.ledger.claim_jobs(Claim::new(RECLAIM, 1, 1000)).await.unwrap();
         let mut locations = Vec::new();
         for job in jobs {
             assert_eq!(job.key, job.payload);
@@ -1310,7 +1311,7 @@ pub async fn jobs_are_unique_and_leased(bench: &Bench) {
     assert_eq!(bench.ledger.count_jobs("a").await.unwrap(), 3);
     assert_eq!(bench.ledger.count_jobs("b").await.unwrap(), 1);
     let claim = async |limit| -> Vec<(String, u64)> {
-        let jobs = bench.ledger.claim_jobs("a", 100, limit).await.unwrap();
+        let jobs = bench.ledger.claim_jobs(Claim::new("a", 100, limit)).await.unwrap();
         jobs.into_iter().map(|job| (job.key, job.attempts)).collect()
     };
     let keys = |keys: &[&str], attempts| keys.iter().map(|key| ((*key).to_owned(), attempts)).collect::<Vec<_>>();
@@ -1322,30 +1323,54 @@ pub async fn jobs_are_unique_and_leased(bench: &Bench) {
     assert!(claim(5).await.is_empty());
     bench.advance(1);
     assert_eq!(claim(5).await, keys(&["1", "2", "3"], 2));
-    let claimed = bench.ledger.claim_jobs("b", 100, 5).await.unwrap();
+    let claimed = bench.ledger.claim_jobs(Claim::new("b", 100, 5)).await.unwrap();
     assert_eq!(claimed[0].payload, "b 1");
     bench.settle(&claimed[0], Outcome::Done).await;
     bench.settle(&claimed[0], Outcome::Done).await;
     assert_eq!(bench.ledger.count_jobs("b").await.unwrap(), 0);
     queue(vec![job("b", "1")]).await;
-    let again = bench.ledger.claim_jobs("b", 100, 5).await.unwrap();
+    let again = bench.ledger.claim_jobs(Claim::new("b", 100, 5)).await.unwrap();
     assert_ne!(again[0].id, claimed[0].id, "a late finish must not hit another job");
+}
+
+/// Of those that were tried before no more are claimed than are asked for, in their order; the others are not held up.
+pub async fn jobs_that_were_tried_are_claimed_apart(bench: &Bench) {
+    let queue = async |keys: &[&str]| {
+        let jobs = keys.iter().map(|key| job("a", key)).collect();
+        bench.ledger.commit(Commit { jobs, ..Commit::default() }).await.unwrap();
+    };
+    let claim = async |limit, tried| {
+        let claim = Claim { tried, ..Claim::new("a", 100, limit) };
+        let jobs = bench.ledger.claim_jobs(claim.clone()).await.unwrap();
+        let keys = jobs.iter().map(|job| job.key.clone()).collect::<Vec<_>>().join(" ");
+        (keys, claim.may_go_on(&jobs))
+    };
+    queue(&["1", "2"]).await;
+    assert_eq!(claim(5, 1).await, ("1 2".to_owned(), false));
+    bench.advance(100);
+    queue(&["3", "4"]).await;
+    assert_eq!(claim(3, 1).await, ("1 3".to_owned(), true), "the first three are looked at");
+    assert_eq!(claim(3, 1).await, ("2 4".to_owned(), true));
+    assert_eq!(claim(3, 1).await, (String::new(), false));
+    bench.advance(100);
+    assert_eq!(claim(3, 3).await, ("1 2 3".to_owned(), true));
+    assert_eq!(claim(3, 3).await, ("4".to_owned(), false));
 }
 
 /// A job that failed is due again after its delay, not before.
 pub async fn a_job_that_failed_is_due_later(bench: &Bench) {
     bench.ledger.commit(Commit { jobs: vec![job("a", "1")], ..Commit::default() }).await.unwrap();
-    let claimed = bench.ledger.claim_jobs("a", 1000, 1).await.unwrap();
+    let claimed = bench.ledger.claim_jobs(Claim::new("a", 1000, 1)).await.unwrap();
     bench.settle(&claimed[0], Outcome::Failed { delay: 50, error: "it broke".to_owned() }).await;
     bench.advance(49);
-    assert!(bench.ledger.claim_jobs("a", 1000, 1).await.unwrap().is_empty());
+    assert!(bench.ledger.claim_jobs(Claim::new("a", 1000, 1)).await.unwrap().is_empty());
     bench.advance(1);
-    let again = bench.ledger.claim_jobs("a", 1000, 1).await.unwrap();
+    let again = bench.ledger.claim_jobs(Claim::new("a", 1000, 1)).await.unwrap();
     assert_eq!((again[0].id, again[0].attempts), (claimed[0].id, 2));
     bench.settle(&again[0], Outcome::Postponed { delay: 50, error: "it was not its fault".to_owned() }).await;
-    assert!(bench.ledger.claim_jobs("a", 1000, 1).await.unwrap().is_empty());
+    assert!(bench.ledger.claim_jobs(Claim::new("a", 1000, 1)).await.unwrap().is_empty());
     bench.advance(50);
-    let again = bench.ledger.claim_jobs("a", 1000, 1).await.unwrap();
+    let again = bench.ledger.claim_jobs(Claim::new("a", 1000, 1)).await.unwrap();
     assert_eq!((again[0].id, again[0].attempts), (claimed[0].id, 2), "that was no attempt");
 }
 
@@ -1355,7 +1380,7 @@ pub async fn a_job_asked_for_meanwhile_is_done_again(bench: &Bench) {
         let jobs = vec![NewJob { payload: payload.to_owned(), ..job("a", "1") }];
         bench.ledger.commit(Commit { jobs, ..Commit::default() }).await.unwrap();
     };
-    let claim = async || bench.ledger.claim_jobs("a", 100, 5).await.unwrap().pop();
+    let claim = async || bench.ledger.claim_jobs(Claim::new("a", 100, 5)).await.unwrap().pop();
     queue("first").await;
     let first = claim().await.unwrap();
     queue("second").await;
@@ -1380,14 +1405,14 @@ pub async fn a_job_asked_for_meanwhile_is_done_again(bench: &Bench) {
 /// A lease that is renewed holds so much longer, and only that.
 pub async fn leases_are_renewed(bench: &Bench) {
     bench.ledger.commit(Commit { jobs: vec![job("a", "1"), job("a", "2")], ..Commit::default() }).await.unwrap();
-    let claimed = bench.ledger.claim_jobs("a", 100, 5).await.unwrap();
+    let claimed = bench.ledger.claim_jobs(Claim::new("a", 100, 5)).await.unwrap();
     bench.advance(60);
     bench.ledger.renew_jobs(&[claimed[1].id, 77_777], 100).await.unwrap();
     bench.advance(40);
-    let again = bench.ledger.claim_jobs("a", 1000, 5).await.unwrap();
+    let again = bench.ledger.claim_jobs(Claim::new("a", 1000, 5)).await.unwrap();
     assert_eq!(again.iter().map(|job| job.key.as_str()).collect::<Vec<_>>(), ["1"]);
     bench.advance(60);
-    let again = bench.ledger.claim_jobs("a", 1000, 5).await.unwrap();
+    let again = bench.ledger.claim_jobs(Claim::new("a", 1000, 5)).await.unwrap();
     assert_eq!(again.iter().map(|job| (job.key.as_str(), job.attempts)).collect::<Vec<_>>(), [("2", 2)]);
 }
 

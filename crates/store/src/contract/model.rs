@@ -20,7 +20,7 @@ use super::trash::{delete_repository, restore_manifest, restore_repository};
 use crate::blobs::Location;
 use crate::clock::{Clock as _, Millis};
 use crate::ledger::change::{Change, Commit, Edge, Expected, Expects, Freed, Known, Place, Refused};
-use crate::ledger::notes::RECLAIM;
+use crate::ledger::notes::{Claim, RECLAIM};
 use crate::ledger::people::Thing;
 use crate::ledger::query::BlobRow;
 use crate::ledger::readable::Readable;
@@ -680,7 +680,7 @@ async fn compare_repository(bench: &Bench, model: &Model, at: usize) {
 /// The bytes that are known and those that are to be reclaimed; and that the two never meet.
 async fn compare_bytes(bench: &Bench, model: &Model) {
     assert_eq!(bench.ledger.count_jobs(RECLAIM).await.unwrap(), model.reclaim.len() as u64);
-    let jobs = bench.ledger.claim_jobs(RECLAIM, 0, 1000).await.unwrap();
+    let jobs = bench.ledger.claim_jobs(Claim::new(RECLAIM, 0, 1000)).await.unwrap();
     assert_eq!(jobs.into_iter().map(|job| job.payload).collect::<BTreeSet<_>>(), model.reclaim);
     for location in model.bytes.values().flatten() {
         assert!(bench.ledger.knows_location(&Location(location.clone())).await.unwrap(), "{location}");

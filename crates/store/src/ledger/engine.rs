@@ -17,7 +17,7 @@ use super::change::{Commit, Entry, Refused};
 use super::events::{self, Direction, News, NewsRow, Whence};
 use super::facts::{self, DerivedRow, Facts, FactsRow, Inspectable, LiveManifest};
 use super::front::{self, CatalogueRow, Front, OverviewRow, Pulled};
-use super::notes::{Cursor, Job, UploadNote};
+use super::notes::{Claim, Cursor, Job, UploadNote};
 use super::people::{self, AccountRow, Accounts, BindingRow, GroupRow, People, RoleRow, SecretRow};
 use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, RepositoryPage, Totals};
 use super::readable::Readable;
@@ -228,8 +228,8 @@ impl<E: Engine> Ledger for SqlLedger<E> {
         self.note(Work::PutCursor(follower.to_owned(), cursor)).await.map(|_| ())
     }
 
-    async fn claim_jobs(&self, kind: &str, lease: Millis, limit: usize) -> Result<Vec<Job>, LedgerError> {
-        match self.writer.ask(Work::ClaimJobs { kind: kind.to_owned(), lease, limit }).await {
+    async fn claim_jobs(&self, claim: Claim) -> Result<Vec<Job>, LedgerError> {
+        match self.writer.ask(Work::ClaimJobs(claim)).await {
             Ok((Done::Claimed(jobs), _)) => Ok(jobs),
             Ok(_) => Err(LedgerError::Corrupt("a claim was answered as something else".to_owned())),
             Err(refused) => Err(failed(refused)),

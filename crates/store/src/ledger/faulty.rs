@@ -17,7 +17,7 @@ use super::change::{Commit, Entry, Refused};
 use super::events::{Direction, News, NewsRow, Whence};
 use super::facts::{DerivedRow, Facts, FactsRow, Inspectable, LiveManifest};
 use super::front::{CatalogueRow, Front, OverviewRow, Pulled};
-use super::notes::{Cursor, Job, UploadNote};
+use super::notes::{Claim, Cursor, Job, UploadNote};
 use super::people::{AccountRow, Accounts, BindingRow, GroupRow, People, RoleRow, SecretRow};
 use super::query::{BlobRow, LedgerError, ManifestRow, PlaceRow, RepositoryPage, Totals};
 use super::readable::Readable;
@@ -281,8 +281,8 @@ impl Ledger for Faulty {
         self.call(self.inner.put_cursor(follower, cursor)).await
     }
 
-    async fn claim_jobs(&self, kind: &str, lease: Millis, limit: usize) -> Result<Vec<Job>, LedgerError> {
-        self.call(self.inner.claim_jobs(kind, lease, limit)).await
+    async fn claim_jobs(&self, claim: Claim) -> Result<Vec<Job>, LedgerError> {
+        self.call(self.inner.claim_jobs(claim)).await
     }
 
     async fn renew_jobs(&self, jobs: &[i64], lease: Millis) -> Result<(), LedgerError> {

@@ -4,7 +4,7 @@ use wharf_model::id::Id;
 
 use super::apply::usage::{Moved, settle};
 use super::change::Refused;
-use super::notes::{Cursor, Job, Outcome, Settled, UploadNote};
+use super::notes::{Claim, Cursor, Job, Outcome, Settled, UploadNote};
 use super::query::LedgerError;
 use crate::clock::Millis;
 use crate::sql::{Row, Sql, Value};
@@ -114,25 +114,24 @@ pub(crate) async fn put_cursor(sql: &mut impl Sql, follower: &str, cursor: Curso
     Ok(())
 }
 
-/// `due_at` is asked twice: on PostgreSQL two may choose the same jobs at once, and the one that comes second sees there
-/// that they are no longer due.
-pub(crate) async fn claim_jobs(
-    sql: &mut impl Sql,
-    kind: &str,
-    lease: Millis,
-    limit: usize,
-) -> Result<Vec<Job>, LedgerError> {
-    let claim = "UPDATE job SET attempts = attempts + 1, due_at = {now $1} + CAST($2 AS BIGINT)
-        WHERE due_at <= {now $1} AND id IN
-            (SELECT id FROM job WHERE kind = $3 AND due_at <= {now $1} ORDER BY due_at, id LIMIT $4)
-        RETURNING id, key, payload, attempts, asked";
-    let parameters = [sql.clock(), lease.into(), kind.into(), (limit as i64).into()];
-    let rows = sql.query(claim, &parameters).await?;
+/// Whoever writes is alone, so what is found is there when it is taken.
+pub(crate) async fn claim_jobs(sql: &mut impl Sql, claim: &Claim) -> Result<Vec<Job>, LedgerError> {
+    let find = "SELECT id, key, payload, attempts, asked FROM job WHERE kind = $1 AND due_at <= {now $2}
+        ORDER BY due_at, id LIMIT $3";
+    let rows = sql.query(find, &[claim.kind.as_str().into(), sql.clock(), (claim.limit as i64).into()]).await?;
     let job = |mut row: Row| {
-        let (attempts, asked) = (row.unsigned(3)?, row.unsigned(4)?);
+        let (attempts, asked) = (row.unsigned(3)? + 1, row.unsigned(4)?);
         Ok(Job { id: row.int(0)?, key: row.text(1)?, payload: row.text(2)?, attempts, asked })
     };
     let mut jobs = rows.into_iter().map(job).collect::<Result<Vec<_>, LedgerError>>()?;
+    let mut tried = 0;
+    jobs.retain(|job| {
+        tried += usize::from(job.is_again());
+        !job.is_again() || tried <= claim.tried
+    });
+    let ids: Vec<i64> = jobs.iter().map(|job| job.id).collect();
+    let take = "UPDATE job SET attempts = attempts + 1, due_at = {now $1} + CAST($2 AS BIGINT) WHERE id {any $3}";
+    sql.execute(take, &[sql.clock(), claim.lease.into(), (&ids).into()]).await?;
     jobs.sort_by_key(|job| job.id);
     Ok(jobs)
 }

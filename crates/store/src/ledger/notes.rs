@@ -49,6 +49,31 @@ pub struct NewJob {
     pub payload: String,
 }
 
+/// Which jobs are claimed: of those of a kind that are due the first, in the order of when they were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// Their kind.
+    pub kind: String,
+    /// For how many milliseconds.
+    pub lease: Millis,
+    /// At most so many. Fewer only where no others are due, or there are as many that were tried before as there may be.
+    pub limit: usize,
+    /// At most so many that were tried before.
+    pub tried: usize,
+}
+
+impl Claim {
+    /// Any that are due.
+    pub fn new(kind: &str, lease: Millis, limit: usize) -> Claim {
+        Claim { kind: kind.to_owned(), lease, limit, tried: limit }
+    }
+
+    /// Whether others may be due beside these, that this claim took.
+    pub fn may_go_on(&self, jobs: &[Job]) -> bool {
+        jobs.len() >= self.limit || jobs.iter().filter(|job| job.is_again()).count() >= self.tried
+    }
+}
+
 /// A job that was claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
@@ -65,6 +90,11 @@ pub struct Job {
 }
 
 impl Job {
+    /// Whether it was tried before.
+    pub fn is_again(&self) -> bool {
+        self.attempts > 1
+    }
+
     /// What became of it.
     pub fn settled(&self, outcome: Outcome) -> Settled {
         Settled { id: self.id, asked: self.asked, outcome }

@@ -12,7 +12,7 @@ use wharf_model::id::Id;
 use super::apply::Applied;
 use super::change::{Commit, Entry, Refused};
 use super::front::{self, Pulled};
-use super::notes::{Cursor, Job, UploadNote};
+use super::notes::{Claim, Cursor, Job, UploadNote};
 use super::query::LedgerError;
 use super::{Observer, Seq, apply, noted, people, read};
 use crate::clock::Millis;
@@ -33,11 +33,7 @@ pub(crate) enum Work {
     PutUpload(UploadNote),
     DeleteUpload(Id),
     PutCursor(String, Cursor),
-    ClaimJobs {
-        kind: String,
-        lease: Millis,
-        limit: usize,
-    },
+    ClaimJobs(Claim),
     /// See [`People::note_uses`](super::people::People::note_uses).
     NoteUses(Vec<(Id, Millis)>),
     /// See [`Front::note_pulls`](super::front::Front::note_pulls).
@@ -228,9 +224,7 @@ impl Desk {
             Work::PutUpload(note) => return Ok(Done::Noted(noted::put_upload(sql, note).await?)),
             Work::DeleteUpload(id) => noted::delete_upload(sql, *id).await?,
             Work::PutCursor(follower, cursor) => noted::put_cursor(sql, follower, *cursor).await?,
-            Work::ClaimJobs { kind, lease, limit } => {
-                return Ok(Done::Claimed(noted::claim_jobs(sql, kind, *lease, *limit).await?));
-            }
+            Work::ClaimJobs(claim) => return Ok(Done::Claimed(noted::claim_jobs(sql, claim).await?)),
             Work::NoteUses(uses) => people::apply::note_uses(sql, uses).await?,
             Work::NotePulls(pulled) => front::apply::note_pulls(sql, pulled).await?,
             Work::RenewJobs { jobs, lease } => noted::renew_jobs(sql, jobs, *lease).await?,

@@ -122,7 +122,9 @@ impl<S: Sql> Finder<'_, S> {
         let find = "SELECT l.source, l.numbers FROM source s CROSS JOIN listed l
             WHERE s.id {any $1} AND s.inside = $2 AND l.source = s.id";
         let mut meant: HashMap<i64, Vec<&String>> = HashMap::new();
-        for (source, here) in packed::lists(self.sql, find, &[(&sources).into(), number(Inside::Packages).into()]).await? {
+        for (source, here) in
+            packed::lists(self.sql, find, &[(&sources).into(), number(Inside::Packages).into()]).await?
+        {
             meant.entry(source).or_default().extend(here.iter().filter_map(|package| self.packages.get(package)));
         }
         let first = |sources: Vec<i64>| {
