@@ -46,11 +46,14 @@ pub struct Bench {
     _kept: Box<dyn Any + Send + Sync>,
 }
 
-/// Makes a test of every rule. `$bench` is an async function that gives a new [`Bench`](crate::contract::ledger::Bench).
+/// Makes a test of every rule. `$bench` is an async function that gives a new [`Bench`](crate::contract::ledger::Bench). With `all` before
+/// it, an expression that holds them all to it, one after the other.
 #[macro_export]
 macro_rules! ledger_contract {
-    ($bench:path) => {
-        $crate::ledger_contract! { $bench;
+    (all $bench:expr) => { $crate::ledger_contract! { @rules all $bench } };
+    ($bench:path) => { $crate::ledger_contract! { @rules tests $bench } };
+    (@rules $what:ident $bench:expr) => {
+        $crate::ledger_contract! { @$what $bench;
             an_entry_tells_what_changed
             the_log_is_read_in_pages
             a_commit_is_all_or_none
@@ -153,7 +156,10 @@ macro_rules! ledger_contract {
             reopening_keeps_everything
         }
     };
-    ($bench:path; $($rule:ident)*) => {
+    (@all $bench:expr; $($rule:ident)*) => {{
+        $( $crate::contract::ledger::$rule(&$bench().await).await; )*
+    }};
+    (@tests $bench:expr; $($rule:ident)*) => {
         $(
             #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $rule() {

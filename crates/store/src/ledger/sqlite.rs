@@ -289,6 +289,15 @@ mod tests {
     /// The one question that reads all there is, and says so.
     const COUNTS_ALL: &str = "SELECT (SELECT coalesce(max(seq), 0) FROM log), (SELECT count(*)";
 
+    /// Those that sort what there is of one group, one project's robots, one account's rights, the roles, or so many as they say.
+    const SORTS: [&str; 5] = [
+        "SELECT a.uid, a.name, a.kind, NULL, a.description, a.password_hash, a.epoch, a.disabled, a.expires_at, a.created_at FROM team t",
+        "SELECT a.uid, a.name, a.kind, p.uid, a.description, a.password_hash, a.epoch, a.disabled, a.expires_at, a.created_at FROM project p",
+        "SELECT b.uid, a.uid, a.name, a.kind, t.uid, t.name, r.name, r.permissions",
+        "SELECT d.algorithm, d.digest, (SELECT string_agg(held.kind, ' ')",
+        "SELECT uid, name, description, permissions FROM role",
+    ];
+
     /// What every statement that the contract makes does, by SQLite's own account.
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
     async fn no_statement_reads_a_table() {
@@ -304,50 +313,14 @@ mod tests {
             };
             Bench::new(Box::new(open), ())
         };
-        rules::an_entry_tells_what_changed(&bench().await).await;
-        rules::repositories_are_listed_in_byte_order(&bench().await).await;
-        rules::accounts_have_one_name_and_an_epoch(&bench().await).await;
-        rules::an_upload_ends_with_its_blob(&bench().await).await;
-        rules::an_unreferenced_blob_is_shown_for_half_the_grace(&bench().await).await;
-        rules::everything_required_must_be_here(&bench().await).await;
-        rules::a_mount_needs_a_blob_that_may_be_read(&bench().await).await;
-        rules::a_deleted_blob_is_gone_and_its_bytes_stay_while_held(&bench().await).await;
-        rules::the_same_manifest_again_changes_nothing(&bench().await).await;
-        rules::tags_move_and_go(&bench().await).await;
-        rules::tags_are_listed_in_byte_order(&bench().await).await;
-        rules::children_go_with_their_index(&bench().await).await;
-        rules::referrers_are_listed_by_digest(&bench().await).await;
-        rules::a_repository_brings_its_project(&bench().await).await;
-        rules::a_project_keeps_what_is_set_of_it(&bench().await).await;
-        rules::usage_has_no_way_round(&bench().await).await;
-        rules::uploads_reserve_and_give_back(&bench().await).await;
-        rules::immutable_tags_neither_move_nor_go(&bench().await).await;
-        rules::immutable_tags_keep_what_they_need(&bench().await).await;
-        rules::trash_is_summed_up_to_a_bound(&bench().await).await;
-        rules::a_page_of_repositories_passes_over_so_many(&bench().await).await;
-        rules::a_manifest_comes_back_with_its_tags(&bench().await).await;
-        rules::children_come_back_with_their_index(&bench().await).await;
-        rules::what_was_pushed_again_takes_the_entry(&bench().await).await;
-        rules::what_was_taken_out_comes_back_with_its_manifest(&bench().await).await;
-        rules::a_repository_goes_and_comes_back(&bench().await).await;
-        rules::immutable_tags_keep_their_repository_and_project(&bench().await).await;
-        rules::a_project_is_purged_in_steps(&bench().await).await;
-        rules::the_trash_is_listed_from_the_latest(&bench().await).await;
-        rules::moves_are_listed_from_the_latest(&bench().await).await;
-        rules::artifacts_are_listed_from_the_latest(&bench().await).await;
-        rules::tags_are_told_with_what_they_point_to(&bench().await).await;
-        rules::news_are_found_by_place(&bench().await).await;
-        rules::uploads_have_versions(&bench().await).await;
-        rules::idle_uploads_are_found(&bench().await).await;
-        rules::cursors_are_kept(&bench().await).await;
-        rules::jobs_are_unique_and_leased(&bench().await).await;
-        rules::a_job_that_failed_is_due_later(&bench().await).await;
+        crate::ledger_contract!(all bench);
         let ledgers = ledgers.lock();
         let texts: BTreeSet<Arc<str>> = ledgers.iter().flat_map(|ledger| ledger.engine.shared.texts.all()).collect();
         assert!(texts.len() > 60, "only {} statements were seen", texts.len());
         let session = Session::open(&ledgers[0].engine.shared, CACHE_READER_KIB).expect("a connection");
         let mut wrong = Vec::new();
-        for text in texts.iter().filter(|text| !text.starts_with(COUNTS_ALL)) {
+        let is_known = |text: &str| text.starts_with(COUNTS_ALL) || SORTS.iter().any(|known| text.starts_with(known));
+        for text in texts.iter().filter(|text| !is_known(text)) {
             let plan = explain(&session, text);
             let is_fine = |step: &&String| SCANS.iter().any(|fine| step.starts_with(fine));
             let scans = plan.iter().filter(|step| step.starts_with("SCAN")).filter(|step| !is_fine(step)).count();

@@ -80,7 +80,7 @@ pub(crate) async fn indexes_before(
         WHERE r.name = $1 AND c.repository = r.id AND c.algorithm = $2 AND c.digest = $3
             AND e.algorithm = $2 AND e.digest = $3 AND e.repository = r.id AND e.role = $4 AND e.manifest < c.id
             AND i.id = e.manifest AND i.repository = r.id
-        ORDER BY i.id LIMIT $5";
+        ORDER BY e.manifest LIMIT $5";
     let (role, limit) = (Value::Int(i64::from(Role::Child.id())), Value::Int(limit as i64));
     let rows = sql.query(find, &[repository.as_str().into(), algorithm, hash, role, limit]).await?;
     rows.into_iter().map(|mut row| row.digest(0)).collect()
