@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::time::{Duration, timeout};
 use wharf_store::contract::ledger::{Bench, name};
 use wharf_store::contract::model;
 use wharf_store::ledger::change::{Change, Commit, Entry, Expects, Refused};
@@ -118,6 +119,24 @@ async fn two_processes_share_one_ledger() {
     ids.sort_unstable();
     ids.dedup();
     assert_eq!(ids.len(), 50);
+}
+
+/// In its first minute the server knows nothing of what a registry has, and it plans by what it knows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_server_is_told_of_growth() {
+    let url = wharf_testkit::postgres::database();
+    let ledger = open(&url).await;
+    let looked = async || {
+        let find = "SELECT count(*) FROM pg_stat_user_tables WHERE relname = 'repository' AND last_analyze IS NOT NULL";
+        raw(&url).await.query_one(find, &[]).await.expect("an answer").get::<_, i64>(0) == 1
+    };
+    for at in 1..64 {
+        ledger.commit(ensure(&format!("p/r{at}"))).await.expect("a commit");
+    }
+    assert!(!looked().await);
+    ledger.commit(ensure("p/last")).await.expect("a commit");
+    let soon = async { while !looked().await {} };
+    timeout(Duration::from_secs(20), soon).await.expect("it looks");
 }
 
 /// The server ends all connections: what comes next is answered over new ones.

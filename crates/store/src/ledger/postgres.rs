@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_postgres::Config;
 
 use super::engine::{Engine, SqlLedger};
 use super::query::LedgerError;
 use super::writer::{BATCH_MAX, Desk, Transactions, Writer};
-use super::{Ledger, LedgerOptions, migrate, read};
+use super::{Ledger, LedgerOptions, Seq, migrate, read};
 use crate::clock::{Clock, Millis};
 use crate::sql::postgres::{Connection, config, explain, pool, unavailable};
 use crate::sql::{Dialect, Row, Sql, Texts, Value};
@@ -34,6 +35,14 @@ const OPTIONS: &str = "-c statement_timeout=60s -c idle_in_transaction_session_t
 /// Whoever holds this lock writes. Any number will do, as long as it stays.
 const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '15s'; SET LOCAL statement_timeout = '30s';
     SELECT pg_advisory_xact_lock(7741862301)";
+
+/// The tables that grow with what is pushed.
+const GROWING: &str = "repository, blob, member, holding, document, manifest, edge, tag, tag_history, log, log_project, log_repository, \
+    job, fact, derived, pulled";
+/// After so many entries of the log the server is asked to look at them for the first time, and again each time that there are twice as
+/// many, until there are so many that those of a minute are few.
+const LOOKED_AT_FIRST: Seq = 64;
+const LOOKED_AT_LAST: Seq = 100_000;
 
 /// Opens ledgers in a database each.
 #[derive(Debug)]
@@ -65,6 +74,7 @@ async fn start(config: Config, options: LedgerOptions, bound: Duration) -> Resul
     let latest = read::latest(&mut connection).await?;
     drop(connection);
     let (writer, desk) = Writer::new(latest, options.grace);
+    tokio::spawn(keep_known(engine.clone(), writer.news.clone()));
     tokio::spawn(serve(engine.clone(), desk));
     Ok(Arc::new(SqlLedger { writer, engine, grace: options.grace }))
 }
@@ -74,6 +84,19 @@ async fn serve(engine: Server, mut desk: Desk) {
     while desk.requests.recv_many(&mut batch, BATCH_MAX).await > 0 {
         let mut writing = Writing { engine: &engine, connection: None, transaction: 0, deadline: Instant::now() };
         desk.serve(&mut writing, std::mem::take(&mut batch)).await;
+    }
+}
+
+/// Has the server look at tables that have grown. It plans by what it knew of them, which it looks at once a minute: in its first minute a
+/// registry grows a thousandfold, and a plan that suited empty tables reads all of them.
+async fn keep_known(engine: Server, mut news: watch::Receiver<Seq>) {
+    let mut next = (*news.borrow() * 2).max(LOOKED_AT_FIRST);
+    while next <= LOOKED_AT_LAST {
+        let Ok(seq) = news.wait_for(|seq| *seq >= next).await.map(|seq| *seq) else { return };
+        if let Err(error) = engine.look().await {
+            tracing::debug!(%error, "PostgreSQL was not asked to look at its tables; it does by itself, later");
+        }
+        next = seq * 2;
     }
 }
 
@@ -95,6 +118,10 @@ impl Server {
     async fn connection(&self, pool: &Pool) -> Result<Connection, LedgerError> {
         let object = pool.get().await.map_err(|error| unavailable("no connection", error))?;
         Ok(Connection::new(object, self.texts.clone(), self.clock.clone()))
+    }
+
+    async fn look(&self) -> Result<(), LedgerError> {
+        self.connection(&self.readers).await?.batch(&format!("ANALYZE {GROWING}")).await
     }
 }
 
