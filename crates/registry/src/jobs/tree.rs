@@ -16,6 +16,9 @@ use crate::registry::Registry;
 /// How often it may fail before it is told that it does, and left until the artifact is inspected again.
 const ATTEMPTS_MAX: u64 = 5;
 
+/// How many are taken at once.
+const TAKEN: usize = 8;
+
 /// Makes trees, one at a time: each takes most of a core.
 pub(super) struct Trees(pub(super) Registry);
 
@@ -27,6 +30,11 @@ impl Work for Trees {
 
     fn at_once(&self) -> usize {
         1
+    }
+
+    /// Most layers are small, and to take some waits for a turn to write, behind those who push.
+    fn taken(&self) -> usize {
+        TAKEN
     }
 
     fn rest(&self) -> Duration {
