@@ -138,6 +138,8 @@ impl House {
     /// The power goes and comes back: what was not durable is lost, and so is all that the process knew.
     pub(crate) async fn crash(&mut self) {
         self.heap.crash();
+        // What nobody waits for any more ends with its process; here the writer would do it beside the next one.
+        let _ = self.ledger.undisturbed(self.ledger.renew_jobs(&[], 0)).await;
         (self.ledger, self.registry) = open(self.folder.path().join("ledger.db"), &self.clock, &self.blobs).await;
     }
 
