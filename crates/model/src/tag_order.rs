@@ -1,35 +1,24 @@
 //! In which order people look for tags: `latest`, then versions from the newest, then all others by name; numbers in names count as
 //! numbers. And which of several names something best. Nothing is promised by a version: it is only how a tag reads.
 
-use std::cmp::Reverse;
-
-/// Where a tag comes: what is less comes first. Two tags are never equal.
+/// Where a tag comes: what is less comes first. Two tags are never equal. Made of bytes, so that ten thousand are sorted in a
+/// millisecond or two.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Key(Rank, String);
+pub struct Key(Vec<u8>);
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Latest,
-    Version(Reverse<(Vec<Number>, Release)>),
-    Other(Vec<Piece>),
-}
+/// What a key begins with.
+const LATEST: u8 = 0;
+const VERSION: u8 = 1;
+const OTHER: u8 = 2;
+
+/// What stands before a piece of a name, and behind the last one: less than all others, as `1` is less than `1.0`.
+const END: u8 = 0;
+const NUMBER: u8 = 1;
+const TEXT: u8 = 2;
 
 /// What comes after the numbers of a version. A release is newer than what leads to it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Release {
-    Before(Vec<Piece>),
-    Itself,
-}
-
-/// A run of digits without leading zeros, by its length and then its digits: it may be of any length.
-type Number = (usize, String);
-
-/// A piece of a name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Piece {
-    Number(Number),
-    Text(String),
-}
+const BEFORE: u8 = 0;
+const ITSELF: u8 = 1;
 
 /// From how many digits on one number is no version, but a date, or a number that counts builds.
 const NO_VERSION_DIGITS: usize = 8;
@@ -41,57 +30,91 @@ pub struct Naming(u8, Key);
 
 /// How well the tag names what it points to.
 pub fn naming(tag: &str) -> Naming {
-    let key = key(tag);
-    let sort = match &key.0 {
-        Rank::Version(Reverse((numbers, _))) if numbers[0].0 >= NO_VERSION_DIGITS => 3,
-        Rank::Version(Reverse((_, Release::Itself))) => 0,
-        Rank::Latest => 1,
-        Rank::Version(_) => 2,
-        Rank::Other(_) => 4,
+    let sort = match Version::of(tag) {
+        Some(version) if version.first().len() >= NO_VERSION_DIGITS => 3,
+        Some(version) if version.rest.is_empty() => 0,
+        None if tag == "latest" => 1,
+        Some(_) => 2,
+        None => 4,
     };
-    Naming(sort, key)
+    Naming(sort, key(tag))
 }
 
 /// Where the tag comes.
 pub fn key(tag: &str) -> Key {
-    let rank = if tag == "latest" {
-        Rank::Latest
+    let mut key = Vec::with_capacity(4 * tag.len() + 16);
+    if tag == "latest" {
+        key.push(LATEST);
+    } else if let Some(version) = Version::of(tag) {
+        key.push(VERSION);
+        version.put(&mut key);
+        // The newest first.
+        key[1..].iter_mut().for_each(|byte| *byte = !*byte);
     } else {
-        version(tag).map_or_else(|| Rank::Other(pieces(tag)), |version| Rank::Version(Reverse(version)))
-    };
-    Key(rank, tag.to_owned())
+        key.push(OTHER);
+        put_pieces(tag, &mut key);
+    }
+    key.extend_from_slice(tag.as_bytes());
+    Key(key)
 }
 
 /// Numbers with dots between them, with or without a `v`, then nothing or something behind `-`, `_` or `+`.
-fn version(tag: &str) -> Option<(Vec<Number>, Release)> {
-    let text = tag.strip_prefix(['v', 'V']).unwrap_or(tag);
-    let end = text.find(['-', '_', '+']).unwrap_or(text.len());
-    let (numbers, rest) = text.split_at(end);
-    let parts: Vec<&str> = numbers.split('.').collect();
-    let is_number = |part: &&str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-    if !parts.iter().all(is_number) {
-        return None;
+struct Version<'a> {
+    numbers: &'a str,
+    rest: &'a str,
+}
+
+impl Version<'_> {
+    fn of(tag: &str) -> Option<Version<'_>> {
+        let text = tag.strip_prefix(['v', 'V']).unwrap_or(tag);
+        let (numbers, rest) = text.split_at(text.find(['-', '_', '+']).unwrap_or(text.len()));
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        numbers.split('.').all(is_number).then_some(Version { numbers, rest })
     }
-    let release = if rest.is_empty() { Release::Itself } else { Release::Before(pieces(rest)) };
-    Some((parts.into_iter().map(number).collect(), release))
+
+    /// The first number, without leading zeros.
+    fn first(&self) -> &str {
+        self.numbers.split('.').next().unwrap_or_default().trim_start_matches('0')
+    }
+
+    fn put(&self, key: &mut Vec<u8>) {
+        for number in self.numbers.split('.') {
+            put_number(number, key);
+        }
+        key.push(END);
+        if self.rest.is_empty() {
+            key.push(ITSELF);
+        } else {
+            key.push(BEFORE);
+            put_pieces(self.rest, key);
+        }
+    }
 }
 
-fn number(digits: &str) -> Number {
+/// By how many digits it has, without leading zeros, and then by these: it may be of any length.
+fn put_number(digits: &str, key: &mut Vec<u8>) {
     let digits = digits.trim_start_matches('0');
-    (digits.len(), digits.to_owned())
+    key.push(NUMBER);
+    key.extend((digits.len() as u32).to_be_bytes());
+    key.extend_from_slice(digits.as_bytes());
 }
 
-fn pieces(text: &str) -> Vec<Piece> {
+/// Numbers and what is between them, in upper or lower case.
+fn put_pieces(text: &str, key: &mut Vec<u8>) {
     let is_digit = |one: char| one.is_ascii_digit();
-    let mut pieces = Vec::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let end = rest.find(|one| is_digit(one) != is_digit(first)).unwrap_or(rest.len());
-        let (piece, after) = rest.split_at(end);
-        pieces.push(if is_digit(first) { Piece::Number(number(piece)) } else { Piece::Text(piece.to_lowercase()) });
+        let (piece, after) = rest.split_at(rest.find(|one| is_digit(one) != is_digit(first)).unwrap_or(rest.len()));
+        if is_digit(first) {
+            put_number(piece, key);
+        } else {
+            key.push(TEXT);
+            key.extend(piece.bytes().map(|byte| byte.to_ascii_lowercase()));
+            key.push(END);
+        }
         rest = after;
     }
-    pieces
+    key.push(END);
 }
 
 /// Whether the tag is none that people gave, but attaches something to what its name says: a fallback of the referrers API, or one of
