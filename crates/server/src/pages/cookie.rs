@@ -30,7 +30,7 @@ impl Cookie {
     }
 
     /// The header that has a browser keep it for so many seconds, or forget it where these are none; `None` where the text is none for a header.
-    pub fn header(&self, origin: &Origin, text: &str, secs: i64) -> Option<HeaderValue> {
+    fn header(&self, origin: &Origin, text: &str, secs: i64) -> Option<HeaderValue> {
         let (name, secure) = (self.name(origin), if origin.is_secure() { "; Secure" } else { "" });
         let same_site = self.same_site;
         let cookie = format!("{name}={text}; Path=/; Max-Age={secs}; HttpOnly; SameSite={same_site}{secure}");
@@ -39,7 +39,8 @@ impl Cookie {
 
     /// Puts that header there.
     pub fn set(&self, answer: &mut Answer, origin: &Origin, text: &str, secs: i64) {
-        let header = self.header(origin, text, secs);
-        header.map(|cookie| answer.headers_mut().append(header::SET_COOKIE, cookie));
+        if let Some(cookie) = self.header(origin, text, secs) {
+            answer.headers_mut().append(header::SET_COOKIE, cookie);
+        }
     }
 }

@@ -44,16 +44,10 @@ pub async fn visitor(pages: &Pages, parts: &Parts, origin: &Origin) -> Result<Su
     }
 }
 
-/// The header that begins a session, or ends it where there is none.
-fn set_cookie(origin: &Origin, session: Option<&Session>) -> Option<HeaderValue> {
-    let (text, secs) = session.map_or(("", 0), |session| (session.text.as_str(), session.lives_secs));
-    SESSION.header(origin, text, secs)
-}
-
 /// Has the browser keep the session, or forget the one that it has.
 pub fn keep(answer: &mut Answer, origin: &Origin, session: Option<&Session>) {
-    let cookie = set_cookie(origin, session);
-    cookie.map(|cookie| answer.headers_mut().append(header::SET_COOKIE, cookie));
+    let (text, secs) = session.map_or(("", 0), |session| (session.text.as_str(), session.lives_secs));
+    SESSION.set(answer, origin, text, secs);
 }
 
 /// Whether a form was sent by one of our pages. Browsers say so in one of two ways; who says neither is none.
@@ -191,10 +185,16 @@ mod tests {
     fn cookies() {
         let (plain, secure) = (origin("http://localhost:5000"), origin("https://r.example"));
         let session = Session { text: "a.b.c".to_owned(), lives_secs: 60 };
-        let cookie = set_cookie(&secure, Some(&session)).expect("a header");
-        assert_eq!(cookie, "__Host-wharf=a.b.c; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure");
-        let cookie = set_cookie(&plain, None).expect("a header");
-        assert_eq!(cookie, "wharf=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
+        let kept = |origin: &Origin, session: Option<&Session>| {
+            let mut answer = reply::see("/");
+            keep(&mut answer, origin, session);
+            answer.headers()[header::SET_COOKIE].to_str().expect("text").to_owned()
+        };
+        assert_eq!(
+            kept(&secure, Some(&session)),
+            "__Host-wharf=a.b.c; Path=/; Max-Age=60; HttpOnly; SameSite=Lax; Secure"
+        );
+        assert_eq!(kept(&plain, None), "wharf=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");
         let check = |line: &'static str, origin: &Origin, expect: Option<&str>| {
             assert_eq!(shown(&headers(&[("cookie", line)]), origin), expect, "{line}");
         };
