@@ -118,6 +118,11 @@ impl Digest {
         format!("{}-{hex}", self.algorithm)
     }
 
+    /// The digest of which that is the [`Digest::referrers_tag`]. One of 128 characters is cut there, so it is not found again.
+    pub fn of_referrers_tag(tag: &str) -> Option<Digest> {
+        tag.split_once('-').and_then(|(algorithm, hex)| format!("{algorithm}:{hex}").parse().ok())
+    }
+
     /// The tags under which cosign keeps signatures, attestations and bills of materials of what has this digest, in this order.
     pub fn cosign_tags(&self) -> [String; 3] {
         COSIGN_TAG_ENDS.map(|end| format!("{}{end}", self.referrers_tag()))

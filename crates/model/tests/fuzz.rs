@@ -117,6 +117,7 @@ fuzz_text!(
         assert_eq!(Digest::new(digest.algorithm(), digest.as_bytes()), Some(digest));
         assert_eq!(format!("{}:{}", digest.algorithm(), digest.hex()), text);
         assert!(is_tag(&digest.referrers_tag()));
+        assert_eq!(Digest::of_referrers_tag(&digest.referrers_tag()), (digest.hex().len() == 64).then_some(digest));
         let json = serde_json::to_string(&digest).expect("a string");
         assert_eq!(serde_json::from_str::<Digest>(&json).expect("what was just written"), digest);
     }

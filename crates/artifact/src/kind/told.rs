@@ -88,7 +88,7 @@ pub fn subject(manifest: &Manifest, tag: Option<&Tag>) -> Option<Digest> {
     let by_tag = || {
         let name = tag?.as_str();
         let name = COSIGN_TAG_ENDS.iter().find_map(|end| name.strip_suffix(end))?;
-        name.replacen('-', ":", 1).parse().ok()
+        Digest::of_referrers_tag(name)
     };
     manifest.subject.as_ref().map(|subject| subject.digest).or_else(by_tag)
 }

@@ -202,8 +202,7 @@ async fn many(args: &CopyArgs, from: &Opened) -> Result<Vec<Wanted>> {
 
 /// Whether it is a tag by which registries and cosign find what refers to a manifest: `sha256-<hex>`, `sha256-<hex>.sig`.
 fn is_about_another(tag: &Tag) -> bool {
-    let name = tag.as_str().split('.').next().unwrap_or_default();
-    name.replacen('-', ":", 1).parse::<Digest>().is_ok()
+    Digest::of_referrers_tag(tag.as_str().split('.').next().unwrap_or_default()).is_some()
 }
 
 fn named(place: &str, reference: &Reference) -> String {

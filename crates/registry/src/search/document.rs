@@ -169,8 +169,7 @@ fn pairs<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(String, St
 /// What something is attached to whose tag is made of that: cosign's, and those from before the referrers API.
 fn subject_of_tag(tag: &Tag) -> Option<Digest> {
     let tag = tag.as_str();
-    let name = COSIGN_TAG_ENDS.iter().find_map(|end| tag.strip_suffix(end)).unwrap_or(tag);
-    name.contains('-').then(|| name.replacen('-', ":", 1).parse().ok()).flatten()
+    Digest::of_referrers_tag(COSIGN_TAG_ENDS.iter().find_map(|end| tag.strip_suffix(end)).unwrap_or(tag))
 }
 
 #[cfg(test)]
