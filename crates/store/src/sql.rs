@@ -35,8 +35,8 @@ impl Dialect {
     /// [`digest_list`] made, `{ids $k}`, one of the column `value` from one that [`id_list`] made, `{texts $k}` from any.
     ///
     /// For [`Value::Ints`], [`Value::Texts`] and [`Value::Blobs`]: `{any $k}` and `{any_text $k}` behind a column, that it is one of the
-    /// numbers or texts; `{each e $k int a, $l text b, $m bytes c}`, a table `e` of a row for each place in the lists. For [`Sql::numbers`]: `{number a}` or
-    /// `{numbers a, b}`, what is selected, never NULL.
+    /// numbers or texts; `{each e $k int a, $l text b, $m bytes c}`, a table `e` of a row for each place in the lists. For
+    /// [`Sql::numbers`]: `{number a}` or `{numbers a, b}`, what is selected, never NULL.
     pub(crate) fn speak(self, text: &str) -> String {
         let mut spoken = String::with_capacity(2 * text.len());
         let mut rest = text;

@@ -423,9 +423,8 @@ impl<S: Sql> Finder<'_, S> {
         self.having("SELECT rows FROM has WHERE above {any $1}", &[(&found).into()]).await
     }
 
-    /// Those that are in the blocks that a statement finds of what has which value.
     async fn having(&mut self, find: &'static str, parameters: &[Value<'_>]) -> Result<Scored, SearchError> {
-        let keys = packed::picked(self.sql, find, parameters, |[_, key]| key).await?;
+        let keys = packed::keys_having(self.sql, find, parameters).await?;
         Ok(self.scored(keys, 0))
     }
 
@@ -439,7 +438,8 @@ impl<S: Sql> Finder<'_, S> {
     async fn digest(&mut self, digest: &str) -> Result<Scored, SearchError> {
         let (algorithm, hash) = digest.split_once(':').unwrap_or(("", digest));
         let find = "SELECT {number key} FROM shown WHERE hash >= $1 AND hash < $2 AND ($3 = '' OR algorithm = $3)";
-        self.keys(find, &[hash.into(), beyond(hash).as_str().into(), algorithm.into()], 0).await
+        let keys = self.sql.numbers(find, &[hash.into(), beyond(hash).as_str().into(), algorithm.into()]).await?;
+        Ok(self.scored(keys, 0))
     }
 
     async fn pushed(&mut self, compare: Compare, days: Days) -> Result<Scored, SearchError> {
@@ -456,12 +456,6 @@ impl<S: Sql> Finder<'_, S> {
         Ok(self.scored(keys, 0))
     }
 
-    /// What a statement finds, all of which fits as well as this says.
-    async fn keys(&mut self, text: &'static str, parameters: &[Value<'_>], score: u32) -> Result<Scored, SearchError> {
-        let keys = self.sql.numbers(text, parameters).await?;
-        Ok(self.scored(keys, score))
-    }
-
     /// Those of the ranks that are looked at.
     fn scored(&self, keys: Vec<i64>, score: u32) -> Scored {
         let keys = keys.into_iter().map(|key| key as u64).filter(|key| self.ranks.has(*key));
@@ -472,4 +466,10 @@ impl<S: Sql> Finder<'_, S> {
 /// What is greater than all texts that begin so.
 pub(super) fn beyond(prefix: &str) -> String {
     format!("{prefix}{BEYOND}")
+}
+
+/// What is greater than this text, or than all that begin so, and than nothing else of what is written down.
+pub(super) fn after(text: &str, is_beginning: bool) -> String {
+    // Nothing that is written down has that sign.
+    if is_beginning { beyond(text) } else { format!("{text}\u{1}") }
 }

@@ -171,7 +171,16 @@ pub(super) async fn keys_of_values(
 ) -> Result<Vec<i64>, SearchError> {
     let find = "SELECT h.rows FROM value v CROSS JOIN has h
         WHERE v.field = $1 AND v.text >= $2 AND v.text < $3 AND h.above = v.id";
-    picked(sql, find, &[field.into(), from.into(), to.into()], |[_, key]: [i64; 2]| key).await
+    keys_having(sql, find, &[field.into(), from.into(), to.into()]).await
+}
+
+/// The artifacts in the blocks that a statement finds of what has which value; one may be told more than once.
+pub(super) async fn keys_having(
+    sql: &mut impl Sql,
+    find: &'static str,
+    parameters: &[Value<'_>],
+) -> Result<Vec<i64>, SearchError> {
+    picked(sql, find, parameters, |[_, key]: [i64; 2]| key).await
 }
 
 /// In which artifacts these sources are, which are in their order; an artifact for each that is in it.

@@ -4,7 +4,7 @@
 //! does. Nothing in the index is precious, so a commit waits for no disk: after a crash of the database it is what it was some commits ago.
 //! Each question sees one moment, and is ended when it takes too long.
 //!
-//! The planner has nothing to choose: statements say in which order tables are looked at, as for SQLite, and every one of them goes by an
+//! The planner has little to choose: statements say in which order tables are looked at, as for SQLite, and every one of them goes by an
 //! index. What it would do with a table of which it knows nothing yet, or knows what it was when it was small, could take a thousand times
 //! as long.
 

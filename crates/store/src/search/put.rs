@@ -17,7 +17,7 @@ use crate::sql::{Sql, Value};
 const CLEARED: usize = 256;
 const GONE: i64 = 32;
 /// How much text of artifacts is put in together, in bytes, if it is not of one alone: each word is looked up.
-const TEXT_BYTES_MAX: usize = 1 << 20;
+const TOGETHER_BYTES_MAX: usize = 1 << 20;
 /// How many changes of what is packed wait to be made together.
 const CHANGES_MAX: usize = 100_000;
 
@@ -341,9 +341,11 @@ impl<S: Sql> Put<'_, S> {
                 note(&HAS, &mut self.has, [value, *key]);
             }
         }
-        for mut row in packed::briefs(self.sql, &keys).await? {
+        let is_there = |key: &i64| !BRIEF.is_noted(&self.brief, &[*key, 0, 0, 0, 0, 0, 0]);
+        let there: Vec<i64> = keys.into_iter().filter(is_there).collect();
+        for mut row in packed::briefs(self.sql, &there).await? {
             let is_signed = i64::from(signed.contains(&row[0]));
-            if resign.contains(&row[0]) && row[6] != is_signed && !BRIEF.is_noted(&self.brief, &row) {
+            if row[6] != is_signed && there.binary_search(&row[0]).is_ok() {
                 row[6] = is_signed;
                 BRIEF.put(&mut self.brief, row);
             }
@@ -517,7 +519,7 @@ fn alike(updates: &[Update]) -> usize {
         let is_more = match (&updates[0], update) {
             (Update::Put(_), Update::Put(document)) => {
                 weight += text::weight(document);
-                weight <= TEXT_BYTES_MAX
+                weight <= TOGETHER_BYTES_MAX
                     && numbers.insert(document.number)
                     && named.insert((&document.repository, &document.digest))
             }

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
-use super::find::beyond;
+use super::find::after;
 use super::{Document, SearchError, TAGS_TOLD_MAX, field, packed};
 use crate::sql::{Dialect, Sql, Value};
 
@@ -238,8 +238,7 @@ pub(super) async fn find(
             )
         }
         Dialect::Postgres if let [word] = &words[..] => {
-            let end = if is_beginning { beyond(word) } else { format!("{word}\u{1}") };
-            return packed::keys_of_values(sql, field(column), word, &end).await;
+            return packed::keys_of_values(sql, field(column), word, &after(word, is_beginning)).await;
         }
         Dialect::Postgres => {
             let words: Vec<String> = words.iter().map(|word| format!("'{}{word}'", sign(column))).collect();

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use wharf_model::search::{FilePattern, Package, Term, version};
 
-use super::{Finder, SearchError, beyond};
+use super::{Finder, SearchError, after, beyond};
 use crate::search::inside::{HELD_BY, NAMES, cut, number, split};
 use crate::search::packed;
 use crate::search::sets::Scored;
@@ -91,8 +91,7 @@ impl<S: Sql> Finder<'_, S> {
 
     pub(super) async fn package(&mut self, package: &Package, must: bool) -> Result<Scored, SearchError> {
         let prefix = package.name.prefix();
-        // Of one name, what is before the least that could be behind it.
-        let most = if package.name.is_literal() { format!("{prefix}\u{1}") } else { beyond(prefix) };
+        let most = after(prefix, !package.name.is_literal());
         let mut found = Vec::new();
         for find in [
             "SELECT id, name, ecosystem, version FROM package WHERE name >= $1 AND name < $2",
