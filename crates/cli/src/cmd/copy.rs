@@ -12,6 +12,7 @@ use wharf_content::observer::Observer;
 use wharf_model::api::list::List;
 use wharf_model::digest::Digest;
 use wharf_model::name::{Reference, Tag};
+use wharf_model::tag_order;
 use wharf_model::units::{count, size};
 
 use crate::Outcome;
@@ -180,7 +181,7 @@ async fn expect(from: &Opened, reference: &Reference, expected: &Digest) -> Resu
 async fn many(args: &CopyArgs, from: &Opened) -> Result<Vec<Wanted>> {
     let is_wanted = |tag: &Tag| match &args.tags[..] {
         // What refers to something is copied with that.
-        [] => !is_about_another(tag),
+        [] => !tag_order::attaches(tag.as_str()),
         patterns => patterns.iter().any(|pattern| pattern.matches(tag.as_str())),
     };
     let tags: Vec<Tag> = from.source.tags().await?.into_iter().filter(is_wanted).collect();
@@ -198,11 +199,6 @@ async fn many(args: &CopyArgs, from: &Opened) -> Result<Vec<Wanted>> {
         }
     }
     Ok(wanted)
-}
-
-/// Whether it is a tag by which registries and cosign find what refers to a manifest: `sha256-<hex>`, `sha256-<hex>.sig`.
-fn is_about_another(tag: &Tag) -> bool {
-    Digest::of_referrers_tag(tag.as_str().split('.').next().unwrap_or_default()).is_some()
 }
 
 fn named(place: &str, reference: &Reference) -> String {
