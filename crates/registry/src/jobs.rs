@@ -60,7 +60,7 @@ pub trait Work: Send + Sync {
         1
     }
     /// Whether one may end the process. It counts as an attempt to be taken; so of those that were tried before one is taken
-    /// at a time, and runs alone, and none counts more than one attempt because of another.
+    /// at a time, and runs beside no other of its kind: none counts more than one attempt because of the same other.
     fn is_risky(&self) -> bool {
         true
     }

@@ -598,6 +598,10 @@ impl Work for Shared {
         2
     }
 
+    fn taken(&self) -> usize {
+        16
+    }
+
     fn rest(&self) -> Duration {
         Duration::ZERO
     }
@@ -612,7 +616,7 @@ impl Work for Shared {
     }
 }
 
-/// A crash counts against the job that may have been its cause, and not against those that waited beside it.
+/// A crash counts against the jobs that may have been its cause, and no more than once against those that were taken with it.
 #[tokio::test]
 async fn a_crash_counts_against_few() {
     let mut house = House::new().await;

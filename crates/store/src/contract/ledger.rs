@@ -1339,7 +1339,7 @@ pub async fn jobs_are_unique_and_leased(bench: &Bench) {
     assert_ne!(again[0].id, claimed[0].id, "a late finish must not hit another job");
 }
 
-/// Of those that were tried before no more are claimed than are asked for, in their order; the others are not held up.
+/// Of the first that are due no more are claimed that were tried before than are asked for.
 pub async fn jobs_that_were_tried_are_claimed_apart(bench: &Bench) {
     let queue = async |keys: &[&str]| {
         let jobs = keys.iter().map(|key| job("a", key)).collect();
