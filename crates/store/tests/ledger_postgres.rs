@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::time::{Duration, timeout};
+use tokio::time::{Duration, sleep, timeout};
 use wharf_store::contract::ledger::{Bench, name};
 use wharf_store::contract::model;
 use wharf_store::ledger::change::{Change, Commit, Entry, Expects, Refused};
@@ -57,8 +57,13 @@ async fn whoever_is_alone_keeps_others_out_until_the_end() {
     let ledger = Postgres::open(&url, alone()).await.expect("nobody is there");
     let error = Postgres::open(&url, alone()).await.err().expect("somebody is");
     assert!(error.to_string().contains("another process"), "{error}");
+    let jobs = vec![NewJob { kind: "k".to_owned(), key: "held".to_owned(), payload: String::new() }];
+    ledger.commit(Commit { jobs, ..Commit::default() }).await.expect("a commit");
+    assert_eq!(ledger.claim_jobs(Claim::new("k", 3_600_000, 9)).await.expect("jobs").len(), 1);
     drop(ledger);
-    assert!(Postgres::open(&url, alone()).await.is_ok(), "the lock goes with the ledger");
+    let ledger = Postgres::open(&url, alone()).await.expect("the lock goes with the ledger");
+    let again = ledger.claim_jobs(Claim::new("k", 3_600_000, 9)).await.expect("jobs");
+    assert_eq!(again.len(), 1, "what a process had taken is due where no other can have it");
 }
 
 #[tokio::test]
@@ -135,7 +140,11 @@ async fn the_server_is_told_of_growth() {
     }
     assert!(!looked().await);
     ledger.commit(ensure("p/last")).await.expect("a commit");
-    let soon = async { while !looked().await {} };
+    let soon = async {
+        while !looked().await {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
     timeout(Duration::from_secs(20), soon).await.expect("it looks");
 }
 

@@ -136,6 +136,20 @@ pub(crate) async fn claim_jobs(sql: &mut impl Sql, claim: &Claim) -> Result<Vec<
     Ok(jobs)
 }
 
+/// Where nobody else works on jobs: those that a former process had taken, or was to try again, are due.
+pub(crate) async fn end_leases(sql: &mut impl Sql) -> Result<(), LedgerError> {
+    // From kind to kind, which are few: jobs may be many.
+    let next = "SELECT min(kind) FROM job WHERE kind > $1";
+    let end = "UPDATE job SET due_at = {now $1} WHERE kind = $2 AND due_at > {now $1}";
+    let mut kind = String::new();
+    while let Some(mut row) = sql.one(next, &[kind.as_str().into()]).await? {
+        let Some(after) = row.maybe_text(0)? else { break };
+        sql.execute(end, &[sql.clock(), after.as_str().into()]).await?;
+        kind = after;
+    }
+    Ok(())
+}
+
 pub(crate) async fn renew_jobs(sql: &mut impl Sql, jobs: &[i64], lease: Millis) -> Result<(), LedgerError> {
     let update = "UPDATE job SET due_at = {now $1} + CAST($2 AS BIGINT) WHERE id = $3";
     for job in jobs {

@@ -16,7 +16,7 @@ use tokio_postgres::Config;
 use super::engine::{Engine, SqlLedger};
 use super::query::LedgerError;
 use super::writer::{BATCH_MAX, Desk, Transactions, Writer};
-use super::{Ledger, LedgerOptions, Seq, migrate, read};
+use super::{Ledger, LedgerOptions, Seq, migrate, noted, read};
 use crate::clock::{Clock, Millis};
 use crate::sql::postgres::{Connection, config, explain, pool, unavailable};
 use crate::sql::{Dialect, Row, Sql, Texts, Value};
@@ -37,8 +37,8 @@ const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '15s'; SET LOCAL statement_
     SELECT pg_advisory_xact_lock(7741862301)";
 
 /// The tables that grow with what is pushed.
-const GROWING: &str = "repository, blob, member, holding, document, manifest, edge, tag, tag_history, log, log_project, log_repository, \
-    job, fact, derived, pulled";
+const GROWING: &str = "project, repository, blob, member, holding, document, manifest, edge, tag, tag_history, log, log_project, \
+    log_repository, job, fact, derived, pulled";
 /// After so many entries of the log the server is asked to look at them for the first time, and again each time that there are twice as
 /// many, until there are so many that those of a minute are few.
 const LOOKED_AT_FIRST: Seq = 64;
@@ -71,10 +71,13 @@ async fn start(config: Config, options: LedgerOptions, bound: Duration) -> Resul
     };
     let ended = connection.batch(if migrated.is_ok() { "COMMIT" } else { "ROLLBACK" }).await;
     migrated.and(ended)?;
+    if options.alone {
+        noted::end_leases(&mut connection).await?;
+    }
     let latest = read::latest(&mut connection).await?;
     drop(connection);
     let (writer, desk) = Writer::new(latest, options.grace);
-    tokio::spawn(keep_known(engine.clone(), writer.news.clone()));
+    tokio::spawn(keep_known(engine.readers.clone(), writer.news.clone()));
     tokio::spawn(serve(engine.clone(), desk));
     Ok(Arc::new(SqlLedger { writer, engine, grace: options.grace }))
 }
@@ -89,15 +92,20 @@ async fn serve(engine: Server, mut desk: Desk) {
 
 /// Has the server look at tables that have grown. It plans by what it knew of them, which it looks at once a minute: in its first minute a
 /// registry grows a thousandfold, and a plan that suited empty tables reads all of them.
-async fn keep_known(engine: Server, mut news: watch::Receiver<Seq>) {
+async fn keep_known(readers: Pool, mut news: watch::Receiver<Seq>) {
     let mut next = (*news.borrow() * 2).max(LOOKED_AT_FIRST);
     while next <= LOOKED_AT_LAST {
         let Ok(seq) = news.wait_for(|seq| *seq >= next).await.map(|seq| *seq) else { return };
-        if let Err(error) = engine.look().await {
+        if let Err(error) = look(&readers).await {
             tracing::debug!(%error, "PostgreSQL was not asked to look at its tables; it does by itself, later");
         }
         next = seq * 2;
     }
+}
+
+async fn look(readers: &Pool) -> Result<(), LedgerError> {
+    let object = readers.get().await.map_err(|error| unavailable("no connection", error))?;
+    object.batch_execute(&format!("ANALYZE {GROWING}")).await.map_err(explain)
 }
 
 /// The engine. Cheap to clone.
@@ -118,10 +126,6 @@ impl Server {
     async fn connection(&self, pool: &Pool) -> Result<Connection, LedgerError> {
         let object = pool.get().await.map_err(|error| unavailable("no connection", error))?;
         Ok(Connection::new(object, self.texts.clone(), self.clock.clone()))
-    }
-
-    async fn look(&self) -> Result<(), LedgerError> {
-        self.connection(&self.readers).await?.batch(&format!("ANALYZE {GROWING}")).await
     }
 }
 
@@ -270,5 +274,23 @@ mod tests {
         assert!(matches!(&noted, Err(LedgerError::Unavailable(why)) if why.contains("too long")), "{noted:?}");
         client.batch_execute("ROLLBACK").await.expect("let go");
         assert_eq!(ledger.put_cursor("f", Default::default()).await, Ok(()));
+    }
+
+    /// What does not grow with what is pushed is named here.
+    #[tokio::test]
+    async fn tables_that_grow_are_known() {
+        let url = wharf_testkit::postgres::database();
+        Postgres::open(&url, LedgerOptions::default()).await.expect("the database opens");
+        let others = "account, binding, follower, lost_member, overview, role, schema_version, secret, secret_use, team, team_member, \
+            total, trash, upload";
+        let mut known: Vec<&str> = GROWING.split(", ").chain(others.split(", ")).map(str::trim).collect();
+        known.sort_unstable();
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("a connection");
+        tokio::spawn(connection);
+        let find = "SELECT CAST(tablename AS TEXT) FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1";
+        let tables = client.query(find, &[]).await.expect("the tables");
+        let mut tables: Vec<String> = tables.iter().map(|row| row.get(0)).collect();
+        tables.sort_unstable();
+        assert_eq!(tables, known);
     }
 }

@@ -258,7 +258,8 @@ pub(crate) async fn tags(
     after: Option<&str>,
     limit: usize,
 ) -> Result<Option<Vec<Tag>>, LedgerError> {
-    // No tag has a space. A row for each of ten thousand would take longer than to find them.
+    // No tag has a space. A row for each of ten thousand would take longer than to find them. Both engines put together in the order in which
+    // the subquery finds.
     let find = "SELECT (SELECT string_agg(page.name, ' ') FROM
             (SELECT t.name FROM tag t WHERE t.repository = r.id AND t.name > $2 ORDER BY t.name LIMIT $3) AS page)
         FROM repository r WHERE r.name = $1";

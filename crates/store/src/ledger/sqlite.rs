@@ -16,7 +16,7 @@ use rusqlite::Connection;
 use super::engine::{Engine, SqlLedger};
 use super::query::LedgerError;
 use super::writer::{BATCH_MAX, Desk, Transactions, Writer};
-use super::{Ledger, LedgerOptions, Seq, migrate, read};
+use super::{Ledger, LedgerOptions, Seq, migrate, noted, read};
 use crate::clock::{Clock, Millis, SystemClock};
 use crate::sql::sqlite::{self, at_once, failed};
 use crate::sql::{Dialect, Row, Sql, Texts, Value};
@@ -76,7 +76,7 @@ impl File {
         let keep = |_: &rusqlite::Row<'_>| Ok(());
         session.connection.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_KEPT, keep).map_err(failed)?;
         let latest = session.migrate()?;
-        session.end_leases()?;
+        at_once(noted::end_leases(&mut session))?;
         let (writer, desk) = Writer::new(latest, options.grace);
         let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(move || serve(session, desk));
         let thread = thread.map_err(|error| LedgerError::Unavailable(format!("no thread for the writer: {error}")))?;
@@ -197,13 +197,6 @@ impl Session {
         let ended = self.connection.execute_batch(end).map_err(failed);
         migrated.and(ended)?;
         at_once(read::latest(self))
-    }
-
-    /// Nobody else works on the jobs of this file: those that a former process had taken, or was to try again, are due.
-    fn end_leases(&self) -> Result<(), LedgerError> {
-        let end = "UPDATE job SET due_at = ?1 WHERE due_at > ?1";
-        self.connection.execute(end, [self.shared.clock.now()]).map_err(failed)?;
-        Ok(())
     }
 
     fn query_now(&self, text: &'static str, parameters: &[Value<'_>]) -> Result<Vec<Row>, LedgerError> {
