@@ -220,8 +220,10 @@ fn what_is_deleted_comes_back() {
     let server = server();
     let [owner, maintainer, reader] = acme(&server);
     let one = Artifact::small(1).digest();
-    Artifact::small(2).push(&server.admin(), "acme/app", "1.0");
     let (tag, history) = ("/acme/app/-/tags/1.0/delete", "/acme/app/-/tags/1.0/history");
+    assert!(!maintainer.see(history).contains("?do=restore"), "it never pointed elsewhere");
+    Artifact::small(2).push(&server.admin(), "acme/app", "1.0");
+    assert!(maintainer.see(history).contains("?do=restore"));
     assert!(
         maintainer.see("/acme/app/-/tags/1.0").contains(tag) && !reader.see("/acme/app/-/tags/1.0").contains("/delete")
     );

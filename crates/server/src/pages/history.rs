@@ -60,10 +60,12 @@ pub async fn show(
     let compare =
         |(from, to): (Digest, Digest)| diff::path(name, &Reference::Digest(to), &Reference::Digest(from), None);
     let link = |digest: Digest| (Short::new(&digest), Page::digest(name, &digest).to_string());
+    let has_before = moves.items.first().is_some_and(|latest| latest.from.is_some());
+    let may_go_back = has_before && access.may(Permission::Restore);
     let page = History {
         shell: visit.shell(&format!("History of {name}:{tag}")),
         head: Head::brief(visit, access, reference, Part::History).await?,
-        back: access.may(Permission::Restore).then(|| manage::asking(&here, "restore", "")),
+        back: may_go_back.then(|| manage::asking(&here, "restore", "")),
         next: further(visit, &here, &[], moves.next),
         moves: moves
             .items
